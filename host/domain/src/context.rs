@@ -1,0 +1,236 @@
+//! The signed header that says which scope and plugin an execution or activity belongs to.
+//!
+//! A token is `v1.<key id>.<claims>.<mac>`: claims are base64url JSON, the mac is HMAC-SHA256 over all that
+//! stands before it. It is bound to one workflow id, so a header taken from one execution is worth nothing
+//! on another.
+
+use std::fmt;
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use serde::{Deserialize, Serialize};
+use sha2::Sha256;
+
+use crate::{
+    digest::Digest,
+    error::{Code, Error, Result},
+    name::{EnvironmentName, PluginName, Scope, TenantId},
+};
+
+/// The Temporal header field that carries the token.
+pub const HEADER: &str = "tenterhook-context";
+/// Longest token that is looked at, in bytes.
+pub const TOKEN_BYTES_MAX: usize = 4 * 1024;
+const VERSION: &str = "v1";
+
+/// What a context header says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Context {
+    /// Whose execution it is.
+    pub scope: Scope,
+    /// The plugin that owns the workflow or activity type.
+    pub plugin: PluginName,
+    /// The execution as Temporal knows it, scope included.
+    pub workflow_id: String,
+    /// The release to run, where it is given by an ancestor: the workflow's own for its activities, the
+    /// parent's for children of the same plugin.
+    pub digest: Option<Digest>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Claims {
+    tenant: TenantId,
+    environment: EnvironmentName,
+    plugin: PluginName,
+    workflow: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    digest: Option<Digest>,
+}
+
+/// A secret that signs contexts.
+#[derive(Clone)]
+pub struct ContextKey {
+    id: String,
+    secret: [u8; 32],
+}
+
+impl ContextKey {
+    /// A key of its public id and its secret.
+    pub fn new(id: impl Into<String>, secret: [u8; 32]) -> Self {
+        Self {
+            id: id.into(),
+            secret,
+        }
+    }
+
+    fn mac(&self, signed: &str) -> Result<Hmac<Sha256>> {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.secret).map_err(|error| {
+            Error::new(Code::Internal, "the context key has no usable length").caused_by(error)
+        })?;
+        mac.update(signed.as_bytes());
+        Ok(mac)
+    }
+}
+
+impl fmt::Debug for ContextKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ContextKey")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The keys in force: the first signs, every one verifies, so that keys rotate without a gap.
+#[derive(Debug, Clone)]
+pub struct ContextKeys {
+    signing: ContextKey,
+    verifying: Vec<ContextKey>,
+}
+
+impl ContextKeys {
+    /// `signing` signs; `retired` are still accepted.
+    pub fn new(signing: ContextKey, retired: Vec<ContextKey>) -> Self {
+        Self {
+            signing,
+            verifying: retired,
+        }
+    }
+
+    /// The token for `context`.
+    ///
+    /// # Errors
+    /// `internal` only: the claims always serialise.
+    pub fn sign(&self, context: &Context) -> Result<String> {
+        let claims = Claims {
+            tenant: context.scope.tenant.clone(),
+            environment: context.scope.environment.clone(),
+            plugin: context.plugin.clone(),
+            workflow: context.workflow_id.clone(),
+            digest: context.digest,
+        };
+        let json = serde_json::to_vec(&claims).map_err(|error| {
+            Error::new(Code::Internal, "the context's claims do not serialise").caused_by(error)
+        })?;
+        let signed = format!("{VERSION}.{}.{}", self.signing.id, BASE64.encode(json));
+        let mac = BASE64.encode(self.signing.mac(&signed)?.finalize().into_bytes());
+        Ok(format!("{signed}.{mac}"))
+    }
+
+    /// Reads and checks `token`, which must be of the execution `workflow_id`.
+    ///
+    /// # Errors
+    /// `context-invalid` when it is malformed, signed by no key in force, or of another execution.
+    pub fn verify(&self, token: &str, workflow_id: &str) -> Result<Context> {
+        let refused = |why: &str| {
+            Error::new(
+                Code::ContextInvalid,
+                format!("the context header is refused: {why}"),
+            )
+        };
+        if token.len() > TOKEN_BYTES_MAX {
+            return Err(refused("it is too long"));
+        }
+        let (signed, mac) = token
+            .rsplit_once('.')
+            .ok_or_else(|| refused("it is malformed"))?;
+        let mut parts = signed.split('.');
+        let (Some(VERSION), Some(key_id), Some(claims), None) =
+            (parts.next(), parts.next(), parts.next(), parts.next())
+        else {
+            return Err(refused("it is malformed"));
+        };
+        let key = std::iter::once(&self.signing)
+            .chain(&self.verifying)
+            .find(|key| key.id == key_id)
+            .ok_or_else(|| refused("its key is not in force"))?;
+        let mac = BASE64.decode(mac).map_err(|_| refused("it is malformed"))?;
+        key.mac(signed)?
+            .verify_slice(&mac)
+            .map_err(|_| refused("its signature does not match"))?;
+        let claims = BASE64
+            .decode(claims)
+            .map_err(|_| refused("it is malformed"))?;
+        let claims: Claims =
+            serde_json::from_slice(&claims).map_err(|_| refused("its claims cannot be read"))?;
+        if claims.workflow != workflow_id {
+            return Err(refused("it belongs to another execution"));
+        }
+        Ok(Context {
+            scope: Scope::new(claims.tenant, claims.environment),
+            plugin: claims.plugin,
+            workflow_id: claims.workflow,
+            digest: claims.digest,
+        })
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn context() -> Context {
+        Context {
+            scope: "acme/production".parse().unwrap(),
+            plugin: "payment".parse().unwrap(),
+            workflow_id: "acme/production/p-1".into(),
+            digest: Some(Digest::of(b"x")),
+        }
+    }
+
+    fn key(id: &str, byte: u8) -> ContextKey {
+        ContextKey::new(id, [byte; 32])
+    }
+
+    #[test]
+    fn what_is_signed_is_read_back_also_after_rotation() {
+        let old = ContextKeys::new(key("a", 1), vec![]);
+        let token = old.sign(&context()).unwrap();
+        let rotated = ContextKeys::new(key("b", 2), vec![key("a", 1)]);
+        assert_eq!(
+            rotated.verify(&token, "acme/production/p-1").unwrap(),
+            context()
+        );
+        let dropped = ContextKeys::new(key("b", 2), vec![]);
+        assert_eq!(
+            dropped
+                .verify(&token, "acme/production/p-1")
+                .unwrap_err()
+                .code(),
+            Code::ContextInvalid
+        );
+    }
+
+    #[test]
+    fn forged_moved_and_malformed_tokens_are_refused() {
+        let keys = ContextKeys::new(key("a", 1), vec![]);
+        let token = keys.sign(&context()).unwrap();
+        assert!(
+            keys.verify(&token, "acme/production/p-2").is_err(),
+            "of another execution"
+        );
+        let other = ContextKeys::new(key("a", 9), vec![])
+            .sign(&context())
+            .unwrap();
+        assert!(
+            keys.verify(&other, "acme/production/p-1").is_err(),
+            "signed with another secret"
+        );
+        for at in 0..token.len() {
+            let mut bytes = token.clone().into_bytes();
+            bytes[at] ^= 1;
+            if let Ok(changed) = String::from_utf8(bytes) {
+                assert!(
+                    keys.verify(&changed, "acme/production/p-1").is_err(),
+                    "changed at {at}"
+                );
+            }
+        }
+        for text in ["", ".", "v1.a.e30", "v2.a.e30.AA", "v1.a.e30.AA.BB"] {
+            assert!(
+                keys.verify(text, "acme/production/p-1").is_err(),
+                "{text:?}"
+            );
+        }
+    }
+}

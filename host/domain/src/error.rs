@@ -1,0 +1,245 @@
+//! What can be refused, each under a code that never changes its meaning.
+//!
+//! The same code stands in an API problem, on the command line, in the log and in a Temporal failure.
+
+use std::fmt;
+
+/// A result whose error carries a stable code.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What kind of refusal a code is. The API maps each kind to one HTTP status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// The request is malformed or breaks a rule.
+    Invalid,
+    /// No valid credentials.
+    Unauthenticated,
+    /// Valid credentials that do not suffice.
+    Forbidden,
+    /// There is no such thing, or none the caller may know of.
+    NotFound,
+    /// It clashes with what is there.
+    Conflict,
+    /// The request or its body is larger than allowed.
+    TooLarge,
+    /// Come back later.
+    Limited,
+    /// A part the host needs does not answer.
+    Unavailable,
+    /// The tenant's own code failed.
+    Plugin,
+    /// A fault of the host.
+    Internal,
+}
+
+macro_rules! codes {
+    ($($(#[doc = $doc:literal])+ $name:ident = $text:literal, $kind:ident;)+) => {
+        /// A stable name for one way to fail.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum Code { $($(#[doc = $doc])+ $name,)+ }
+
+        impl Code {
+            /// Every code there is, for documentation and tests.
+            pub const ALL: &'static [Code] = &[$(Code::$name,)+];
+
+            /// The code as users meet it.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Code::$name => $text,)+ }
+            }
+
+            /// What kind of refusal it is.
+            pub const fn kind(self) -> Kind {
+                match self { $(Code::$name => Kind::$kind,)+ }
+            }
+
+            /// One sentence for lists of codes.
+            pub const fn summary(self) -> &'static str {
+                match self { $(Code::$name => concat!($($doc),+),)+ }
+            }
+        }
+    };
+}
+
+codes! {
+    /// A tenant, environment, plugin or type name breaks the naming rules.
+    NameInvalid = "name-invalid", Invalid;
+    /// A digest is not `sha256:` and 64 hex digits.
+    DigestInvalid = "digest-invalid", Invalid;
+    /// A workflow id is empty, too long or has characters that are not allowed.
+    WorkflowIdInvalid = "workflow-id-invalid", Invalid;
+    /// The request's body, query or headers cannot be read.
+    RequestInvalid = "request-invalid", Invalid;
+    /// The workflow's input does not match the schema of the release.
+    InputInvalid = "input-invalid", Invalid;
+    /// A grant asks for something that is not allowed or cannot be read.
+    GrantInvalid = "grant-invalid", Invalid;
+    /// A configuration key or value breaks its bounds.
+    ConfigInvalid = "config-invalid", Invalid;
+    /// The request's body is larger than allowed.
+    BodyTooLarge = "body-too-large", TooLarge;
+    /// The request took longer than allowed.
+    RequestTimeout = "request-timeout", Unavailable;
+    /// No bearer token, or one that is not valid.
+    TokenInvalid = "token-invalid", Unauthenticated;
+    /// The token does not allow this operation.
+    PermissionDenied = "permission-denied", Forbidden;
+    /// There is no such tenant.
+    TenantNotFound = "tenant-not-found", NotFound;
+    /// There is no such environment.
+    EnvironmentNotFound = "environment-not-found", NotFound;
+    /// There is no such plugin.
+    PluginNotFound = "plugin-not-found", NotFound;
+    /// There is no such release.
+    ReleaseNotFound = "release-not-found", NotFound;
+    /// The plugin's current release has no such workflow type.
+    WorkflowTypeNotFound = "workflow-type-not-found", NotFound;
+    /// There is no such workflow execution.
+    WorkflowNotFound = "workflow-not-found", NotFound;
+    /// There is no such route.
+    RouteNotFound = "route-not-found", NotFound;
+    /// The path exists, the method does not.
+    MethodNotAllowed = "method-not-allowed", Invalid;
+    /// An execution with this id is already running.
+    WorkflowAlreadyStarted = "workflow-already-started", Conflict;
+    /// The execution is closed.
+    WorkflowClosed = "workflow-closed", Conflict;
+    /// The query failed in the workflow's code, or the workflow has no such query.
+    QueryFailed = "query-failed", Plugin;
+    /// The update was rejected or failed in the workflow's code.
+    UpdateFailed = "update-failed", Plugin;
+    /// The release is not in a state that allows this.
+    ReleaseStateConflict = "release-state-conflict", Conflict;
+    /// The upload is not WebAssembly.
+    ComponentInvalid = "component-invalid", Invalid;
+    /// The upload is a core module, not a component.
+    ComponentIsCoreModule = "component-is-core-module", Invalid;
+    /// The component is larger than allowed.
+    ComponentTooLarge = "component-too-large", TooLarge;
+    /// The component imports something the host does not offer.
+    ComponentImportUnknown = "component-import-unknown", Invalid;
+    /// The component exports neither workflows nor activities, or exports them with wrong types.
+    ComponentExportInvalid = "component-export-invalid", Invalid;
+    /// What the component says of itself is not true or not readable.
+    ComponentMetadataInvalid = "component-metadata-invalid", Invalid;
+    /// The component does not compile.
+    ComponentCompileFailed = "component-compile-failed", Invalid;
+    /// The component's blob is missing from the store.
+    ComponentMissing = "component-missing", Unavailable;
+    /// A guest trapped: it panicked, or did what WebAssembly does not allow.
+    GuestTrapped = "guest-trapped", Plugin;
+    /// A guest used up its instructions for one activation.
+    GuestFuelExhausted = "guest-fuel-exhausted", Plugin;
+    /// A guest ran longer than one activation or attempt may.
+    GuestDeadlineExceeded = "guest-deadline-exceeded", Plugin;
+    /// A guest asked for more memory than its limit.
+    GuestMemoryExceeded = "guest-memory-exceeded", Plugin;
+    /// A guest handed over bytes that cannot be read.
+    GuestMalformed = "guest-malformed", Plugin;
+    /// A guest's payload is larger than its limit.
+    GuestPayloadTooLarge = "guest-payload-too-large", Plugin;
+    /// A guest emitted more commands in one activation than its limit.
+    GuestTooManyCommands = "guest-too-many-commands", Plugin;
+    /// Workflow code used something only activities may use.
+    GuestCapabilityDenied = "guest-capability-denied", Plugin;
+    /// A workflow command leaves its scope or uses a reserved name.
+    CommandRefused = "command-refused", Plugin;
+    /// A workflow command is one the host does not carry.
+    CommandUnsupported = "command-unsupported", Plugin;
+    /// The plugin's code took another way on replay than its history says.
+    NonDeterministic = "non-deterministic", Plugin;
+    /// The plugin has no such activity.
+    ActivityTypeNotFound = "activity-type-not-found", Plugin;
+    /// The context header is missing, forged, or of another execution.
+    ContextInvalid = "context-invalid", Forbidden;
+    /// An outbound request goes where the grants do not allow.
+    OutboundDenied = "outbound-denied", Plugin;
+    /// Temporal does not answer.
+    TemporalUnavailable = "temporal-unavailable", Unavailable;
+    /// The host is stopping.
+    HostStopping = "host-stopping", Unavailable;
+    /// The host's store failed.
+    StoreFailed = "store-failed", Internal;
+    /// Another host uses this data folder.
+    DataDirLocked = "data-dir-locked", Conflict;
+    /// The host's configuration cannot be used.
+    HostConfigInvalid = "host-config-invalid", Invalid;
+    /// A fault of the host that has no code of its own.
+    Internal = "internal", Internal;
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A refusal: a stable code and a sentence for the person who meets it.
+#[derive(Debug, thiserror::Error)]
+#[error("{detail}")]
+pub struct Error {
+    code: Code,
+    detail: String,
+    #[source]
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+impl Error {
+    /// A refusal. `detail` names the thing, quotes values and says what to do.
+    pub fn new(code: Code, detail: impl Into<String>) -> Self {
+        Self {
+            code,
+            detail: detail.into(),
+            source: None,
+        }
+    }
+
+    /// Adds what caused it. The cause is for the log, never shown to a tenant.
+    #[must_use]
+    pub fn caused_by(
+        mut self,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// The stable code.
+    pub fn code(&self) -> Code {
+        self.code
+    }
+
+    /// What caused it, the whole chain in one line, for the log only. Empty without a cause.
+    pub fn source_text(&self) -> String {
+        let mut words = Vec::new();
+        let mut next = std::error::Error::source(self);
+        while let Some(cause) = next {
+            words.push(cause.to_string());
+            next = cause.source();
+        }
+        words.join(": ")
+    }
+
+    /// The sentence.
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_distinct_and_kebab_case() {
+        let mut seen = std::collections::BTreeSet::new();
+        for code in Code::ALL {
+            let text = code.as_str();
+            assert!(seen.insert(text), "{text} is used twice");
+            assert!(
+                text.bytes().all(|b| b.is_ascii_lowercase() || b == b'-'),
+                "{text}"
+            );
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! What an operator lets a plugin do.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    error::{Code, Error, Result},
+    limit::LimitOverrides,
+};
+
+/// Most hosts one plugin can be granted.
+pub const HTTP_GRANTS_MAX: usize = 100;
+
+/// An operator's grants to one plugin of one scope. Nothing is granted by default.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Grants {
+    /// Where the plugin's activities may send HTTP requests.
+    pub http: Vec<HttpGrant>,
+    /// True: granted hosts may be at private, loopback or link-local addresses.
+    pub private_network: bool,
+    /// True: the plugin has key-value state of its own.
+    pub keyvalue: bool,
+    /// True: the plugin reads its configuration.
+    pub config: bool,
+    /// Limits other than the defaults.
+    pub limits: LimitOverrides,
+}
+
+/// One granted destination.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HttpGrant {
+    /// `host`, `host:port`, or `*.domain[:port]` for every host below a domain. Without a port: 80 and 443.
+    pub host: String,
+    /// Methods allowed; empty means every method.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub methods: Vec<String>,
+}
+
+impl Grants {
+    /// Checks what cannot be said by types alone.
+    ///
+    /// # Errors
+    /// `grant-invalid`, naming the entry.
+    pub fn check(&self) -> Result<()> {
+        if self.http.len() > HTTP_GRANTS_MAX {
+            return Err(Error::new(
+                Code::GrantInvalid,
+                format!(
+                    "{} hosts are granted: {HTTP_GRANTS_MAX} at most",
+                    self.http.len()
+                ),
+            ));
+        }
+        for grant in &self.http {
+            HostPattern::parse(&grant.host)?;
+        }
+        self.limits.apply().map(|_| ())
+    }
+
+    /// True if a request of `method` to `host` and `port` is granted.
+    pub fn allows(&self, method: &str, host: &str, port: u16) -> bool {
+        self.http.iter().any(|grant| {
+            let method_fits = grant.methods.is_empty()
+                || grant
+                    .methods
+                    .iter()
+                    .any(|allowed| allowed.eq_ignore_ascii_case(method));
+            method_fits
+                && HostPattern::parse(&grant.host).is_ok_and(|pattern| pattern.matches(host, port))
+        })
+    }
+}
+
+/// A host, or all hosts below a domain, with an optional port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostPattern {
+    host: String,
+    subdomains: bool,
+    port: Option<u16>,
+}
+
+impl HostPattern {
+    /// Reads `host`, `host:port`, `[v6]`, `[v6]:port` or `*.domain[:port]`.
+    ///
+    /// # Errors
+    /// `grant-invalid` when it is none of these.
+    pub fn parse(text: &str) -> Result<Self> {
+        let invalid = || {
+            Error::new(
+                Code::GrantInvalid,
+                format!("{text:?} is not a host pattern: write host, host:port or *.domain"),
+            )
+        };
+        let (host, port) = match text.strip_prefix('[') {
+            Some(rest) => {
+                let (host, after) = rest.split_once(']').ok_or_else(invalid)?;
+                host.parse::<std::net::Ipv6Addr>().map_err(|_| invalid())?;
+                (
+                    host,
+                    after
+                        .strip_prefix(':')
+                        .or((!after.is_empty()).then_some("")),
+                )
+            }
+            None => match text.split_once(':') {
+                Some((host, port)) => (host, Some(port)),
+                None => (text, None),
+            },
+        };
+        let port = port
+            .map(|port| port.parse().map_err(|_| invalid()))
+            .transpose()?;
+        let (host, subdomains) = match host.strip_prefix("*.") {
+            Some(domain) => (domain, true),
+            None => (host, false),
+        };
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_' | ':');
+        if host.is_empty() || !host.chars().all(plain) || host.starts_with('.') {
+            return Err(invalid());
+        }
+        Ok(Self {
+            host: host.to_ascii_lowercase(),
+            subdomains,
+            port,
+        })
+    }
+
+    /// True if `host` (without brackets) and `port` fit.
+    pub fn matches(&self, host: &str, port: u16) -> bool {
+        let host = host
+            .trim_start_matches('[')
+            .trim_end_matches(']')
+            .trim_end_matches('.')
+            .to_ascii_lowercase();
+        let host_fits = if self.subdomains {
+            host.strip_suffix(&self.host)
+                .is_some_and(|below| below.len() > 1 && below.ends_with('.'))
+        } else {
+            host == self.host
+        };
+        host_fits
+            && self
+                .port
+                .map_or(port == 80 || port == 443, |granted| granted == port)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_match_what_they_say() {
+        let cases = [
+            ("api.example.com", "API.example.com", 443, true),
+            ("api.example.com", "api.example.com", 8443, false),
+            ("api.example.com:8443", "api.example.com", 8443, true),
+            ("api.example.com", "api.example.com.evil.test", 443, false),
+            ("*.example.com", "a.b.example.com", 443, true),
+            ("*.example.com", "example.com", 443, false),
+            ("*.example.com", "evilexample.com", 443, false),
+            ("127.0.0.1:9000", "127.0.0.1", 9000, true),
+            ("[::1]:9000", "[::1]", 9000, true),
+        ];
+        for (pattern, host, port, fits) in cases {
+            assert_eq!(
+                HostPattern::parse(pattern).unwrap().matches(host, port),
+                fits,
+                "{pattern} {host}:{port}"
+            );
+        }
+        for bad in [
+            "", "*", "*.", "a b", "a:b", "http://a", "[::1", "a/b", "[::1]x",
+        ] {
+            assert_eq!(
+                HostPattern::parse(bad).unwrap_err().code(),
+                Code::GrantInvalid,
+                "{bad}"
+            );
+        }
+    }
+
+    #[test]
+    fn methods_restrict() {
+        let grants = Grants {
+            http: vec![HttpGrant {
+                host: "a.test".into(),
+                methods: vec!["GET".into()],
+            }],
+            ..Grants::default()
+        };
+        assert!(grants.allows("get", "a.test", 443));
+        assert!(!grants.allows("POST", "a.test", 443));
+        assert!(!Grants::default().allows("GET", "a.test", 443));
+    }
+}

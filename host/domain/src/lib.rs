@@ -1,0 +1,21 @@
+//! The words of Tenterhook and the rules between them: who owns what, what a release is, what may be
+//! granted, what is refused and under which code.
+//!
+//! Pure: no I/O, no runtime, no Temporal, no WebAssembly. Traits here (`execution`, `component`) are the
+//! doors between crates that must not know each other.
+
+pub mod clock;
+pub mod component;
+pub mod context;
+pub mod digest;
+pub mod error;
+pub mod execution;
+pub mod grant;
+pub mod limit;
+pub mod name;
+pub mod release;
+pub mod token;
+
+pub use digest::Digest;
+pub use error::{Code, Error, Result};
+pub use name::{EnvironmentName, PluginName, Scope, TenantId, TypeName};

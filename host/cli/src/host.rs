@@ -1,0 +1,190 @@
+//! The composition root: what a host is made of, the order in which its parts start, and the order in which
+//! they stop.
+//!
+//! Start: data folder, store, Temporal, sandbox, lane, API. Stop: API (no new requests, those under way end),
+//! lane (no new tasks, those under way end), store, Temporal.
+
+mod data_dir;
+mod key_value;
+mod temporal;
+
+use std::{
+    net::SocketAddr,
+    sync::Arc,
+    time::Duration,
+};
+
+use anyhow::Context as _;
+use tenterhook_domain::{clock::SystemClock, context::ContextKeys};
+use tenterhook_sandbox::{Sandbox, SandboxConfig};
+use tenterhook_server::{ApiState, Server};
+use tenterhook_store::Store;
+use tenterhook_worker::{Gateway, Lane, LaneConfig, Temporal};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use self::{data_dir::DataDir, key_value::StoredKeyValue, temporal::Embedded};
+use crate::host_options::{DevOptions, ServeOptions};
+
+/// The task queue of the pooled lane unless the operator names another.
+pub const TASK_QUEUE: &str = "tenterhook";
+/// Cached runs, where the machine's memory mappings allow them.
+const CACHED_RUNS_MAX: usize = 8_000;
+/// Linear memory that cached runs may hold together: a quarter of a GiB a core would be little, this is for
+/// a machine of a few GiB.
+const CACHED_BYTES_MAX: u64 = 2 * 1024 * 1024 * 1024;
+/// Memory mappings an instance takes, and those the host keeps for itself.
+const MAPPINGS_PER_RUN: usize = 4;
+const MAPPINGS_OF_HOST: usize = 16_000;
+const WORKFLOW_TASKS: usize = 200;
+const ACTIVITY_TASKS: usize = 200;
+/// How long an execution waits after its host died before another host gets its task.
+const STICKY_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Everything on this machine: an embedded Temporal server (unless `TEMPORAL_ADDRESS` names one), SQLite, the API.
+///
+/// # Errors
+/// When a part cannot start; the sentence says which and what to do.
+pub async fn dev(options: DevOptions) -> anyhow::Result<()> {
+    let data = DataDir::open(&options.data_dir)?;
+    let identity = identity();
+    let (target, embedded) = temporal::of_dev(&options, &data, &identity).await?;
+    let ui = embedded.as_ref().and_then(Embedded::ui_url);
+    let parts = Parts { data, target, embedded, task_queue: TASK_QUEUE.to_owned(), drain: options.drain_timeout };
+    run(parts, options.listen, ui).await
+}
+
+/// A host against the Temporal that `TEMPORAL_*` variables or `temporal.toml` name.
+///
+/// # Errors
+/// When a part cannot start; the sentence says which and what to do.
+pub async fn serve(options: ServeOptions) -> anyhow::Result<()> {
+    let data = DataDir::open(&options.data_dir)?;
+    let mut target = tenterhook_worker::Target::from_environment(&identity())?;
+    if let Some(namespace) = options.namespace {
+        target = target.with_namespace(namespace);
+    }
+    let task_queue = options.task_queue.unwrap_or_else(|| TASK_QUEUE.to_owned());
+    let parts = Parts { data, target, embedded: None, task_queue, drain: options.drain_timeout };
+    run(parts, options.listen, None).await
+}
+
+struct Parts {
+    data: DataDir,
+    target: tenterhook_worker::Target,
+    embedded: Option<Embedded>,
+    task_queue: String,
+    drain: Duration,
+}
+
+async fn run(parts: Parts, listen: SocketAddr, ui: Option<String>) -> anyhow::Result<()> {
+    let Parts { data, target, embedded, task_queue, drain } = parts;
+    // Signals are heard before anything is started, so that none is missed in between.
+    let mut stop = StopSignals::listen()?;
+    let store = Store::open(data.path()).await?;
+    data.admin_token(&store).await?;
+    let keys = Arc::new(store.context_keys.load_or_create().await?);
+    let temporal = Temporal::connect(&target).await?;
+    temporal.ensure_search_attributes().await?;
+    let sandbox = Sandbox::new(SandboxConfig {
+        aot_dir: data.path().join("compiled"),
+        keyvalue: Some(Arc::new(StoredKeyValue::new(store.state.clone()))),
+    })?;
+    let lane = start_lane(&temporal, &task_queue, drain, &store, &sandbox, &keys).await?;
+    let gateway = Gateway::new(temporal.clone(), task_queue, keys);
+    let server = Server::bind(listen).await?;
+    let address = format!("http://{}", server.local_addr());
+    let state = ApiState {
+        store: store.clone(),
+        executions: Arc::new(gateway),
+        inspector: sandbox,
+        clock: Arc::new(SystemClock),
+        readiness: Arc::new(temporal::Readiness::new(temporal, store.clone())),
+    };
+    let stopping = CancellationToken::new();
+    let serving = tokio::spawn(server.serve(state, stopping.clone()));
+    data.announce(&address, ui.as_deref())?;
+    tracing::info!(api = address, temporal_ui = ui.as_deref().unwrap_or("-"), data_dir = %data.path().display(), "ready");
+
+    stop.wait().await;
+    tracing::info!(drain_seconds = drain.as_secs(), "stopping: what is under way may end");
+    let stopped = tokio::select! {
+        result = stop_in_order(stopping, serving, lane, &store, embedded) => result,
+        () = stop.wait() => anyhow::bail!("stopped at once by a second signal"),
+    };
+    data.retract();
+    tracing::info!("stopped");
+    stopped
+}
+
+async fn stop_in_order(
+    stopping: CancellationToken,
+    serving: tokio::task::JoinHandle<tenterhook_domain::Result<()>>,
+    lane: Lane,
+    store: &Store,
+    embedded: Option<Embedded>,
+) -> anyhow::Result<()> {
+    stopping.cancel();
+    let served = serving.await.context("the API failed")?;
+    lane.stop().await;
+    store.database.close().await;
+    if let Some(embedded) = embedded {
+        embedded.stop().await;
+    }
+    Ok(served?)
+}
+
+async fn start_lane(
+    temporal: &Temporal,
+    task_queue: &str,
+    drain: Duration,
+    store: &Store,
+    sandbox: &Arc<Sandbox>,
+    keys: &Arc<ContextKeys>,
+) -> anyhow::Result<Lane> {
+    let config = LaneConfig {
+        task_queue: task_queue.to_owned(),
+        cached_runs: cached_runs(),
+        cached_bytes: CACHED_BYTES_MAX,
+        threads: std::thread::available_parallelism().map_or(1, usize::from),
+        workflow_tasks: WORKFLOW_TASKS,
+        activity_tasks: ACTIVITY_TASKS,
+        sticky_timeout: STICKY_TIMEOUT,
+        drain,
+    };
+    Ok(tenterhook_worker::start_lane(temporal, &config, store.clone(), sandbox.clone(), keys.clone()).await?)
+}
+
+/// As many as the kernel's memory mappings allow: one mapping too many aborts the process.
+fn cached_runs() -> usize {
+    let mappings = std::fs::read_to_string("/proc/sys/vm/max_map_count")
+        .ok()
+        .and_then(|text| text.trim().parse::<usize>().ok())
+        .unwrap_or(65_530);
+    (mappings.saturating_sub(MAPPINGS_OF_HOST) / MAPPINGS_PER_RUN).clamp(100, CACHED_RUNS_MAX)
+}
+
+/// Who this host is in Temporal's lists: the process and the machine.
+fn identity() -> String {
+    let machine = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    format!("tenterhook-{}@{}", std::process::id(), machine.trim())
+}
+
+/// SIGTERM and SIGINT.
+struct StopSignals {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+}
+
+impl StopSignals {
+    fn listen() -> anyhow::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn wait(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}

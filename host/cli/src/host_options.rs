@@ -1,0 +1,87 @@
+//! What `tenterhook dev` and `tenterhook serve` are told, and the files by which the command line finds a host.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use clap::{Args, ValueEnum};
+
+use crate::duration;
+
+/// The data folder unless another is given.
+pub const DATA_DIR: &str = "./.tenterhook";
+/// In the data folder: the API's address as a URL, while the host answers.
+pub const API_ADDRESS_FILE: &str = "api-address";
+/// In the data folder: a token that may do everything, readable by its owner only.
+pub const ADMIN_TOKEN_FILE: &str = "admin-token";
+/// In the data folder: the address of Temporal's UI as a URL, while there is one.
+pub const TEMPORAL_UI_ADDRESS_FILE: &str = "temporal-ui-address";
+
+/// What `tenterhook dev` is told.
+#[derive(Debug, Clone, Args)]
+pub struct DevOptions {
+    /// Where everything is kept; made where it is not there, used by one host at a time
+    #[arg(long, value_name = "DIR", default_value = DATA_DIR, env = "TENTERHOOK_DATA_DIR")]
+    pub data_dir: PathBuf,
+    /// Where the API listens; port 0 chooses a free one and writes it to api-address in the data folder
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:0", env = "TENTERHOOK_LISTEN")]
+    pub listen: SocketAddr,
+    /// Port of the embedded Temporal server [default: a free one]
+    #[arg(long, value_name = "PORT")]
+    pub temporal_port: Option<u16>,
+    /// Port of Temporal's UI [default: a free one]
+    #[arg(long, value_name = "PORT")]
+    pub ui_port: Option<u16>,
+    /// The Temporal server to use instead of an embedded one: the variable `TEMPORAL_ADDRESS`, which the
+    /// program reads and no flag sets, for Temporal's own settings come from Temporal's own variables.
+    #[arg(skip)]
+    pub temporal_address: Option<String>,
+    /// How long requests and tasks under way may take to end when the host stops
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration::parse)]
+    pub drain_timeout: Duration,
+    /// What the host says of itself.
+    #[command(flatten)]
+    pub log: LogOptions,
+}
+
+/// What `tenterhook serve` is told.
+#[derive(Debug, Clone, Args)]
+pub struct ServeOptions {
+    /// Where store, compiled components and tokens are kept; used by one host at a time
+    #[arg(long, value_name = "DIR", default_value = DATA_DIR, env = "TENTERHOOK_DATA_DIR")]
+    pub data_dir: PathBuf,
+    /// Where the API listens; port 0 chooses a free one and writes it to api-address in the data folder
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:0", env = "TENTERHOOK_LISTEN")]
+    pub listen: SocketAddr,
+    /// Temporal namespace of the work [default: TEMPORAL_NAMESPACE, or temporal.toml's]
+    #[arg(long, value_name = "NAMESPACE")]
+    pub namespace: Option<String>,
+    /// Temporal task queue of the work [default: tenterhook]
+    #[arg(long, value_name = "QUEUE", env = "TENTERHOOK_TASK_QUEUE")]
+    pub task_queue: Option<String>,
+    /// How long requests and tasks under way may take to end when the host stops
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration::parse)]
+    pub drain_timeout: Duration,
+    /// What the host says of itself.
+    #[command(flatten)]
+    pub log: LogOptions,
+}
+
+/// What a host says of itself on stderr.
+#[derive(Debug, Clone, Args)]
+pub struct LogOptions {
+    /// How the log is written to stderr
+    #[arg(id = "log_format", long = "log-format", value_enum, default_value_t, value_name = "FORMAT", env = "TENTERHOOK_LOG_FORMAT")]
+    pub format: LogFormat,
+    /// What is logged: a level, or a filter such as info,tenterhook_worker=debug
+    #[arg(id = "log_filter", long = "log-filter", value_name = "FILTER", default_value = "info", env = "TENTERHOOK_LOG")]
+    pub filter: String,
+}
+
+/// How the log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum LogFormat {
+    /// For a person, a line an event
+    #[default]
+    Text,
+    /// For a machine, a JSON object an event
+    Json,
+}

@@ -1,0 +1,63 @@
+//! A component on its way to the host, in pieces, with a bar on stderr that shows how far it is.
+
+use std::{convert::Infallible, time::Duration};
+
+use bytes::Bytes;
+use futures_util::stream;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// How long an upload and its checks may take.
+pub(crate) const UPLOAD_TIMEOUT: Duration = Duration::from_secs(10 * 60);
+/// Size of a piece, in bytes.
+const PIECE_BYTES: usize = 64 * 1024;
+/// How often the bar moves while the host checks.
+const TICK: Duration = Duration::from_millis(100);
+
+/// The bar; nothing is drawn where stderr is no terminal.
+pub(crate) struct Progress {
+    bar: ProgressBar,
+}
+
+impl Progress {
+    /// A bar for `bytes` of what `name` says.
+    pub(crate) fn new(name: &str, bytes: u64) -> Self {
+        let bar = ProgressBar::with_draw_target(Some(bytes), ProgressDrawTarget::stderr());
+        if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {binary_bytes}/{binary_total_bytes}") {
+            bar.set_style(style);
+        }
+        bar.set_message(format!("pushing {name}"));
+        Self { bar }
+    }
+
+    /// `component` as a request's body that moves the bar. Once all is sent, the host checks and compiles:
+    /// the bar says so.
+    pub(crate) fn body(&self, component: Bytes) -> reqwest::Body {
+        let bar = self.bar.clone();
+        reqwest::Body::wrap_stream(stream::unfold((component, bar), |(mut rest, bar)| async move {
+            if rest.is_empty() {
+                return None;
+            }
+            let piece = rest.split_to(rest.len().min(PIECE_BYTES));
+            bar.inc(u64::try_from(piece.len()).unwrap_or(0));
+            if rest.is_empty() {
+                checking(&bar);
+            }
+            Some((Ok::<_, Infallible>(piece), (rest, bar)))
+        }))
+    }
+}
+
+impl Drop for Progress {
+    /// Nothing stays behind: what comes next says how it went.
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+fn checking(bar: &ProgressBar) {
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {elapsed}") {
+        bar.set_style(style);
+    }
+    bar.set_message("sent: the host checks and compiles it");
+    bar.enable_steady_tick(TICK);
+}

@@ -1,0 +1,225 @@
+//! Compiled code on disk, so that a restart does not compile anew.
+//!
+//! Loading compiled code is as trusting as loading a shared library. So it is only ever loaded from a directory
+//! that this host's user alone may enter, only if this host wrote it, and only if it is byte for byte what was
+//! written: a manifest beside the files carries their sha256. Whatever does not fit is thrown away and compiled
+//! again. Nothing uploaded is ever taken for compiled code.
+
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    io::{Read as _, Write as _},
+    os::unix::fs::{DirBuilderExt as _, PermissionsExt as _},
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use tenterhook_domain::{Code, Digest, Error, Result};
+use wasmtime::component::Component;
+
+use crate::engine::{Engines, Kind};
+
+/// Most bytes of compiled code that are kept on disk; the files used longest ago go first.
+const AOT_BYTES_MAX: u64 = 4 * 1024 * 1024 * 1024;
+/// Largest manifest that is read, in bytes.
+const MANIFEST_BYTES_MAX: u64 = 4096;
+/// How much of a file is hashed at once, in bytes.
+const HASH_CHUNK_BYTES: usize = 64 * 1024;
+
+/// The sha256 of each kind's compiled code, in hex.
+#[derive(Serialize, Deserialize)]
+struct Manifest {
+    kinds: BTreeMap<String, String>,
+}
+
+/// Compiled code of one component, by kind.
+pub(crate) type Compiled = Vec<(Kind, Component)>;
+
+/// The directory of compiled code.
+pub(crate) struct AotFiles {
+    dir: PathBuf,
+    compatibility: u64,
+}
+
+impl AotFiles {
+    /// Uses `dir`, which is made if it is not there, and closed to others if it is open.
+    pub(crate) fn open(dir: &Path, compatibility: u64) -> Result<Self> {
+        let failed = |error: io::Error| {
+            Error::new(
+                Code::HostConfigInvalid,
+                format!(
+                    "the folder {} for compiled components cannot be used",
+                    dir.display()
+                ),
+            )
+            .caused_by(error)
+        };
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(dir)
+            .map_err(failed)?;
+        fs::set_permissions(dir, fs::Permissions::from_mode(0o700)).map_err(failed)?;
+        Ok(Self {
+            dir: dir.to_owned(),
+            compatibility,
+        })
+    }
+
+    /// The compiled code of `digest`, if all of it is there and whole.
+    pub(crate) fn load(&self, digest: &Digest, engines: &Engines) -> Option<Compiled> {
+        match self.try_load(digest, engines) {
+            Ok(compiled) => Some(compiled),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => {
+                tracing::warn!(%digest, %error, "compiled code on disk is not usable; compiling again");
+                self.remove(digest);
+                None
+            }
+        }
+    }
+
+    fn try_load(&self, digest: &Digest, engines: &Engines) -> io::Result<Compiled> {
+        let mut text = String::new();
+        fs::File::open(self.manifest_path(digest))?
+            .take(MANIFEST_BYTES_MAX)
+            .read_to_string(&mut text)?;
+        let manifest: Manifest = serde_json::from_str(&text)?;
+        let mut compiled = Compiled::new();
+        for kind in Kind::ALL {
+            let Some(expected) = manifest.kinds.get(kind.as_str()) else {
+                continue;
+            };
+            let path = self.code_path(digest, kind);
+            if hash_of(&path)? != *expected {
+                return Err(io::Error::new(
+                    io::ErrorKind::InvalidData,
+                    "its hash is not the one it was written with",
+                ));
+            }
+            #[allow(unsafe_code)]
+            // SAFETY: the bytes are those that `store` got from this wasmtime's compiler (the hash in the manifest
+            // says so), in a directory of mode 0700 into which only this host's user can write, under a name that
+            // carries the engines' compatibility hash. The file is replaced only by rename, never written in place,
+            // so the mapping does not change under the running code.
+            let component = unsafe { Component::deserialize_file(engines.of(kind), &path) }
+                .map_err(io::Error::other)?;
+            // The time of use decides what is pruned; a file whose time cannot be set is pruned sooner.
+            let _ = fs::File::open(&path).and_then(|file| file.set_modified(SystemTime::now()));
+            compiled.push((kind, component));
+        }
+        Ok(compiled)
+    }
+
+    /// Keeps `codes`, compiled code by kind. A failure costs the next start a compilation, nothing else.
+    pub(crate) fn store(&self, digest: &Digest, codes: &[(Kind, Vec<u8>)]) {
+        if let Err(error) = self.try_store(digest, codes) {
+            tracing::warn!(%digest, %error, "compiled code cannot be kept on disk");
+        }
+        if let Err(error) = self.prune() {
+            tracing::warn!(%error, "old compiled code cannot be removed");
+        }
+    }
+
+    fn try_store(&self, digest: &Digest, codes: &[(Kind, Vec<u8>)]) -> io::Result<()> {
+        let mut kinds = BTreeMap::new();
+        for (kind, code) in codes {
+            self.replace(&self.code_path(digest, *kind), code)?;
+            kinds.insert(
+                kind.as_str().to_owned(),
+                hex::encode(Sha256::digest(code)),
+            );
+        }
+        // The manifest last: without it nothing is loaded.
+        let manifest = serde_json::to_vec(&Manifest { kinds })?;
+        self.replace(&self.manifest_path(digest), &manifest)
+    }
+
+    /// Puts `bytes` at `path` whole or not at all.
+    fn replace(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        let mut file = TemporaryFile::create(path)?;
+        file.file.write_all(bytes)?;
+        file.file.sync_data()?;
+        fs::rename(&file.path, path)
+    }
+
+    fn remove(&self, digest: &Digest) {
+        // Gone already is as good as removed.
+        let _ = fs::remove_file(self.manifest_path(digest));
+        for kind in Kind::ALL {
+            let _ = fs::remove_file(self.code_path(digest, kind));
+        }
+    }
+
+    /// Removes the files used longest ago until the rest fits into [`AOT_BYTES_MAX`].
+    fn prune(&self) -> io::Result<()> {
+        let mut files = Vec::new();
+        let mut total = 0_u64;
+        for entry in fs::read_dir(&self.dir)? {
+            let entry = entry?;
+            let data = entry.metadata()?;
+            total = total.saturating_add(data.len());
+            files.push((data.modified()?, data.len(), entry.path()));
+        }
+        files.sort();
+        for (_, bytes, path) in files {
+            if total <= AOT_BYTES_MAX {
+                break;
+            }
+            fs::remove_file(path)?;
+            total = total.saturating_sub(bytes);
+        }
+        Ok(())
+    }
+
+    fn code_path(&self, digest: &Digest, kind: Kind) -> PathBuf {
+        self.dir.join(format!(
+            "{}-{}-{:016x}.aot",
+            digest.hex(),
+            kind.as_str(),
+            self.compatibility
+        ))
+    }
+
+    fn manifest_path(&self, digest: &Digest) -> PathBuf {
+        self.dir
+            .join(format!("{}-{:016x}.json", digest.hex(), self.compatibility))
+    }
+}
+
+/// A file beside its destination that goes away unless it is renamed.
+struct TemporaryFile {
+    file: fs::File,
+    path: PathBuf,
+}
+
+impl TemporaryFile {
+    fn create(destination: &Path) -> io::Result<Self> {
+        // Two processes may write the same destination: the name is the process's own.
+        let path = destination.with_extension(format!("{}.tmp", std::process::id()));
+        let file = fs::File::create(&path)?;
+        Ok(Self { file, path })
+    }
+}
+
+impl Drop for TemporaryFile {
+    fn drop(&mut self) {
+        // After the rename there is nothing of that name.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+fn hash_of(path: &Path) -> io::Result<String> {
+    let mut file = fs::File::open(path)?;
+    let mut hasher = Sha256::new();
+    let mut chunk = vec![0; HASH_CHUNK_BYTES];
+    loop {
+        let read = file.read(&mut chunk)?;
+        if read == 0 {
+            return Ok(hex::encode(hasher.finalize()));
+        }
+        hasher.update(&chunk[..read]);
+    }
+}

@@ -1,0 +1,78 @@
+//! What activities reach the world by. Each capability is one file of the same shape: a [`Capability`] that is linked
+//! once and has state for one attempt, made from what the plugin wants and the operator grants. All are
+//! listed in [`Capabilities`].
+
+pub(crate) mod config;
+pub(crate) mod http;
+pub(crate) mod keyvalue;
+pub(crate) mod logging;
+
+use std::sync::Arc;
+
+use tenterhook_domain::Result;
+use wasmtime::component::Linker;
+
+use crate::activity::{ActivityAccess, ActivityState};
+use crate::guest_log::GuestLog;
+
+use self::{
+    config::Config,
+    http::{Http, Outbound},
+    keyvalue::{KeyValue, KeyValues},
+    logging::Logging,
+};
+
+/// A log that several capabilities write to.
+pub(crate) type SharedLog = Arc<std::sync::Mutex<GuestLog>>;
+
+/// One capability.
+pub(crate) trait Capability: Sized {
+    /// Defines its host functions. Once for all components.
+    fn link(linker: &mut Linker<ActivityState>) -> wasmtime::Result<()>;
+
+    /// Its state for one attempt. What is not both wanted and granted is refused when it is used, with a sentence
+    /// that says so: a plugin may be able to do without.
+    fn instance_state(access: &ActivityAccess, shared: &Arc<Shared>, log: &SharedLog) -> Self;
+}
+
+/// What all attempts of all tenants share. Nothing in here is one tenant's without being kept under its scope.
+pub(crate) struct Shared {
+    keyvalue: Option<Arc<dyn KeyValue>>,
+    outbound: Outbound,
+}
+
+impl Shared {
+    pub(crate) fn new(keyvalue: Option<Arc<dyn KeyValue>>) -> Result<Self> {
+        Ok(Self {
+            keyvalue,
+            outbound: Outbound::new()?,
+        })
+    }
+}
+
+/// Every capability there is.
+pub(crate) struct Capabilities {
+    pub(crate) http: Http,
+    pub(crate) keyvalue: KeyValues,
+    pub(crate) config: Config,
+    pub(crate) logging: Logging,
+}
+
+impl Capabilities {
+    pub(crate) fn new(access: &ActivityAccess, shared: &Arc<Shared>, log: &SharedLog) -> Self {
+        Self {
+            http: Http::instance_state(access, shared, log),
+            keyvalue: KeyValues::instance_state(access, shared, log),
+            config: Config::instance_state(access, shared, log),
+            logging: Logging::instance_state(access, shared, log),
+        }
+    }
+}
+
+/// Links every capability.
+pub(crate) fn link(linker: &mut Linker<ActivityState>) -> wasmtime::Result<()> {
+    Http::link(linker)?;
+    KeyValues::link(linker)?;
+    Config::link(linker)?;
+    Logging::link(linker)
+}

@@ -1,0 +1,117 @@
+//! Kept-alive connections: a pool for each plugin of each scope, so that no tenant meets another's connections.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use hyper_util::{
+    client::legacy::Client,
+    rt::{TokioExecutor, TokioTimer},
+};
+use rustls::{ClientConfig, RootCertStore, crypto::ring};
+use tenterhook_domain::{Code, Error, PluginName, Result, Scope};
+use wasmtime_wasi_http::WasiBody;
+
+use super::connect::Connector;
+use crate::owner::Owner;
+
+/// Most pools; the one used longest ago goes, and with it its idle connections.
+const POOLS_MAX: usize = 1000;
+/// Most idle connections to one host in one pool.
+const IDLE_MAX: usize = 8;
+/// How long a connection is kept idle.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+/// Most bytes of an answer's head.
+const HEAD_BYTES_MAX: usize = 64 * 1024;
+
+type HttpClient = Client<Connector, WasiBody>;
+
+/// Whose connections, and to which networks.
+#[derive(PartialEq, Eq, Hash)]
+struct Key {
+    scope: Scope,
+    plugin: PluginName,
+    private_network: bool,
+}
+
+#[derive(Default)]
+struct Pools {
+    by_key: HashMap<Key, (HttpClient, u64)>,
+    uses: u64,
+}
+
+/// All outbound connections of the host.
+pub(crate) struct Outbound {
+    tls: Arc<ClientConfig>,
+    pools: Mutex<Pools>,
+}
+
+impl Outbound {
+    /// Reads the machine's trusted certificates.
+    ///
+    /// # Errors
+    /// `internal` when TLS cannot be set up.
+    pub(crate) fn new() -> Result<Self> {
+        let mut roots = RootCertStore::empty();
+        let found = rustls_native_certs::load_native_certs();
+        for error in &found.errors {
+            tracing::warn!(%error, "a trusted certificate of this machine cannot be read");
+        }
+        let (usable, _) = roots.add_parsable_certificates(found.certs);
+        if usable == 0 {
+            tracing::warn!("this machine has no trusted certificates: outbound https will fail");
+        }
+        let tls = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .map_err(|error| {
+                Error::new(Code::Internal, "TLS cannot be set up").caused_by(error)
+            })?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        Ok(Self {
+            tls: Arc::new(tls),
+            pools: Mutex::default(),
+        })
+    }
+
+    /// The pool of `owner`.
+    pub(super) fn client(&self, owner: &Owner, private_network: bool) -> HttpClient {
+        let key = Key {
+            scope: owner.scope.clone(),
+            plugin: owner.plugin.clone(),
+            private_network,
+        };
+        let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
+        pools.uses += 1;
+        let now = pools.uses;
+        if let Some((client, used)) = pools.by_key.get_mut(&key) {
+            *used = now;
+            return client.clone();
+        }
+        if pools.by_key.len() >= POOLS_MAX {
+            // Rare, and a thousand entries: looking at each is cheaper than keeping an order.
+            let horizon = now.saturating_sub(POOLS_MAX as u64 / 2);
+            pools.by_key.retain(|_, (_, used)| *used > horizon);
+        }
+        let client = self.new_client(private_network);
+        pools.by_key.insert(key, (client.clone(), now));
+        client
+    }
+
+    fn new_client(&self, private_network: bool) -> HttpClient {
+        Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE_TIMEOUT)
+            .pool_max_idle_per_host(IDLE_MAX)
+            .http1_max_buf_size(HEAD_BYTES_MAX)
+            // The guest's request carries its Host header already.
+            .set_host(false)
+            .build(Connector {
+                tls: self.tls.clone(),
+                private_network,
+            })
+    }
+}

@@ -1,0 +1,400 @@
+//! What a component imports and exports at its outside, read without compiling it, and what of it is offered.
+
+use tenterhook_domain::{Code, Error, Result};
+use wasmparser::{Encoding, Parser, Payload};
+
+/// The export that makes a component carry workflows.
+pub(crate) const WORKFLOW_GUEST: &str = "temporal:workflow-runtime/workflow-guest@0.1.0";
+/// The export that makes a component carry activities.
+pub(crate) const ACTIVITIES: &str = "tenterhook:plugin/activities@0.1.0";
+/// The export by which a component says what it is.
+pub(crate) const METADATA: &str = "tenterhook:plugin/metadata@0.1.0";
+
+/// Which versions of an interface are offered.
+enum Versions {
+    /// Every `0.<minor>.x`.
+    Minor(&'static str),
+    /// This one alone: a draft promises nothing.
+    Exact(&'static str),
+}
+
+/// One package of interfaces that a component may import.
+struct Offer {
+    package: &'static str,
+    interfaces: &'static [&'static str],
+    versions: Versions,
+}
+
+const OFFERS: &[Offer] = &[
+    Offer {
+        package: "temporal:workflow-runtime",
+        interfaces: &["workflow-host", "types"],
+        versions: Versions::Minor("0.1."),
+    },
+    Offer {
+        package: "tenterhook:plugin",
+        interfaces: &["activity-context", "values"],
+        versions: Versions::Minor("0.1."),
+    },
+    Offer {
+        package: "wasi:cli",
+        interfaces: &[
+            "environment",
+            "exit",
+            "stdin",
+            "stdout",
+            "stderr",
+            "terminal-input",
+            "terminal-output",
+            "terminal-stdin",
+            "terminal-stdout",
+            "terminal-stderr",
+        ],
+        versions: Versions::Minor("0.2."),
+    },
+    Offer {
+        package: "wasi:io",
+        interfaces: &["error", "poll", "streams"],
+        versions: Versions::Minor("0.2."),
+    },
+    Offer {
+        package: "wasi:clocks",
+        interfaces: &["monotonic-clock", "wall-clock"],
+        versions: Versions::Minor("0.2."),
+    },
+    Offer {
+        package: "wasi:random",
+        interfaces: &["random", "insecure", "insecure-seed"],
+        versions: Versions::Minor("0.2."),
+    },
+    // Language runtimes import files and sockets whether a program uses them or not. There is nothing behind them.
+    Offer {
+        package: "wasi:filesystem",
+        interfaces: &["types", "preopens"],
+        versions: Versions::Minor("0.2."),
+    },
+    Offer {
+        package: "wasi:sockets",
+        interfaces: &[
+            "network",
+            "instance-network",
+            "tcp",
+            "tcp-create-socket",
+            "udp",
+            "udp-create-socket",
+            "ip-name-lookup",
+        ],
+        versions: Versions::Minor("0.2."),
+    },
+    Offer {
+        package: "wasi:http",
+        interfaces: &["types", "outgoing-handler"],
+        versions: Versions::Minor("0.2."),
+    },
+    Offer {
+        package: "wasi:keyvalue",
+        interfaces: &["store", "atomics", "batch"],
+        versions: Versions::Exact("0.2.0-draft"),
+    },
+    Offer {
+        package: "wasi:config",
+        interfaces: &["store"],
+        versions: Versions::Exact("0.2.0-rc.1"),
+    },
+    Offer {
+        package: "wasi:logging",
+        interfaces: &["logging"],
+        versions: Versions::Exact("0.1.0-draft"),
+    },
+];
+
+/// What to use in place of interfaces that people try.
+const INSTEAD: &[(&str, &str)] = &[
+    (
+        "wasi:http/incoming-handler",
+        "export activities and let the host call them",
+    ),
+    (
+        "wasi:clocks/timezone",
+        "compute with UTC, or carry a time zone library in the component",
+    ),
+    (
+        "wasi:keyvalue/",
+        "use wasi:keyvalue/store, atomics or batch @0.2.0-draft",
+    ),
+    ("wasi:config/", "use wasi:config/store@0.2.0-rc.1"),
+    ("wasi:runtime-config/", "use wasi:config/store@0.2.0-rc.1"),
+    ("wasi:logging/", "use wasi:logging/logging@0.1.0-draft"),
+    (
+        "wasi:blobstore/",
+        "reach an object store over wasi:http/outgoing-handler",
+    ),
+    (
+        "wasi:messaging/",
+        "use a signal, or a child workflow, or wasi:http/outgoing-handler",
+    ),
+    ("wasi:http/", "use wasi:http/outgoing-handler@0.2"),
+    ("wasi:", "use WASI 0.2: build for wasm32-wasip2"),
+    (
+        "wasi_snapshot_preview1",
+        "build for wasm32-wasip2, not for wasm32-wasip1",
+    ),
+    (
+        "env",
+        "link what the component needs into it: it can import interfaces only",
+    ),
+];
+
+/// A component's outside.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Outline {
+    pub(crate) imports: Vec<String>,
+    pub(crate) exports: Vec<String>,
+}
+
+impl Outline {
+    /// Reads the outside of `bytes`.
+    ///
+    /// # Errors
+    /// `component-invalid` or `component-is-core-module`.
+    pub(crate) fn read(bytes: &[u8]) -> Result<Self> {
+        if !bytes.starts_with(b"\0asm") {
+            return Err(Error::new(
+                Code::ComponentInvalid,
+                format!(
+                    "the upload is not WebAssembly: it starts with {:?} instead of \"\\0asm\"",
+                    String::from_utf8_lossy(&bytes[..bytes.len().min(8)])
+                ),
+            ));
+        }
+        let mut outline = Self::default();
+        let mut depth = 0_usize;
+        for payload in Parser::new(0).parse_all(bytes) {
+            match payload.map_err(|error| invalid(&error))? {
+                Payload::Version {
+                    encoding: Encoding::Module,
+                    ..
+                } if depth == 0 => return Err(core_module()),
+                Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
+                Payload::End(_) => depth = depth.saturating_sub(1),
+                Payload::ComponentImportSection(section) if depth == 0 => {
+                    for import in section {
+                        let import = import.map_err(|error| invalid(&error))?;
+                        outline.imports.push(import.name.name.to_owned());
+                    }
+                }
+                Payload::ComponentExportSection(section) if depth == 0 => {
+                    for export in section {
+                        let export = export.map_err(|error| invalid(&error))?;
+                        outline.exports.push(export.name.name.to_owned());
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(outline)
+    }
+
+    pub(crate) fn has_export(&self, name: &str) -> bool {
+        self.exports.iter().any(|export| export == name)
+    }
+
+    /// Checks that every import is offered.
+    ///
+    /// # Errors
+    /// `component-import-unknown`, naming every import that is not.
+    pub(crate) fn check_imports(&self) -> Result<()> {
+        let unknown: Vec<String> = self
+            .imports
+            .iter()
+            .filter(|import| !is_offered(import))
+            .map(|import| match instead(import) {
+                Some(instead) => format!("{import:?} ({instead})"),
+                None => format!("{import:?}"),
+            })
+            .collect();
+        if unknown.is_empty() {
+            return Ok(());
+        }
+        Err(Error::new(
+            Code::ComponentImportUnknown,
+            format!(
+                "the component imports what the host does not offer: {}",
+                unknown.join(", ")
+            ),
+        ))
+    }
+
+    /// Checks that the component has something to run.
+    ///
+    /// # Errors
+    /// `component-export-invalid`.
+    pub(crate) fn check_exports(&self) -> Result<()> {
+        for wanted in [WORKFLOW_GUEST, ACTIVITIES, METADATA] {
+            let interface = interface_of(wanted);
+            let other = self
+                .exports
+                .iter()
+                .find(|export| interface_of(export) == interface && *export != wanted);
+            if let Some(other) = other {
+                return Err(Error::new(
+                    Code::ComponentExportInvalid,
+                    format!("the component exports {other:?}: this host knows {wanted:?}"),
+                ));
+            }
+        }
+        if self.has_export(ACTIVITIES) && !self.has_export(METADATA) {
+            return Err(Error::new(
+                Code::ComponentExportInvalid,
+                format!(
+                    "the component exports {ACTIVITIES:?} without {METADATA:?}: the host could not know which \
+                     activities it has"
+                ),
+            ));
+        }
+        if self.has_export(WORKFLOW_GUEST) || self.has_export(ACTIVITIES) {
+            return Ok(());
+        }
+        Err(Error::new(
+            Code::ComponentExportInvalid,
+            format!(
+                "the component exports neither {WORKFLOW_GUEST:?} nor {ACTIVITIES:?}, so there is nothing to run; it \
+                 exports {}",
+                listed(&self.exports)
+            ),
+        ))
+    }
+}
+
+/// `package/interface` without the version.
+pub(crate) fn interface_of(name: &str) -> &str {
+    name.split_once('@').map_or(name, |(interface, _)| interface)
+}
+
+/// Names in quotes with commas, or `nothing`.
+pub(crate) fn listed(names: &[String]) -> String {
+    if names.is_empty() {
+        return "nothing".to_owned();
+    }
+    let quoted: Vec<String> = names.iter().map(|name| format!("{name:?}")).collect();
+    quoted.join(", ")
+}
+
+fn is_offered(import: &str) -> bool {
+    let Some((path, version)) = import.split_once('@') else {
+        return false;
+    };
+    let Some((package, interface)) = path.split_once('/') else {
+        return false;
+    };
+    OFFERS.iter().any(|offer| {
+        offer.package == package
+            && offer.interfaces.contains(&interface)
+            && match offer.versions {
+                Versions::Minor(minor) => version
+                    .strip_prefix(minor)
+                    .is_some_and(|patch| patch.parse::<u32>().is_ok()),
+                Versions::Exact(exact) => version == exact,
+            }
+    })
+}
+
+fn instead(import: &str) -> Option<&'static str> {
+    INSTEAD
+        .iter()
+        .find(|(prefix, _)| import.starts_with(prefix))
+        .map(|(_, instead)| *instead)
+}
+
+fn invalid(error: &wasmparser::BinaryReaderError) -> Error {
+    Error::new(
+        Code::ComponentInvalid,
+        format!(
+            "the upload is not a valid component: {} at byte {}",
+            error.message(),
+            error.offset()
+        ),
+    )
+}
+
+/// Checks every byte of `bytes`, not only its outside.
+///
+/// # Errors
+/// `component-invalid`, saying where.
+pub(crate) fn validate(bytes: &[u8]) -> Result<()> {
+    wasmparser::Validator::new()
+        .validate_all(bytes)
+        .map(|_| ())
+        .map_err(|error| invalid(&error))
+}
+
+fn core_module() -> Error {
+    Error::new(
+        Code::ComponentIsCoreModule,
+        "the upload is a core WebAssembly module, not a component: build it for wasm32-wasip2 \
+         (cargo build --target wasm32-wasip2), or wrap it with wasm-tools component new",
+    )
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn offers_are_by_interface_and_version() {
+        for (import, offered) in [
+            ("wasi:cli/stdout@0.2.0", true),
+            ("wasi:cli/stdout@0.2.12", true),
+            ("wasi:cli/stdout@0.3.0", false),
+            ("wasi:cli/stdout", false),
+            ("wasi:cli/stdout@0.2.0-rc.1", false),
+            ("wasi:http/outgoing-handler@0.2.6", true),
+            ("wasi:http/incoming-handler@0.2.6", false),
+            ("wasi:keyvalue/store@0.2.0-draft", true),
+            ("wasi:keyvalue/store@0.2.0-draft2", false),
+            ("tenterhook:plugin/activity-context@0.1.0", true),
+            ("tenterhook:plugin/activity-context@0.2.0", false),
+            ("env", false),
+        ] {
+            assert_eq!(is_offered(import), offered, "{import}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_import_is_named_with_what_to_use() {
+        let outline = Outline {
+            imports: vec![
+                "wasi:cli/stdout@0.2.3".into(),
+                "wasi:blobstore/store@0.2.0".into(),
+            ],
+            exports: Vec::new(),
+        };
+        let error = outline.check_imports().unwrap_err();
+        assert_eq!(error.code(), Code::ComponentImportUnknown);
+        assert!(error.detail().contains("wasi:blobstore/store@0.2.0"));
+        assert!(error.detail().contains("object store over wasi:http"));
+        assert!(!error.detail().contains("stdout"));
+    }
+
+    #[test]
+    fn exports_must_be_something_to_run() {
+        let exports = |names: &[&str]| Outline {
+            imports: Vec::new(),
+            exports: names.iter().map(|&name| name.to_owned()).collect(),
+        };
+        assert!(exports(&[WORKFLOW_GUEST]).check_exports().is_ok());
+        assert!(exports(&[ACTIVITIES, METADATA]).check_exports().is_ok());
+        for bad in [
+            exports(&[]),
+            exports(&["wasi:cli/run@0.2.0"]),
+            exports(&[ACTIVITIES]),
+            exports(&["tenterhook:plugin/activities@0.9.0", METADATA]),
+        ] {
+            assert_eq!(
+                bad.check_exports().unwrap_err().code(),
+                Code::ComponentExportInvalid
+            );
+        }
+    }
+}

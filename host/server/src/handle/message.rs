@@ -1,0 +1,121 @@
+//! What is said to a running execution: signals, queries, updates, cancel, terminate.
+
+use std::sync::Arc;
+
+use axum::{Json as JsonBody, extract::State};
+use http::StatusCode;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tenterhook_domain::{Code, Error, Result};
+
+use crate::{
+    Api,
+    problem::Answer,
+    request::{AtMessage, AtWorkflow, JsonOrNothing},
+};
+
+/// Longest reason that is kept, in bytes.
+const REASON_BYTES_MAX: usize = 1_000;
+
+/// `{"input": …}`, or nothing.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Message {
+    input: Option<Value>,
+}
+
+/// `{"reason": "…"}`, or nothing.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Ending {
+    #[serde(default)]
+    reason: String,
+}
+
+impl Ending {
+    fn reason(&self) -> Result<&str> {
+        if self.reason.len() > REASON_BYTES_MAX {
+            return Err(Error::new(
+                Code::RequestInvalid,
+                format!("the reason has more than {REASON_BYTES_MAX} bytes"),
+            ));
+        }
+        Ok(&self.reason)
+    }
+}
+
+/// What a query or update answered.
+#[derive(Serialize)]
+pub(crate) struct Reply {
+    result: Option<Value>,
+}
+
+pub(crate) async fn signal(
+    State(api): State<Arc<Api>>,
+    at: AtMessage,
+    JsonOrNothing(message): JsonOrNothing<Message>,
+) -> Answer<StatusCode> {
+    api.state.store.environments.require(&at.scope).await?;
+    let executions = &api.state.executions;
+    executions
+        .signal(&at.scope, &at.id, &at.name, message.input)
+        .await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+pub(crate) async fn query(
+    State(api): State<Arc<Api>>,
+    at: AtMessage,
+    JsonOrNothing(message): JsonOrNothing<Message>,
+) -> Answer<JsonBody<Reply>> {
+    api.state.store.environments.require(&at.scope).await?;
+    let executions = &api.state.executions;
+    let asked = executions.query(&at.scope, &at.id, &at.name, message.input);
+    let result = unless_stopping(&api, asked).await?;
+    Ok(JsonBody(Reply { result }))
+}
+
+pub(crate) async fn update(
+    State(api): State<Arc<Api>>,
+    at: AtMessage,
+    JsonOrNothing(message): JsonOrNothing<Message>,
+) -> Answer<JsonBody<Reply>> {
+    api.state.store.environments.require(&at.scope).await?;
+    let executions = &api.state.executions;
+    let sent = executions.update(&at.scope, &at.id, &at.name, message.input);
+    let result = unless_stopping(&api, sent).await?;
+    Ok(JsonBody(Reply { result }))
+}
+
+pub(crate) async fn cancel(
+    State(api): State<Arc<Api>>,
+    AtWorkflow { scope, id }: AtWorkflow,
+    JsonOrNothing(ending): JsonOrNothing<Ending>,
+) -> Answer<StatusCode> {
+    let reason = ending.reason()?;
+    api.state.store.environments.require(&scope).await?;
+    api.state.executions.cancel(&scope, &id, reason).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+pub(crate) async fn terminate(
+    State(api): State<Arc<Api>>,
+    AtWorkflow { scope, id }: AtWorkflow,
+    JsonOrNothing(ending): JsonOrNothing<Ending>,
+) -> Answer<StatusCode> {
+    let reason = ending.reason()?;
+    api.state.store.environments.require(&scope).await?;
+    api.state.executions.terminate(&scope, &id, reason).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// The workflow may take its time to answer; a host that stops does not wait for it.
+async fn unless_stopping<T>(api: &Api, asked: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::select! {
+        answer = asked => answer,
+        () = api.stopping.cancelled() => Err(Error::new(
+            Code::HostStopping,
+            "the host is stopping: what was sent may have arrived",
+        )),
+    }
+}

@@ -1,0 +1,92 @@
+//! Tenants and environments.
+
+use std::sync::Arc;
+
+use axum::{Extension, Json, extract::State};
+use http::StatusCode;
+use serde::Serialize;
+use tenterhook_domain::{Code, EnvironmentName, TenantId, execution::Page, token::Principal};
+
+use super::put_status;
+use crate::{
+    Api,
+    problem::Answer,
+    request::{AtScope, AtTenant, PageQuery, Query},
+};
+
+#[derive(Serialize)]
+pub(crate) struct Named<T> {
+    name: T,
+}
+
+fn named<T: Serialize>(page: Page<T>) -> Page<Named<T>> {
+    Page {
+        items: page.items.into_iter().map(|name| Named { name }).collect(),
+        next: page.next,
+    }
+}
+
+pub(crate) async fn list(
+    State(api): State<Arc<Api>>,
+    Extension(principal): Extension<Principal>,
+    Query(query): Query<PageQuery>,
+) -> Answer<Json<Page<Named<TenantId>>>> {
+    let tenants = &api.state.store.tenants;
+    let page = match principal {
+        Principal::Admin => tenants.list(query.cursor()?).await?,
+        Principal::Tenant(tenant) => {
+            query.cursor()?;
+            let items = match tenants.require(&tenant).await {
+                Ok(()) => vec![tenant],
+                Err(error) if error.code() == Code::TenantNotFound => Vec::new(),
+                Err(error) => return Err(error.into()),
+            };
+            Page { items, next: None }
+        }
+    };
+    Ok(Json(named(page)))
+}
+
+pub(crate) async fn put(
+    State(api): State<Arc<Api>>,
+    at: AtTenant,
+) -> Answer<(StatusCode, Json<Named<TenantId>>)> {
+    let written = api.state.store.tenants.put(&at.tenant).await?;
+    Ok((put_status(written), Json(Named { name: at.tenant })))
+}
+
+pub(crate) async fn get(
+    State(api): State<Arc<Api>>,
+    at: AtTenant,
+) -> Answer<Json<Named<TenantId>>> {
+    api.state.store.tenants.require(&at.tenant).await?;
+    Ok(Json(Named { name: at.tenant }))
+}
+
+pub(crate) async fn list_environments(
+    State(api): State<Arc<Api>>,
+    at: AtTenant,
+    Query(query): Query<PageQuery>,
+) -> Answer<Json<Page<Named<EnvironmentName>>>> {
+    let environments = &api.state.store.environments;
+    let page = environments.list(&at.tenant, query.cursor()?).await?;
+    Ok(Json(named(page)))
+}
+
+pub(crate) async fn put_environment(
+    State(api): State<Arc<Api>>,
+    AtScope { scope }: AtScope,
+) -> Answer<(StatusCode, Json<Named<EnvironmentName>>)> {
+    let written = api.state.store.environments.put(&scope).await?;
+    let name = scope.environment;
+    Ok((put_status(written), Json(Named { name })))
+}
+
+pub(crate) async fn get_environment(
+    State(api): State<Arc<Api>>,
+    AtScope { scope }: AtScope,
+) -> Answer<Json<Named<EnvironmentName>>> {
+    api.state.store.environments.require(&scope).await?;
+    let name = scope.environment;
+    Ok(Json(Named { name }))
+}

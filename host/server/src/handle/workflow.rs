@@ -1,0 +1,175 @@
+//! Executions: start, look at, wait for.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{Json as JsonBody, extract::State, response::IntoResponse as _};
+use http::StatusCode;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use tenterhook_domain::{
+    Code, Error, Result, Scope, TypeName,
+    execution::{Event, Execution, Outcome, Page, ReusePolicy, Start, Status},
+};
+
+use super::{located, release::no_release, scope_path, segment};
+use crate::{
+    Api,
+    problem::Answer,
+    request::{AtScope, AtWorkflow, HistoryQuery, Json, PageQuery, Query, WaitQuery, duration},
+    schema::WorkflowTypes,
+};
+
+/// A request to start an execution.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct StartRequest {
+    r#type: String,
+    id: Option<String>,
+    input: Option<Value>,
+    execution_timeout: Option<String>,
+    run_timeout: Option<String>,
+    task_timeout: Option<String>,
+    start_delay: Option<String>,
+    #[serde(default)]
+    memo: Map<String, Value>,
+    #[serde(default)]
+    reuse: ReusePolicy,
+}
+
+impl StartRequest {
+    fn read(self, scope: &Scope) -> Result<Start> {
+        let time =
+            |field: &str, text: Option<String>| text.map(|text| duration(field, &text)).transpose();
+        let start = Start {
+            workflow_type: self.r#type.parse()?,
+            id: self.id.unwrap_or_else(|| uuid::Uuid::now_v7().to_string()),
+            input: self.input,
+            execution_timeout: time("execution_timeout", self.execution_timeout)?,
+            run_timeout: time("run_timeout", self.run_timeout)?,
+            task_timeout: time("task_timeout", self.task_timeout)?,
+            start_delay: time("start_delay", self.start_delay)?,
+            memo: self.memo,
+            reuse: self.reuse,
+        };
+        scope.temporal_id(&start.id)?;
+        Ok(start)
+    }
+}
+
+/// 202 with the place of the execution; 200 with its outcome when `wait` is given and it ends in time.
+pub(crate) async fn start(
+    State(api): State<Arc<Api>>,
+    at: AtScope,
+    Query(query): Query<WaitQuery>,
+    Json(request): Json<StartRequest>,
+) -> Answer {
+    let wait = query.wait()?;
+    let scope = at.scope;
+    let mut start = request.read(&scope)?;
+    let types = types_of_current(&api, &scope, &start.workflow_type).await?;
+    let (workflow_type, input) = (start.workflow_type.clone(), start.input.take());
+    start.input = tokio::task::spawn_blocking(move || {
+        types.check(&workflow_type, input.as_ref()).map(|()| input)
+    })
+    .await
+    .map_err(|error| Error::new(Code::Internal, "the input was not checked").caused_by(error))??;
+    let started = api.state.executions.start(&scope, start).await?;
+    if let Some(wait) = wait {
+        // It is started whatever comes now: an outcome that cannot be had is no reason to say otherwise.
+        match ended(&api, &scope, &started.id, wait).await {
+            Ok(outcome) if outcome.status != Status::Running => {
+                return Ok(JsonBody(outcome).into_response());
+            }
+            Ok(_) => {}
+            Err(error) => tracing::warn!(%error, "the outcome of a new execution cannot be had"),
+        }
+    }
+    let path = format!("{}/workflows/{}", scope_path(&scope), segment(&started.id));
+    Ok(located(StatusCode::ACCEPTED, &path, started)?)
+}
+
+/// The workflow types of the plugin's current release.
+async fn types_of_current(
+    api: &Api,
+    scope: &Scope,
+    workflow_type: &TypeName,
+) -> Result<Arc<WorkflowTypes>> {
+    let plugin = &workflow_type.plugin;
+    let store = &api.state.store;
+    let current = store.plugins.get(scope, plugin).await?.current;
+    let digest = current.ok_or_else(|| no_release(scope, plugin))?;
+    if let Some(types) = api.schemas.cached(plugin, &digest) {
+        return Ok(types);
+    }
+    let release = store.releases.get(scope, plugin, &digest).await?;
+    Ok(api.schemas.remember(plugin, release))
+}
+
+/// How it ended; a wait is cut short when the host stops.
+async fn ended(api: &Api, scope: &Scope, id: &str, wait: Duration) -> Result<Outcome> {
+    tokio::select! {
+        outcome = api.state.executions.outcome(scope, id, wait) => outcome,
+        () = api.stopping.cancelled() => {
+            Err(Error::new(Code::HostStopping, "the host is stopping: ask again"))
+        }
+    }
+}
+
+/// 200 with the outcome, 202 while there is none.
+pub(crate) async fn result(
+    State(api): State<Arc<Api>>,
+    AtWorkflow { scope, id }: AtWorkflow,
+    Query(query): Query<WaitQuery>,
+) -> Answer<(StatusCode, JsonBody<Outcome>)> {
+    let wait = query.wait()?.unwrap_or_default();
+    api.state.store.environments.require(&scope).await?;
+    let outcome = ended(&api, &scope, &id, wait).await?;
+    let status = match outcome.status {
+        Status::Running | Status::Paused => StatusCode::ACCEPTED,
+        _ => StatusCode::OK,
+    };
+    Ok((status, JsonBody(outcome)))
+}
+
+pub(crate) async fn get(
+    State(api): State<Arc<Api>>,
+    AtWorkflow { scope, id }: AtWorkflow,
+) -> Answer<JsonBody<Execution>> {
+    api.state.store.environments.require(&scope).await?;
+    Ok(JsonBody(api.state.executions.describe(&scope, &id).await?))
+}
+
+pub(crate) async fn list(
+    State(api): State<Arc<Api>>,
+    AtScope { scope }: AtScope,
+    Query(query): Query<PageQuery>,
+) -> Answer<JsonBody<Page<Execution>>> {
+    let limit = query.limit()?;
+    api.state.store.environments.require(&scope).await?;
+    let executions = &api.state.executions;
+    let page = executions.list(&scope, limit, query.into_cursor()).await?;
+    Ok(JsonBody(page))
+}
+
+/// Events of a history.
+#[derive(Serialize)]
+pub(crate) struct History {
+    events: Vec<Event>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
+}
+
+pub(crate) async fn history(
+    State(api): State<Arc<Api>>,
+    AtWorkflow { scope, id }: AtWorkflow,
+    Query(query): Query<HistoryQuery>,
+) -> Answer<JsonBody<History>> {
+    let limit = query.limit()?;
+    api.state.store.environments.require(&scope).await?;
+    let executions = &api.state.executions;
+    let page = executions.history(&scope, &id, query.after, limit).await?;
+    Ok(JsonBody(History {
+        events: page.items,
+        next: page.next,
+    }))
+}

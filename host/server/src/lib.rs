@@ -1,0 +1,85 @@
+//! The HTTP API: who may call what, what a request must look like, and what is answered.
+//!
+//! [`ROUTES`] is the one table of operations. The router is built from it, authorisation is decided by it
+//! before a handler runs, and tests walk it. A handler reads its request, calls the store or the executions,
+//! and answers JSON; every refusal is an RFC 9457 problem with a code of `domain`.
+//!
+//! | file | what it holds |
+//! | --- | --- |
+//! | `route` | the table, and the router made of it |
+//! | `guard` | room, token, tenant, time-out: what every request passes |
+//! | `problem` | how an error is answered |
+//! | `request` | what handlers read: path, query, JSON, raw bodies |
+//! | `schema` | a release's JSON Schemas, compiled once |
+//! | `handle` | the handlers, by noun |
+//! | `serving` | connections, and the way they end |
+
+mod guard;
+mod handle;
+mod problem;
+mod request;
+mod route;
+mod schema;
+mod serving;
+
+use std::sync::Arc;
+
+use tenterhook_domain::{Result, clock::Clock, component::Inspector, execution::Executions};
+use tenterhook_store::Store;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+pub use guard::{REQUEST_TIMEOUT, REQUESTS_MAX, ROOM_TIMEOUT, UPLOAD_TIMEOUT};
+pub use problem::{PROBLEM_TYPE, status};
+pub use request::{JSON_BYTES_MAX, PAGE_DEFAULT, WAIT_MAX};
+pub use route::{Access, Operation, ROUTES, Route, Verb};
+pub use serving::{CONNECTIONS_MAX, HEADER_TIMEOUT, STOP_TIMEOUT, Server};
+
+/// Components that are received and checked at once; each is held in memory as a whole.
+pub const UPLOADS_MAX: usize = 4;
+
+/// Says if the host can do its work.
+#[async_trait::async_trait]
+pub trait Readiness: Send + Sync + 'static {
+    /// Asks the parts that the host needs.
+    ///
+    /// # Errors
+    /// The first part that does not answer.
+    async fn check(&self) -> Result<()>;
+}
+
+/// What the API stands on. Cheap to clone.
+#[derive(Clone)]
+pub struct ApiState {
+    /// Tenants, plugins, releases, tokens.
+    pub store: Store,
+    /// Workflow executions.
+    pub executions: Arc<dyn Executions>,
+    /// Looks at uploaded components.
+    pub inspector: Arc<dyn Inspector>,
+    /// The time of day.
+    pub clock: Arc<dyn Clock>,
+    /// What `/readyz` asks.
+    pub readiness: Arc<dyn Readiness>,
+}
+
+/// What handlers share.
+struct Api {
+    state: ApiState,
+    schemas: schema::Schemas,
+    requests: Arc<Semaphore>,
+    uploads: Semaphore,
+    stopping: CancellationToken,
+}
+
+impl Api {
+    fn new(state: ApiState, stopping: CancellationToken) -> Self {
+        Self {
+            state,
+            schemas: schema::Schemas::default(),
+            requests: Arc::new(Semaphore::new(REQUESTS_MAX)),
+            uploads: Semaphore::new(UPLOADS_MAX),
+            stopping,
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! Bodies, each within its bound.
+
+use axum::{
+    body::Body,
+    extract::{FromRequest, Request},
+};
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, header};
+use http_body_util::BodyExt as _;
+use serde::de::DeserializeOwned;
+use tenterhook_domain::{Code, Error, Result, component::COMPONENT_BYTES_MAX};
+
+use crate::problem::Problem;
+
+/// Largest JSON body, in bytes: one payload of Temporal's 2 MiB, and room for what stands around it.
+pub const JSON_BYTES_MAX: usize = 2 * 1024 * 1024 + 64 * 1024;
+/// Of a body that is too large, so many times the bound is read and thrown away. A caller who is cut off in
+/// the middle of sending often never sees the answer.
+const DISCARD_TIMES: usize = 4;
+/// Space taken before anything came in, whatever the request announces.
+const FIRST_BYTES: usize = 64 * 1024;
+
+/// A JSON body.
+pub(crate) struct Json<T>(pub(crate) T);
+
+/// A JSON body, or none: `T`'s default.
+pub(crate) struct JsonOrNothing<T>(pub(crate) T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        let (headers, bytes) = json_bytes(request).await?;
+        Ok(Self(json(&headers, &bytes)?))
+    }
+}
+
+impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for JsonOrNothing<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        let (headers, bytes) = json_bytes(request).await?;
+        if bytes.is_empty() {
+            return Ok(Self(T::default()));
+        }
+        Ok(Self(json(&headers, &bytes)?))
+    }
+}
+
+async fn json_bytes(request: Request) -> Result<(HeaderMap, Bytes)> {
+    let (parts, body) = request.into_parts();
+    let bytes = read(&parts.headers, body, JSON_BYTES_MAX, || {
+        Error::new(
+            Code::BodyTooLarge,
+            format!("the body is larger than {JSON_BYTES_MAX} bytes"),
+        )
+    })
+    .await?;
+    Ok((parts.headers, bytes))
+}
+
+fn json<T: DeserializeOwned>(headers: &HeaderMap, bytes: &[u8]) -> Result<T> {
+    let media_type = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.split(';').next())
+        .map(|value| value.trim().to_ascii_lowercase());
+    if media_type.as_deref() != Some("application/json") {
+        return Err(Error::new(
+            Code::RequestInvalid,
+            "the body is not JSON: send the header Content-Type: application/json",
+        ));
+    }
+    serde_json::from_slice(bytes).map_err(|error| {
+        Error::new(
+            Code::RequestInvalid,
+            format!("the body cannot be read: {error}"),
+        )
+    })
+}
+
+/// The component that `body` is.
+///
+/// # Errors
+/// `component-too-large`, `request-invalid`.
+pub(crate) async fn upload(headers: &HeaderMap, body: Body) -> Result<Bytes> {
+    read(headers, body, COMPONENT_BYTES_MAX, || {
+        Error::new(
+            Code::ComponentTooLarge,
+            format!("the component is larger than {COMPONENT_BYTES_MAX} bytes"),
+        )
+    })
+    .await
+}
+
+async fn read(
+    headers: &HeaderMap,
+    mut body: Body,
+    max: usize,
+    too_large: impl Fn() -> Error,
+) -> Result<Bytes> {
+    let discarded_max = max.saturating_mul(DISCARD_TIMES);
+    let announced = headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.parse::<usize>().ok())
+        .unwrap_or(0);
+    // A caller who asks before sending gets the answer instead of the permission.
+    if announced > discarded_max || (announced > max && headers.contains_key(header::EXPECT)) {
+        return Err(too_large());
+    }
+    let mut bytes = BytesMut::with_capacity(announced.min(FIRST_BYTES));
+    let mut received = 0_usize;
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| {
+            Error::new(Code::RequestInvalid, "the body ended before its end").caused_by(error)
+        })?;
+        let Ok(data) = frame.into_data() else {
+            continue;
+        };
+        received = received.saturating_add(data.len());
+        if received <= max {
+            bytes.extend_from_slice(&data);
+            continue;
+        }
+        bytes = BytesMut::new();
+        if received > discarded_max {
+            break;
+        }
+    }
+    if received > max {
+        return Err(too_large());
+    }
+    Ok(bytes.freeze())
+}

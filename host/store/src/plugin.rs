@@ -1,0 +1,137 @@
+//! Plugins of a scope: what they may do, how they are configured, which release is current.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use tenterhook_domain::{
+    Code, Digest, Error, PluginName, Result, Scope, execution::Page, grant::Grants,
+};
+
+use crate::Cursor;
+
+/// Most keys of one plugin's configuration.
+pub const CONFIG_KEYS_MAX: usize = 256;
+/// Longest key, in characters.
+pub const CONFIG_KEY_CHARS_MAX: usize = 128;
+/// Longest value, in bytes.
+pub const CONFIG_VALUE_BYTES_MAX: usize = 64 * 1024;
+/// All keys and values of one plugin together, in bytes: the snapshot of a plugin is read as a whole.
+pub const CONFIG_BYTES_MAX: usize = 1024 * 1024;
+
+/// A plugin's configuration.
+pub type Config = BTreeMap<String, String>;
+
+/// A plugin as lists show it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plugin {
+    /// Its name.
+    pub name: PluginName,
+    /// The release that new executions start on; none before the first release.
+    pub current: Option<Digest>,
+}
+
+/// All that is needed to run a plugin, as it was at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PluginSnapshot {
+    /// The release that new executions start on.
+    pub current: Option<Digest>,
+    /// What it may do.
+    pub grants: Grants,
+    /// Its configuration.
+    pub config: Config,
+    /// Grows with every change of the plugin.
+    pub revision: u64,
+}
+
+/// The plugins of a scope. A plugin comes into being with its first release, or with grants or configuration
+/// given ahead of it.
+///
+/// # Errors
+/// Every operation: `store-failed`; `tenant-not-found` or `environment-not-found` when the scope is not
+/// there; reads of one plugin `plugin-not-found`.
+#[async_trait]
+pub trait Plugins: Send + Sync + 'static {
+    /// One plugin.
+    async fn get(&self, scope: &Scope, plugin: &PluginName) -> Result<Plugin>;
+    /// The scope's plugins by name.
+    async fn list(&self, scope: &Scope, cursor: Cursor<'_>) -> Result<Page<Plugin>>;
+    /// All that is needed to run it, in one read.
+    async fn snapshot(&self, scope: &Scope, plugin: &PluginName) -> Result<PluginSnapshot>;
+    /// Sets what it may do. `grant-invalid` when the grants break a rule.
+    async fn put_grants(&self, scope: &Scope, plugin: &PluginName, grants: &Grants) -> Result<()>;
+    /// Sets its configuration as a whole. `config-invalid` when it breaks a bound.
+    async fn put_config(&self, scope: &Scope, plugin: &PluginName, config: &Config) -> Result<()>;
+}
+
+/// Checks a configuration against its bounds.
+///
+/// # Errors
+/// `config-invalid`, naming the key.
+pub fn check_config(config: &Config) -> Result<()> {
+    let refused = |detail: String| Err(Error::new(Code::ConfigInvalid, detail));
+    if config.len() > CONFIG_KEYS_MAX {
+        return refused(format!(
+            "the configuration has {} keys: {CONFIG_KEYS_MAX} at most",
+            config.len()
+        ));
+    }
+    for (key, value) in config {
+        let chars = key.chars().count();
+        if chars == 0 || chars > CONFIG_KEY_CHARS_MAX || key.chars().any(char::is_control) {
+            let start: String = key.chars().take(64).collect();
+            return refused(format!(
+                "{start:?} is not a configuration key: use 1 to {CONFIG_KEY_CHARS_MAX} characters without control characters"
+            ));
+        }
+        if value.len() > CONFIG_VALUE_BYTES_MAX {
+            return refused(format!(
+                "the value of configuration key {key:?} has {} bytes: {CONFIG_VALUE_BYTES_MAX} at most",
+                value.len()
+            ));
+        }
+    }
+    let bytes: usize = config
+        .iter()
+        .map(|(key, value)| key.len() + value.len())
+        .sum();
+    if bytes > CONFIG_BYTES_MAX {
+        return refused(format!(
+            "the configuration has {bytes} bytes: {CONFIG_BYTES_MAX} at most"
+        ));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn configuration_keeps_its_bounds() {
+        let with = |key: &str, value: &str| Config::from([(key.to_owned(), value.to_owned())]);
+        assert!(check_config(&Config::new()).is_ok());
+        assert!(check_config(&with("url", "http://127.0.0.1:1")).is_ok());
+        assert!(check_config(&with(&"ä".repeat(CONFIG_KEY_CHARS_MAX), "")).is_ok());
+        let many: Config = (0..=CONFIG_KEYS_MAX)
+            .map(|n| (n.to_string(), String::new()))
+            .collect();
+        let large: Config = (0..17)
+            .map(|n| (n.to_string(), "x".repeat(CONFIG_VALUE_BYTES_MAX)))
+            .collect();
+        let refused = [
+            with("", ""),
+            with(&"k".repeat(CONFIG_KEY_CHARS_MAX + 1), ""),
+            with("a\nb", ""),
+            with("k", &"x".repeat(CONFIG_VALUE_BYTES_MAX + 1)),
+            many,
+            large,
+        ];
+        for config in refused {
+            assert_eq!(
+                check_config(&config).map_err(|error| error.code()),
+                Err(Code::ConfigInvalid)
+            );
+        }
+    }
+}

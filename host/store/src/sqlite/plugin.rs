@@ -1,0 +1,189 @@
+//! Plugins, grants and configuration in SQLite.
+
+use async_trait::async_trait;
+use sqlx::SqliteConnection;
+use tenterhook_domain::{
+    Code, Digest, Error, PluginName, Result, Scope, execution::Page, grant::Grants,
+};
+
+use super::{
+    Sqlite, failed,
+    tenant::{require_scope, require_tenant},
+    to_the_end, unreadable,
+};
+use crate::{Config, Cursor, Environments, Plugin, PluginSnapshot, Plugins, check_config};
+
+pub(super) fn not_found(scope: &Scope, plugin: &PluginName) -> Error {
+    Error::new(
+        Code::PluginNotFound,
+        format!("{scope} has no plugin {plugin}"),
+    )
+}
+
+/// The most telling error for a plugin that was not found: its tenant or environment may be missing.
+pub(super) async fn why_missing(
+    connection: &mut SqliteConnection,
+    scope: &Scope,
+    plugin: &PluginName,
+) -> Error {
+    let above = match require_tenant(connection, &scope.tenant).await {
+        Ok(()) => require_scope(connection, scope).await,
+        Err(error) => Err(error),
+    };
+    above.err().unwrap_or_else(|| not_found(scope, plugin))
+}
+
+/// Makes the plugin if it is not there; its scope must be.
+pub(super) async fn ensure(
+    connection: &mut SqliteConnection,
+    scope: &Scope,
+    plugin: &PluginName,
+) -> Result<()> {
+    require_scope(connection, scope).await?;
+    sqlx::query(
+        "INSERT INTO plugins (tenant, environment, plugin) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+    )
+    .bind(scope.tenant.as_str())
+    .bind(scope.environment.as_str())
+    .bind(plugin.as_str())
+    .execute(connection)
+    .await
+    .map_err(failed("add a plugin"))
+    .map(|_| ())
+}
+
+pub(super) fn digest(text: Option<String>) -> Result<Option<Digest>> {
+    text.map(|text| text.parse())
+        .transpose()
+        .map_err(unreadable("a digest"))
+}
+
+impl Sqlite {
+    /// Sets one JSON column of a plugin and tells of it.
+    async fn put_setting(
+        &self,
+        scope: &Scope,
+        plugin: &PluginName,
+        update: &'static str,
+        json: serde_json::Result<String>,
+    ) -> Result<()> {
+        let json = json.map_err(|error| {
+            Error::new(Code::Internal, "a plugin's setting does not serialise").caused_by(error)
+        })?;
+        let (this, scope, plugin) = (self.clone(), scope.clone(), plugin.clone());
+        to_the_end(async move {
+            let mut transaction = this.write().await?;
+            ensure(&mut transaction, &scope, &plugin).await?;
+            sqlx::query(update)
+                .bind(json)
+                .bind(scope.tenant.as_str())
+                .bind(scope.environment.as_str())
+                .bind(plugin.as_str())
+                .execute(&mut *transaction)
+                .await
+                .map_err(failed("change a plugin"))?;
+            transaction
+                .commit()
+                .await
+                .map_err(failed("change a plugin"))?;
+            this.changes.announce(&scope, &plugin);
+            Ok(())
+        })
+        .await
+    }
+}
+
+#[async_trait]
+impl Plugins for Sqlite {
+    async fn get(&self, scope: &Scope, plugin: &PluginName) -> Result<Plugin> {
+        let mut connection = self
+            .readers
+            .acquire()
+            .await
+            .map_err(failed("read a plugin"))?;
+        let found: Option<(Option<String>,)> = sqlx::query_as(
+            "SELECT current FROM plugins WHERE tenant = ? AND environment = ? AND plugin = ?",
+        )
+        .bind(scope.tenant.as_str())
+        .bind(scope.environment.as_str())
+        .bind(plugin.as_str())
+        .fetch_optional(&mut *connection)
+        .await
+        .map_err(failed("read a plugin"))?;
+        match found {
+            Some((current,)) => Ok(Plugin {
+                name: plugin.clone(),
+                current: digest(current)?,
+            }),
+            None => Err(why_missing(&mut connection, scope, plugin).await),
+        }
+    }
+
+    async fn list(&self, scope: &Scope, cursor: Cursor<'_>) -> Result<Page<Plugin>> {
+        Environments::require(self, scope).await?;
+        let rows: Vec<(String, Option<String>)> = sqlx::query_as(
+            "SELECT plugin, current FROM plugins \
+             WHERE tenant = ? AND environment = ? AND plugin > ? ORDER BY plugin LIMIT ?",
+        )
+        .bind(scope.tenant.as_str())
+        .bind(scope.environment.as_str())
+        .bind(cursor.after.unwrap_or_default())
+        .bind(cursor.rows())
+        .fetch_all(&self.readers)
+        .await
+        .map_err(failed("list plugins"))?;
+        let plugins = rows
+            .into_iter()
+            .map(|(name, current)| {
+                Ok(Plugin {
+                    name: name.parse().map_err(unreadable("a plugin"))?,
+                    current: digest(current)?,
+                })
+            })
+            .collect::<Result<_>>()?;
+        Ok(cursor.page(plugins, |plugin: &Plugin| plugin.name.to_string()))
+    }
+
+    async fn snapshot(&self, scope: &Scope, plugin: &PluginName) -> Result<PluginSnapshot> {
+        let mut connection = self
+            .readers
+            .acquire()
+            .await
+            .map_err(failed("read a plugin"))?;
+        let found: Option<(Option<String>, String, String, i64)> = sqlx::query_as(
+            "SELECT current, grants, config, revision FROM plugins \
+             WHERE tenant = ? AND environment = ? AND plugin = ?",
+        )
+        .bind(scope.tenant.as_str())
+        .bind(scope.environment.as_str())
+        .bind(plugin.as_str())
+        .fetch_optional(&mut *connection)
+        .await
+        .map_err(failed("read a plugin"))?;
+        let Some((current, grants, config, revision)) = found else {
+            return Err(why_missing(&mut connection, scope, plugin).await);
+        };
+        Ok(PluginSnapshot {
+            current: digest(current)?,
+            grants: serde_json::from_str(&grants).map_err(unreadable("grants"))?,
+            config: serde_json::from_str(&config).map_err(unreadable("a configuration"))?,
+            revision: revision.unsigned_abs(),
+        })
+    }
+
+    async fn put_grants(&self, scope: &Scope, plugin: &PluginName, grants: &Grants) -> Result<()> {
+        grants.check()?;
+        let update = "UPDATE plugins SET grants = ?, revision = revision + 1 \
+                      WHERE tenant = ? AND environment = ? AND plugin = ?";
+        self.put_setting(scope, plugin, update, serde_json::to_string(grants))
+            .await
+    }
+
+    async fn put_config(&self, scope: &Scope, plugin: &PluginName, config: &Config) -> Result<()> {
+        check_config(config)?;
+        let update = "UPDATE plugins SET config = ?, revision = revision + 1 \
+                      WHERE tenant = ? AND environment = ? AND plugin = ?";
+        self.put_setting(scope, plugin, update, serde_json::to_string(config))
+            .await
+    }
+}

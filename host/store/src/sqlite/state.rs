@@ -1,0 +1,153 @@
+//! Key-value state in SQLite.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use sqlx::SqliteConnection;
+use tenterhook_domain::{Code, Error, Result, execution::Page};
+
+use super::{Sqlite, failed, plugin::not_found};
+use crate::{Bucket, Cursor, KeyValueState};
+
+async fn read(
+    connection: &mut SqliteConnection,
+    bucket: Bucket<'_>,
+    key: &str,
+) -> Result<Option<Vec<u8>>> {
+    let row: Option<(Vec<u8>,)> = sqlx::query_as(
+        "SELECT value FROM state \
+         WHERE tenant = ? AND environment = ? AND plugin = ? AND bucket = ? AND key = ?",
+    )
+    .bind(bucket.scope.tenant.as_str())
+    .bind(bucket.scope.environment.as_str())
+    .bind(bucket.plugin.as_str())
+    .bind(bucket.name)
+    .bind(key)
+    .fetch_optional(connection)
+    .await
+    .map_err(failed("read state"))?;
+    Ok(row.map(|(value,)| value))
+}
+
+async fn write(
+    connection: &mut SqliteConnection,
+    bucket: Bucket<'_>,
+    key: &str,
+    value: &[u8],
+) -> Result<()> {
+    let done = sqlx::query(
+        "INSERT INTO state (tenant, environment, plugin, bucket, key, value) \
+         VALUES (?, ?, ?, ?, ?, ?) \
+         ON CONFLICT (tenant, environment, plugin, bucket, key) DO UPDATE SET value = excluded.value",
+    )
+    .bind(bucket.scope.tenant.as_str())
+    .bind(bucket.scope.environment.as_str())
+    .bind(bucket.plugin.as_str())
+    .bind(bucket.name)
+    .bind(key)
+    .bind(value)
+    .execute(connection)
+    .await;
+    match done {
+        Ok(_) => Ok(()),
+        Err(sqlx::Error::Database(error)) if error.is_foreign_key_violation() => {
+            Err(not_found(bucket.scope, bucket.plugin))
+        }
+        Err(error) => Err(failed("write state")(error)),
+    }
+}
+
+fn sum(key: &str, value: Option<Vec<u8>>, delta: i64) -> Result<i64> {
+    let number = match value {
+        None => Some(0),
+        Some(value) => std::str::from_utf8(&value)
+            .ok()
+            .and_then(|text| text.parse::<i64>().ok()),
+    };
+    number
+        .and_then(|number| number.checked_add(delta))
+        .ok_or_else(|| {
+            Error::new(
+                Code::RequestInvalid,
+                format!("the value of key {key:?} and {delta} have no sum of 64 bits"),
+            )
+        })
+}
+
+#[async_trait]
+impl KeyValueState for Sqlite {
+    async fn get(&self, bucket: Bucket<'_>, key: &str) -> Result<Option<Bytes>> {
+        let mut connection = self.readers.acquire().await.map_err(failed("read state"))?;
+        Ok(read(&mut connection, bucket, key).await?.map(Bytes::from))
+    }
+
+    async fn set(&self, bucket: Bucket<'_>, key: &str, value: Bytes) -> Result<()> {
+        let mut connection = self.writer.acquire().await.map_err(failed("write state"))?;
+        write(&mut connection, bucket, key, &value).await
+    }
+
+    async fn delete(&self, bucket: Bucket<'_>, key: &str) -> Result<bool> {
+        sqlx::query(
+            "DELETE FROM state \
+             WHERE tenant = ? AND environment = ? AND plugin = ? AND bucket = ? AND key = ?",
+        )
+        .bind(bucket.scope.tenant.as_str())
+        .bind(bucket.scope.environment.as_str())
+        .bind(bucket.plugin.as_str())
+        .bind(bucket.name)
+        .bind(key)
+        .execute(&self.writer)
+        .await
+        .map(|done| done.rows_affected() > 0)
+        .map_err(failed("delete state"))
+    }
+
+    async fn exists(&self, bucket: Bucket<'_>, key: &str) -> Result<bool> {
+        let row: Option<(i64,)> = sqlx::query_as(
+            "SELECT 1 FROM state \
+             WHERE tenant = ? AND environment = ? AND plugin = ? AND bucket = ? AND key = ?",
+        )
+        .bind(bucket.scope.tenant.as_str())
+        .bind(bucket.scope.environment.as_str())
+        .bind(bucket.plugin.as_str())
+        .bind(bucket.name)
+        .bind(key)
+        .fetch_optional(&self.readers)
+        .await
+        .map_err(failed("read state"))?;
+        Ok(row.is_some())
+    }
+
+    async fn list(&self, bucket: Bucket<'_>, cursor: Cursor<'_>) -> Result<Page<String>> {
+        // The first page is no "after the empty text", for a key may be empty.
+        let select = match cursor.after {
+            None => {
+                "SELECT key FROM state WHERE tenant = ? AND environment = ? AND plugin = ? \
+                 AND bucket = ? AND key >= ? ORDER BY key LIMIT ?"
+            }
+            Some(_) => {
+                "SELECT key FROM state WHERE tenant = ? AND environment = ? AND plugin = ? \
+                 AND bucket = ? AND key > ? ORDER BY key LIMIT ?"
+            }
+        };
+        let rows: Vec<(String,)> = sqlx::query_as(select)
+            .bind(bucket.scope.tenant.as_str())
+            .bind(bucket.scope.environment.as_str())
+            .bind(bucket.plugin.as_str())
+            .bind(bucket.name)
+            .bind(cursor.after.unwrap_or_default())
+            .bind(cursor.rows())
+            .fetch_all(&self.readers)
+            .await
+            .map_err(failed("list state"))?;
+        let keys = rows.into_iter().map(|(key,)| key).collect();
+        Ok(cursor.page(keys, String::clone))
+    }
+
+    async fn increment(&self, bucket: Bucket<'_>, key: &str, delta: i64) -> Result<i64> {
+        let mut transaction = self.write().await?;
+        let sum = sum(key, read(&mut transaction, bucket, key).await?, delta)?;
+        write(&mut transaction, bucket, key, sum.to_string().as_bytes()).await?;
+        transaction.commit().await.map_err(failed("write state"))?;
+        Ok(sum)
+    }
+}

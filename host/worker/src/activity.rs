@@ -1,0 +1,144 @@
+//! Activity attempts: each runs in a fresh instance, in a task of its own, and always answers.
+
+mod attempt;
+mod failure;
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use temporalio_protos::coresdk::{
+    ActivityHeartbeat, ActivityTaskCompletion,
+    activity_result::{ActivityExecutionResult, activity_execution_result::Status},
+    activity_task::{ActivityCancelReason, ActivityTask, Cancel, Start, activity_task::Variant},
+};
+use temporalio_sdk_core::{CompleteActivityError, Worker as CoreWorker};
+use tenterhook_domain::Code;
+use tenterhook_sandbox::{ActivityHost, Cancellation, Payload};
+use tokio::sync::watch;
+use tokio_util::task::TaskTracker;
+
+use crate::resolver::Resolver;
+
+/// How long an attempt that nobody waits for any more may go on before it is dropped.
+const ABANDONED_GRACE: Duration = Duration::from_secs(5);
+
+type Token = Vec<u8>;
+
+/// The attempts under way on one lane.
+#[derive(Clone)]
+pub(crate) struct Activities {
+    core: Arc<CoreWorker>,
+    resolver: Arc<Resolver>,
+    tasks: TaskTracker,
+    running: Arc<Mutex<HashMap<Token, watch::Sender<Option<Cancellation>>>>>,
+}
+
+impl Activities {
+    pub(crate) fn new(core: Arc<CoreWorker>, resolver: Arc<Resolver>, tasks: TaskTracker) -> Self {
+        Self { core, resolver, tasks, running: Arc::default() }
+    }
+
+    fn running(&self) -> MutexGuard<'_, HashMap<Token, watch::Sender<Option<Cancellation>>>> {
+        // Nothing that can panic runs under the lock.
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Starts an attempt, or tells a running one to end.
+    pub(crate) fn handle(&self, task: ActivityTask) {
+        match task.variant {
+            Some(Variant::Start(start)) => self.start(task.task_token, start),
+            Some(Variant::Cancel(cancel)) => self.cancel(&task.task_token, &cancel),
+            None => tracing::error!(code = %Code::Internal, "Core sent an activity task without content"),
+        }
+    }
+
+    fn cancel(&self, token: &Token, cancel: &Cancel) {
+        if let Some(cancelled) = self.running().get(token) {
+            cancelled.send_replace(Some(reason(cancel.reason())));
+        }
+    }
+
+    fn start(&self, token: Token, start: Start) {
+        let (cancel, cancelled) = watch::channel(None);
+        self.running().insert(token.clone(), cancel);
+        let activities = self.clone();
+        self.tasks.spawn(async move {
+            let host = Arc::new(Host { core: activities.core.clone(), token: token.clone(), cancelled: cancelled.clone() });
+            // A task of its own, so that a panic below it is an answer too.
+            let resolver = activities.resolver.clone();
+            let attempt = tokio::spawn(async move { attempt::run(&resolver, start, host).await });
+            let abort = attempt.abort_handle();
+            let status = tokio::select! {
+                ended = attempt => ended.unwrap_or_else(|_| failure::of_host(Code::Internal, "the host failed while it ran this attempt")),
+                why = abandoned(cancelled) => {
+                    abort.abort();
+                    failure::cancelled(why)
+                }
+            };
+            activities.running().remove(&token);
+            activities.complete(token, status).await;
+        });
+    }
+
+    async fn complete(&self, token: Token, status: Status) {
+        let completion = |status| ActivityTaskCompletion {
+            task_token: token.clone(),
+            result: Some(ActivityExecutionResult { status: Some(status) }),
+        };
+        let sent = self.core.complete_activity_task(completion(status)).await;
+        if let Err(CompleteActivityError::MalformedActivityCompletion { reason, .. }) = sent {
+            let refused = failure::of_host(Code::GuestMalformed, &format!("Temporal's Core refuses the result: {reason}"));
+            if let Err(error) = self.core.complete_activity_task(completion(refused)).await {
+                tracing::error!(code = %Code::Internal, %error, "an attempt's failure was not taken");
+            }
+        }
+    }
+}
+
+/// Resolves some time after the server stopped waiting for the attempt. A cancel request alone is the
+/// guest's to answer.
+async fn abandoned(mut cancelled: watch::Receiver<Option<Cancellation>>) -> Cancellation {
+    let given_up =
+        |why: &Option<Cancellation>| matches!(why, Some(why) if !matches!(why, Cancellation::Requested | Cancellation::WorkerShutdown));
+    let why = match cancelled.wait_for(given_up).await {
+        Ok(why) => *why,
+        Err(_closed) => None,
+    };
+    let Some(why) = why else { return std::future::pending().await };
+    tokio::time::sleep(ABANDONED_GRACE).await;
+    why
+}
+
+fn reason(reason: ActivityCancelReason) -> Cancellation {
+    match reason {
+        ActivityCancelReason::NotFound => Cancellation::NotFound,
+        ActivityCancelReason::Cancelled => Cancellation::Requested,
+        ActivityCancelReason::TimedOut => Cancellation::TimedOut,
+        ActivityCancelReason::WorkerShutdown => Cancellation::WorkerShutdown,
+        ActivityCancelReason::Paused => Cancellation::Paused,
+        ActivityCancelReason::Reset => Cancellation::Reset,
+    }
+}
+
+/// What a running attempt asks of Core.
+struct Host {
+    core: Arc<CoreWorker>,
+    token: Token,
+    cancelled: watch::Receiver<Option<Cancellation>>,
+}
+
+impl ActivityHost for Host {
+    fn heartbeat(&self, details: Vec<Payload>) {
+        self.core.record_activity_heartbeat(ActivityHeartbeat {
+            task_token: self.token.clone(),
+            details: details.into_iter().map(attempt::payload_to_proto).collect(),
+        });
+    }
+
+    fn cancelled(&self) -> Option<Cancellation> {
+        *self.cancelled.borrow()
+    }
+}

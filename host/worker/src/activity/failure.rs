@@ -1,0 +1,97 @@
+//! Failures of attempts as Temporal keeps them. Nothing a guest says is lost on the way.
+
+use std::time::Duration;
+
+use temporalio_protos::{
+    coresdk::activity_result::{Cancellation as Cancelled, Failure as Failed, activity_execution_result::Status},
+    temporal::api::{
+        common::v1::Payloads,
+        enums::v1::ApplicationErrorCategory,
+        failure::v1::{ApplicationFailureInfo, CanceledFailureInfo, Failure, failure::FailureInfo},
+    },
+};
+use tenterhook_domain::{Code, error::Kind};
+use tenterhook_sandbox::{ActivityFailure, Cancellation, FailureLink};
+
+use super::attempt::payload_to_proto;
+
+/// Where failures that the host makes say they come from.
+const SOURCE: &str = "tenterhook";
+/// The kind by which a guest says that it ended because it was asked to.
+const CANCELED: &str = "Canceled";
+
+/// A guest's failure. One of kind `Canceled`, after a cancel request, is Temporal's own cancellation.
+pub(super) fn of_guest(failure: ActivityFailure, cancelled: Option<Cancellation>) -> Status {
+    if cancelled.is_some() && failure.error.kind == CANCELED {
+        return canceled(failure.error.message, failure.error.details.into_iter().map(payload_to_proto).collect());
+    }
+    let mut cause = None;
+    for link in failure.causes.into_iter().rev() {
+        cause = Some(Box::new(with_info(link, cause, |info| info)));
+    }
+    let (non_retryable, benign, delay) = (failure.non_retryable, failure.benign, failure.next_retry_delay);
+    let proto = with_info(failure.error, cause, |info| ApplicationFailureInfo {
+        non_retryable,
+        next_retry_delay: delay.and_then(|millis| Duration::from_millis(millis).try_into().ok()),
+        category: if benign { ApplicationErrorCategory::Benign } else { ApplicationErrorCategory::Unspecified }.into(),
+        ..info
+    });
+    Status::Failed(Failed { failure: Some(proto), ..Default::default() })
+}
+
+fn with_info(
+    link: FailureLink,
+    cause: Option<Box<Failure>>,
+    complete: impl FnOnce(ApplicationFailureInfo) -> ApplicationFailureInfo,
+) -> Failure {
+    let details: Vec<_> = link.details.into_iter().map(payload_to_proto).collect();
+    let info = complete(ApplicationFailureInfo {
+        r#type: link.kind,
+        details: (!details.is_empty()).then_some(Payloads { payloads: details }),
+        ..Default::default()
+    });
+    Failure {
+        message: link.message,
+        stack_trace: link.stack_trace.unwrap_or_default(),
+        cause,
+        failure_info: Some(FailureInfo::ApplicationFailureInfo(info)),
+        ..Default::default()
+    }
+}
+
+/// A failure that the host makes: its code is the type. What no retry can mend is not retried.
+pub(super) fn of_host(code: Code, detail: &str) -> Status {
+    let non_retryable = matches!(code, Code::ActivityTypeNotFound)
+        || matches!(code.kind(), Kind::Forbidden | Kind::Invalid | Kind::NotFound);
+    Status::Failed(Failed {
+        failure: Some(Failure {
+            message: format!("[{code}] {detail}"),
+            source: SOURCE.to_owned(),
+            failure_info: Some(FailureInfo::ApplicationFailureInfo(ApplicationFailureInfo {
+                r#type: code.as_str().to_owned(),
+                non_retryable,
+                ..Default::default()
+            })),
+            ..Default::default()
+        }),
+        ..Default::default()
+    })
+}
+
+/// The attempt was dropped because nobody waits for it.
+pub(super) fn cancelled(why: Cancellation) -> Status {
+    canceled(format!("the attempt was ended by the host: {why:?}"), Vec::new())
+}
+
+fn canceled(message: String, details: Vec<temporalio_protos::temporal::api::common::v1::Payload>) -> Status {
+    Status::Cancelled(Cancelled {
+        failure: Some(Failure {
+            message,
+            failure_info: Some(FailureInfo::CanceledFailureInfo(CanceledFailureInfo {
+                details: (!details.is_empty()).then_some(Payloads { payloads: details }),
+                ..Default::default()
+            })),
+            ..Default::default()
+        }),
+    })
+}

@@ -1,0 +1,127 @@
+//! What is known of one execution, and lists of them.
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
+use prost_wkt_types::Timestamp;
+use serde_json::Value;
+use temporalio_client::tonic::Request;
+use temporalio_protos::temporal::api::{
+    common::v1::{SearchAttributes, WorkflowExecution},
+    enums::v1::WorkflowExecutionStatus,
+    workflow::v1::{PendingActivityInfo, WorkflowExecutionInfo},
+    workflowservice::v1::{DescribeWorkflowExecutionRequest, ListWorkflowExecutionsRequest},
+};
+use tenterhook_domain::{
+    Code, Digest, Error, Result, Scope,
+    execution::{Execution, Page, PendingActivity, Status},
+};
+use tenterhook_workflow::RELEASE_MARKER_PREFIX;
+
+use super::report;
+use crate::{
+    connection::{Temporal, refusal},
+    payload,
+};
+
+/// Where Temporal lists the patch markers of an execution, the pin among them.
+const CHANGE_VERSION: &str = "TemporalChangeVersion";
+
+pub(super) async fn describe(
+    temporal: &Temporal,
+    scope: &Scope,
+    execution: WorkflowExecution,
+    id: &str,
+) -> Result<Execution> {
+    let request = DescribeWorkflowExecutionRequest {
+        namespace: temporal.namespace().to_owned(),
+        execution: Some(execution),
+    };
+    let described = temporal.service().describe_workflow_execution(Request::new(request)).await;
+    let described = described.map_err(|status| refusal(&status, id))?.into_inner();
+    let info = described.workflow_execution_info.ok_or_else(|| {
+        Error::new(Code::Internal, format!("Temporal described workflow {id:?} without saying what it is"))
+    })?;
+    let mut execution = of_info(scope, info).ok_or_else(|| {
+        Error::new(Code::WorkflowNotFound, format!("there is no workflow {id:?}"))
+    })?;
+    execution.pending_activities = described.pending_activities.into_iter().map(pending_activity).collect();
+    Ok(execution)
+}
+
+pub(super) async fn list(
+    temporal: &Temporal,
+    scope: &Scope,
+    limit: usize,
+    cursor: Option<String>,
+) -> Result<Page<Execution>> {
+    let next_page_token = match cursor {
+        Some(cursor) => BASE64.decode(&cursor).map_err(|_| {
+            Error::new(Code::RequestInvalid, format!("{cursor:?} is not a cursor: give back the `next` of a page"))
+        })?,
+        None => Vec::new(),
+    };
+    let request = ListWorkflowExecutionsRequest {
+        namespace: temporal.namespace().to_owned(),
+        page_size: i32::try_from(limit).unwrap_or(i32::MAX),
+        next_page_token,
+        // Names have no quotes by their own rules, so they cannot leave the string.
+        query: format!("Tenant = '{}' AND Environment = '{}'", scope.tenant, scope.environment),
+    };
+    let listed = temporal.service().list_workflow_executions(Request::new(request)).await;
+    let listed = listed.map_err(|status| refusal(&status, ""))?.into_inner();
+    Ok(Page {
+        items: listed.executions.into_iter().filter_map(|info| of_info(scope, info)).collect(),
+        next: Some(listed.next_page_token).filter(|token| !token.is_empty()).map(|token| BASE64.encode(token)),
+    })
+}
+
+/// Nothing for an execution of another scope.
+fn of_info(scope: &Scope, info: WorkflowExecutionInfo) -> Option<Execution> {
+    let status = status(info.status());
+    let execution = info.execution?;
+    Some(Execution {
+        id: scope.caller_id(&execution.workflow_id)?.to_owned(),
+        run_id: execution.run_id,
+        workflow_type: info.r#type.map_or_else(String::new, |workflow| workflow.name),
+        status,
+        digest: info.search_attributes.as_ref().and_then(pinned_digest),
+        started_at: info.start_time.map(millis),
+        closed_at: info.close_time.map(millis),
+        history_length: u64::try_from(info.history_length).unwrap_or(0),
+        current_details: None,
+        pending_activities: Vec::new(),
+        task_failure: None,
+    })
+}
+
+/// The release that the execution's history pins it to.
+fn pinned_digest(attributes: &SearchAttributes) -> Option<Digest> {
+    let Value::Array(markers) = payload::to_json(attributes.indexed_fields.get(CHANGE_VERSION)?) else { return None };
+    markers.iter().filter_map(Value::as_str).find_map(|marker| marker.strip_prefix(RELEASE_MARKER_PREFIX)?.parse().ok())
+}
+
+fn pending_activity(info: PendingActivityInfo) -> PendingActivity {
+    PendingActivity {
+        id: info.activity_id,
+        activity_type: info.activity_type.map_or_else(String::new, |activity| activity.name),
+        attempt: u32::try_from(info.attempt).unwrap_or(1),
+        last_failure: info.last_failure.as_ref().map(report::failure),
+    }
+}
+
+pub(super) fn status(status: WorkflowExecutionStatus) -> Status {
+    match status {
+        WorkflowExecutionStatus::Completed => Status::Completed,
+        WorkflowExecutionStatus::Failed => Status::Failed,
+        WorkflowExecutionStatus::Canceled => Status::Canceled,
+        WorkflowExecutionStatus::Terminated => Status::Terminated,
+        WorkflowExecutionStatus::ContinuedAsNew => Status::ContinuedAsNew,
+        WorkflowExecutionStatus::TimedOut => Status::TimedOut,
+        WorkflowExecutionStatus::Paused => Status::Paused,
+        WorkflowExecutionStatus::Running | WorkflowExecutionStatus::Unspecified => Status::Running,
+    }
+}
+
+pub(super) fn millis(time: Timestamp) -> u64 {
+    let seconds = u64::try_from(time.seconds).unwrap_or(0);
+    seconds.saturating_mul(1_000).saturating_add(u64::try_from(time.nanos).unwrap_or(0) / 1_000_000)
+}

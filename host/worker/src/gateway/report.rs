@@ -1,0 +1,75 @@
+//! Temporal's failures as a caller reads them.
+
+use temporalio_protos::temporal::api::{
+    enums::v1::TimeoutType,
+    failure::v1::{Failure as ProtoFailure, failure::FailureInfo},
+};
+use tenterhook_domain::execution::Failure;
+
+use crate::payload;
+
+/// Deepest chain of causes that is reported.
+const CAUSES_MAX: usize = 20;
+
+/// The whole chain.
+pub(crate) fn failure(proto: &ProtoFailure) -> Failure {
+    chain(proto, CAUSES_MAX)
+}
+
+fn chain(proto: &ProtoFailure, depth: usize) -> Failure {
+    let (kind, non_retryable, details) = match &proto.failure_info {
+        Some(FailureInfo::ApplicationFailureInfo(info)) => {
+            (info.r#type.clone(), info.non_retryable, info.details.as_ref())
+        }
+        Some(FailureInfo::TimeoutFailureInfo(info)) => {
+            let kind = TimeoutType::try_from(info.timeout_type).unwrap_or_default();
+            (format!("timeout:{}", timeout_word(kind)), false, info.last_heartbeat_details.as_ref())
+        }
+        Some(FailureInfo::CanceledFailureInfo(info)) => ("canceled".to_owned(), true, info.details.as_ref()),
+        Some(FailureInfo::TerminatedFailureInfo(_)) => ("terminated".to_owned(), true, None),
+        Some(FailureInfo::ServerFailureInfo(info)) => ("server".to_owned(), info.non_retryable, None),
+        Some(FailureInfo::ActivityFailureInfo(info)) => {
+            let name = info.activity_type.as_ref().map_or("", |activity| &activity.name);
+            (format!("activity:{name}"), false, None)
+        }
+        Some(FailureInfo::ChildWorkflowExecutionFailureInfo(info)) => {
+            let name = info.workflow_type.as_ref().map_or("", |workflow| &workflow.name);
+            (format!("child:{name}"), false, None)
+        }
+        _ => ("failure".to_owned(), false, None),
+    };
+    Failure {
+        message: proto.message.clone(),
+        kind,
+        non_retryable,
+        details: details.map_or_else(Vec::new, |list| list.payloads.iter().map(payload::to_json).collect()),
+        stack_trace: Some(&proto.stack_trace).filter(|trace| !trace.is_empty()).cloned(),
+        cause: proto.cause.as_ref().filter(|_| depth > 0).map(|cause| Box::new(chain(cause, depth - 1))),
+    }
+}
+
+fn timeout_word(kind: TimeoutType) -> &'static str {
+    match kind {
+        TimeoutType::StartToClose => "start-to-close",
+        TimeoutType::ScheduleToStart => "schedule-to-start",
+        TimeoutType::ScheduleToClose => "schedule-to-close",
+        TimeoutType::Heartbeat => "heartbeat",
+        TimeoutType::Unspecified => "unspecified",
+    }
+}
+
+/// The chain in one sentence, outermost first.
+pub(crate) fn sentence(proto: &ProtoFailure) -> String {
+    let mut words = Vec::new();
+    let mut next = Some(proto);
+    while let Some(link) = next.filter(|_| words.len() < CAUSES_MAX) {
+        words.push(match &link.failure_info {
+            Some(FailureInfo::ApplicationFailureInfo(info)) if !info.r#type.is_empty() => {
+                format!("{}: {}", info.r#type, link.message)
+            }
+            _ => link.message.clone(),
+        });
+        next = link.cause.as_deref();
+    }
+    words.join(": ")
+}

@@ -1,0 +1,342 @@
+//! A lane: one namespace and task queue, polled by one Core worker.
+//!
+//! Core hands out activations; the run they belong to is taken from [`Runs`] or made, activated on an
+//! [`Executor`] thread, put back, and the completion is sent from a task of its own, so that runs never wait
+//! for one another.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use temporalio_common::worker::WorkerTaskTypes;
+use temporalio_protos::{
+    coresdk::{
+        workflow_activation::{InitializeWorkflow, WorkflowActivation, workflow_activation_job::Variant},
+        workflow_completion::{Success, WorkflowActivationCompletion, workflow_activation_completion::Status},
+    },
+    temporal::api::enums::v1::WorkflowTaskFailedCause,
+};
+use temporalio_sdk_core::{
+    CompleteWfError, CoreRuntime, PollError, PollerBehavior, RuntimeOptions, Worker as CoreWorker, WorkerConfig,
+    WorkerVersioningStrategy, init_worker,
+};
+use tenterhook_domain::{Code, Error, Result};
+use tenterhook_sandbox::Owner;
+use tenterhook_workflow::{Pin, Run, RunIdentity, fail_task, pinned_digest};
+use tokio::runtime::Handle;
+use tokio_util::task::TaskTracker;
+
+use crate::{activity::Activities, connection::Temporal, executor::Executor, resolver::Resolver, runs::Runs};
+
+/// Concurrent polls for workflow tasks: Core splits them between its sticky queue and the lane's.
+const WORKFLOW_POLLERS: usize = 10;
+const ACTIVITY_POLLERS: usize = 5;
+/// Pause after a poll that failed for good, before the next.
+const POLL_PAUSE: Duration = Duration::from_millis(500);
+
+/// How a lane is worked.
+#[derive(Debug, Clone)]
+pub struct LaneConfig {
+    /// The task queue.
+    pub task_queue: String,
+    /// Runs kept in memory between activations.
+    pub cached_runs: usize,
+    /// Linear memory that all cached runs may hold together, in bytes.
+    pub cached_bytes: u64,
+    /// Threads that run workflow code.
+    pub threads: usize,
+    /// Workflow tasks under way at once.
+    pub workflow_tasks: usize,
+    /// Activity attempts under way at once.
+    pub activity_tasks: usize,
+    /// How long a task may lie on this host's own queue before any host may take it. It is what an execution
+    /// waits after its host died.
+    pub sticky_timeout: Duration,
+    /// How long stopping may take: running attempts get so long to end.
+    pub drain: Duration,
+}
+
+/// A running lane.
+pub struct Lane {
+    core: Arc<CoreWorker>,
+    shared: Arc<Shared>,
+    pollers: TaskTracker,
+    drain: Duration,
+}
+
+struct Shared {
+    core: Arc<CoreWorker>,
+    runs: Runs,
+    executor: Executor,
+    resolver: Arc<Resolver>,
+    tasks: TaskTracker,
+    runtime: Handle,
+    namespace: String,
+    task_queue: String,
+    stopping: AtomicBool,
+}
+
+impl Lane {
+    /// Starts polling. Must be called within a Tokio runtime.
+    ///
+    /// # Errors
+    /// `host-config-invalid` for settings Core refuses, `temporal-unavailable` when the namespace cannot be used.
+    pub(crate) async fn start(temporal: &Temporal, config: &LaneConfig, resolver: Arc<Resolver>) -> Result<Self> {
+        let runtime_options = RuntimeOptions::builder().heartbeat_interval(None).build();
+        let core_runtime = runtime_options
+            .map_err(|error| Error::new(Code::Internal, error))
+            .and_then(|options| CoreRuntime::new_assume_tokio(options).map_err(internal))?;
+        let settings = core_config(temporal, config)
+            .map_err(|error| Error::new(Code::HostConfigInvalid, format!("the lane cannot be set up so: {error}")))?;
+        let core = Arc::new(init_worker(&core_runtime, settings, temporal.connection()).map_err(internal)?);
+        core.validate().await.map_err(|error| {
+            Error::new(
+                Code::TemporalUnavailable,
+                format!("namespace {:?} cannot be used: {error}", temporal.namespace()),
+            )
+        })?;
+        let shared = Arc::new(Shared {
+            core: core.clone(),
+            runs: Runs::new(config.cached_bytes),
+            executor: Executor::start(config.threads)?,
+            resolver: resolver.clone(),
+            tasks: TaskTracker::new(),
+            runtime: Handle::current(),
+            namespace: temporal.namespace().to_owned(),
+            task_queue: config.task_queue.clone(),
+            stopping: AtomicBool::new(false),
+        });
+        let pollers = TaskTracker::new();
+        pollers.spawn(poll_workflows(shared.clone()));
+        let activities = Activities::new(core.clone(), resolver, shared.tasks.clone());
+        pollers.spawn(poll_activities(shared.clone(), activities));
+        pollers.close();
+        Ok(Self { core, shared, pollers, drain: config.drain })
+    }
+
+    /// How many runs are kept in memory now, and the linear memory they hold in bytes.
+    pub fn cached(&self) -> (usize, u64) {
+        self.shared.runs.size()
+    }
+
+    /// Takes no new work, lets what is under way end, and lets go of Temporal. Ends within the lane's drain time.
+    pub async fn stop(self) {
+        self.shared.stopping.store(true, Ordering::Relaxed);
+        self.core.initiate_shutdown();
+        let finished = tokio::time::timeout(self.drain, async {
+            self.pollers.wait().await;
+            self.shared.tasks.close();
+            self.shared.tasks.wait().await;
+            self.core.shutdown().await;
+        });
+        if finished.await.is_err() {
+            tracing::warn!(
+                drain_seconds = self.drain.as_secs(),
+                tasks = self.shared.tasks.len(),
+                "the drain time is over: what still runs is given up, and Temporal tries it again"
+            );
+        }
+        self.shared.runs.clear();
+    }
+}
+
+fn internal(error: impl std::fmt::Display) -> Error {
+    Error::new(Code::Internal, format!("Temporal's Core does not start: {error}"))
+}
+
+fn core_config(temporal: &Temporal, config: &LaneConfig) -> std::result::Result<WorkerConfig, String> {
+    WorkerConfig::builder()
+        .namespace(temporal.namespace())
+        .task_queue(config.task_queue.clone())
+        .client_identity_override(temporal.identity().to_owned())
+        .versioning_strategy(WorkerVersioningStrategy::None {
+            build_id: concat!("tenterhook-", env!("CARGO_PKG_VERSION")).to_owned(),
+        })
+        .task_types(WorkerTaskTypes {
+            enable_workflows: true,
+            enable_local_activities: true,
+            enable_remote_activities: true,
+            enable_nexus: false,
+        })
+        .max_cached_workflows(config.cached_runs)
+        .max_outstanding_workflow_tasks(config.workflow_tasks)
+        .max_outstanding_activities(config.activity_tasks)
+        .max_outstanding_local_activities(config.activity_tasks)
+        .workflow_task_poller_behavior(PollerBehavior::SimpleMaximum(WORKFLOW_POLLERS))
+        .activity_task_poller_behavior(PollerBehavior::SimpleMaximum(ACTIVITY_POLLERS))
+        .sticky_queue_schedule_to_start_timeout(config.sticky_timeout)
+        // Attempts hear of the stop while there is still time to end well.
+        .graceful_shutdown_period(config.drain / 2)
+        .ignore_evicts_on_shutdown(true)
+        .build()
+}
+
+async fn poll_workflows(shared: Arc<Shared>) {
+    loop {
+        match shared.core.poll_workflow_activation().await {
+            Ok(activation) => dispatch(&shared, activation),
+            Err(PollError::ShutDown) => return,
+            Err(PollError::TonicError(status)) => {
+                tracing::error!(code = %Code::TemporalUnavailable, %status, "polling for workflow tasks failed");
+                tokio::time::sleep(POLL_PAUSE).await;
+            }
+        }
+    }
+}
+
+async fn poll_activities(shared: Arc<Shared>, activities: Activities) {
+    loop {
+        match shared.core.poll_activity_task().await {
+            Ok(task) => activities.handle(task),
+            Err(PollError::ShutDown) => return,
+            Err(PollError::TonicError(status)) => {
+                tracing::error!(code = %Code::TemporalUnavailable, %status, "polling for activity tasks failed");
+                tokio::time::sleep(POLL_PAUSE).await;
+            }
+        }
+    }
+}
+
+/// Brings an activation to its run.
+fn dispatch(shared: &Arc<Shared>, activation: WorkflowActivation) {
+    if activation.is_only_eviction() {
+        let run = shared.runs.take(&activation.run_id);
+        let shared = shared.clone();
+        // Unmapping an instance takes long enough to keep it off the poll loop.
+        shared.clone().executor.submit(move || {
+            drop(run);
+            complete(&shared, nothing(activation.run_id));
+        });
+    } else if let Some(init) = initialization(&activation) {
+        let init = init.clone();
+        let task = begin(shared.clone(), activation, init);
+        shared.tasks.spawn(task);
+    } else if let Some(run) = shared.runs.take(&activation.run_id) {
+        activate(shared, run, activation);
+    } else {
+        // Core only sends this for a run it believes we hold: failing the task makes it start over.
+        let message = "this host does not hold the run: its history is replayed";
+        complete(shared, failed(&activation.run_id, Code::Internal, message));
+    }
+}
+
+fn initialization(activation: &WorkflowActivation) -> Option<&InitializeWorkflow> {
+    activation.jobs.iter().find_map(|job| match &job.variant {
+        Some(Variant::InitializeWorkflow(init)) => Some(init),
+        _ => None,
+    })
+}
+
+/// Makes the run of a first activation, then activates it.
+async fn begin(shared: Arc<Shared>, activation: WorkflowActivation, init: InitializeWorkflow) {
+    match make_run(&shared, &activation, &init).await {
+        Ok(run) => activate(&shared, run, activation),
+        Err(error) => {
+            tracing::warn!(
+                code = %error.code(),
+                workflow = init.workflow_id,
+                run = activation.run_id,
+                workflow_type = init.workflow_type,
+                cause = error.source_text(),
+                "{}",
+                error.detail()
+            );
+            complete(&shared, failed(&activation.run_id, error.code(), error.detail()));
+        }
+    }
+}
+
+async fn make_run(shared: &Shared, activation: &WorkflowActivation, init: &InitializeWorkflow) -> Result<Run> {
+    let (context, type_name) = shared.resolver.context(&init.headers, &init.workflow_id, &init.workflow_type)?;
+    let terms = shared.resolver.terms(&context.scope, &context.plugin).await?;
+    let pinned = pinned_digest(activation);
+    let digest = pinned.or(context.digest).or(terms.current).ok_or_else(|| {
+        Error::new(
+            Code::ReleaseNotFound,
+            format!("plugin {} of {} has no current release for {type_name}: push one", context.plugin, context.scope),
+        )
+    })?;
+    // A history that is replayed and has no marker began without this host: marking it now would diverge.
+    let pin = if pinned.is_none() && activation.is_replaying { Pin::Unmarked } else { Pin::Marked };
+    let component = shared.resolver.load(&context.scope, &context.plugin, digest).await?;
+    let owner = Owner { scope: context.scope.clone(), plugin: context.plugin.clone(), digest };
+    let module = component.workflows(terms.limits.clone(), Arc::new(owner)).ok_or_else(|| {
+        Error::new(Code::WorkflowTypeNotFound, format!("release {digest} of plugin {} has no workflows", context.plugin))
+    })?;
+    let identity = RunIdentity {
+        scope: context.scope,
+        plugin: context.plugin,
+        digest,
+        namespace: shared.namespace.clone(),
+        task_queue: shared.task_queue.clone(),
+        temporal_id: init.workflow_id.clone(),
+        run_id: activation.run_id.clone(),
+        pin,
+    };
+    Ok(Run::new(identity, terms.limits.clone(), shared.resolver.keys().clone(), module))
+}
+
+/// Activates `run` on a workflow thread, keeps it, and sends its completion.
+fn activate(shared: &Arc<Shared>, mut run: Run, activation: WorkflowActivation) {
+    let shared = shared.clone();
+    shared.clone().executor.submit(move || {
+        let run_id = activation.run_id.clone();
+        let activated = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            let completion = run.activate(activation);
+            (run, completion)
+        }));
+        let completion = match activated {
+            Ok((run, completion)) => {
+                keep(&shared, &run_id, run);
+                completion
+            }
+            Err(_panic) => failed(&run_id, Code::Internal, "the host failed while it ran this task: see its log"),
+        };
+        complete(&shared, completion);
+    });
+}
+
+/// Keeps a live run for its next activation. A dead one is gone: Core evicts it, and replays.
+fn keep(shared: &Shared, run_id: &str, run: Run) {
+    if run.is_dead() || shared.stopping.load(Ordering::Relaxed) && shared.tasks.is_closed() {
+        return;
+    }
+    if let Some(oldest) = shared.runs.put(run_id, run) {
+        shared.core.request_workflow_eviction(&oldest);
+    }
+}
+
+fn complete(shared: &Arc<Shared>, completion: WorkflowActivationCompletion) {
+    let task = {
+        let shared = shared.clone();
+        async move {
+            let sent = shared.core.complete_workflow_activation(completion).await;
+            if let Err(CompleteWfError::MalformedWorkflowCompletion { reason, run_id }) = sent {
+                // What Core cannot read came from the guest. Answering at all keeps the run from being stuck.
+                drop(shared.runs.take(&run_id));
+                let message = format!("Temporal's Core refuses the workflow's commands: {reason}");
+                let refused = failed(&run_id, Code::CommandRefused, &message);
+                if let Err(error) = shared.core.complete_workflow_activation(refused).await {
+                    tracing::error!(code = %Code::Internal, %error, run = run_id, "a task's failure was not taken");
+                }
+            }
+        }
+    };
+    shared.tasks.spawn_on(task, &shared.runtime);
+}
+
+fn nothing(run_id: String) -> WorkflowActivationCompletion {
+    WorkflowActivationCompletion {
+        run_id,
+        status: Some(Status::Successful(Success::default())),
+        ..Default::default()
+    }
+}
+
+fn failed(run_id: &str, code: Code, message: &str) -> WorkflowActivationCompletion {
+    fail_task(run_id, code, message, WorkflowTaskFailedCause::WorkflowWorkerUnhandledFailure)
+}

@@ -1,0 +1,38 @@
+//! Temporal's side of the host: the only crate that knows Temporal's Core.
+//!
+//! A [`Lane`] polls one task queue and runs what it is given; a [`Gateway`] starts and talks to executions.
+//! Both work through one [`Temporal`] connection.
+
+mod activity;
+mod connection;
+mod executor;
+mod gateway;
+mod lane;
+mod payload;
+mod resolver;
+mod runs;
+
+use std::sync::Arc;
+
+use tenterhook_domain::{Result, context::ContextKeys};
+use tenterhook_sandbox::Sandbox;
+use tenterhook_store::Store;
+
+pub use connection::{SEARCH_ATTRIBUTES, Target, Temporal};
+pub use gateway::Gateway;
+pub use lane::{Lane, LaneConfig};
+
+/// Starts to work a lane. Must be called within a Tokio runtime.
+///
+/// # Errors
+/// `host-config-invalid` for settings Core refuses, `temporal-unavailable` when the namespace cannot be used.
+pub async fn start_lane(
+    temporal: &Temporal,
+    config: &LaneConfig,
+    store: Store,
+    sandbox: Arc<Sandbox>,
+    keys: Arc<ContextKeys>,
+) -> Result<Lane> {
+    let resolver = Arc::new(resolver::Resolver::new(store, sandbox, keys));
+    Lane::start(temporal, config, resolver).await
+}

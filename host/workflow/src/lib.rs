@@ -1,0 +1,28 @@
+//! Translates Core's activations into calls on a guest, and what the guest does into Core's commands.
+//!
+//! Pure: an activation in, a completion out. No I/O, no clock, no runtime, no WebAssembly; the guest stands
+//! behind [`guest::Module`] and [`guest::Instance`]. What comes from a guest is never trusted: bytes that
+//! cannot be read, commands that leave the scope and results that do not fit fail the workflow task with a
+//! stable code and discard its commands. Nothing a guest answers panics here.
+//!
+//! The way of one activation: `inbound` turns names and ids into the guest's own, `run` hands the jobs
+//! over, `job` and `routine` read what comes back, `outbound` checks and completes every command, and
+//! `failure` makes what Temporal's history keeps of a task that failed.
+
+pub mod guest;
+
+mod failure;
+mod identity;
+mod inbound;
+mod job;
+mod outbound;
+mod payload;
+mod pin;
+mod reserved;
+mod routine;
+mod run;
+
+pub use failure::fail_task;
+pub use identity::{Pin, RunIdentity};
+pub use pin::{RELEASE_MARKER_PREFIX, pinned_digest};
+pub use run::Run;

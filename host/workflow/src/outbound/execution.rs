@@ -1,0 +1,108 @@
+//! Other executions: children, signals and cancels to them, and the run that continues this one.
+
+use temporalio_protos::{
+    coresdk::{
+        common::{NamespacedWorkflowExecution, VersioningIntent},
+        workflow_commands::{
+            ContinueAsNewWorkflowExecution, RequestCancelExternalWorkflowExecution,
+            SignalExternalWorkflowExecution, StartChildWorkflowExecution,
+            signal_external_workflow_execution::Target,
+        },
+    },
+    temporal::api::enums::v1::ContinueAsNewVersioningBehavior,
+};
+
+use super::{Firewall, Refusal, attribute, check_headers, refused};
+
+impl Firewall<'_> {
+    pub(super) fn complete_child(
+        &self,
+        it: &mut StartChildWorkflowExecution,
+    ) -> Result<(), Refusal> {
+        let name = self.type_name(&it.workflow_type)?;
+        let workflow_id = self.identity.scope.temporal_id(&it.workflow_id)?;
+        attribute::check(it.search_attributes.as_ref())?;
+        attribute::check_memo(it.memo.keys())?;
+        let digest = self.digest_for(&name.plugin);
+        self.sign(&mut it.headers, &name.plugin, &workflow_id, digest)?;
+        attribute::mark(
+            it.search_attributes.get_or_insert_default(),
+            &self.identity.scope,
+            &name.plugin,
+        );
+        it.workflow_type = name.to_string();
+        it.workflow_id = workflow_id;
+        it.namespace.clone_from(&self.identity.namespace);
+        it.task_queue.clone_from(&self.identity.task_queue);
+        // Worker versions are the host's own affair: a guest could only route its child to nowhere.
+        it.versioning_intent = VersioningIntent::Unspecified.into();
+        it.versioning_override = None;
+        self.tame(it.priority.as_mut());
+        Ok(())
+    }
+
+    pub(super) fn complete_signal(
+        &self,
+        it: &mut SignalExternalWorkflowExecution,
+    ) -> Result<(), Refusal> {
+        check_headers(&it.headers)?;
+        match &mut it.target {
+            Some(Target::WorkflowExecution(execution)) => self.own(execution),
+            // Core sends this id to the server as it is, with the mark that it must be a child.
+            Some(Target::ChildWorkflowId(id)) => {
+                *id = self.identity.scope.temporal_id(id)?;
+                Ok(())
+            }
+            None => refused("it names no workflow"),
+        }
+    }
+
+    pub(super) fn complete_cancel(
+        &self,
+        it: &mut RequestCancelExternalWorkflowExecution,
+    ) -> Result<(), Refusal> {
+        match &mut it.workflow_execution {
+            Some(execution) => self.own(execution),
+            None => refused("it names no workflow"),
+        }
+    }
+
+    /// The run that follows keeps the execution's id and plugin, and chooses its release afresh.
+    pub(super) fn complete_continuation(
+        &self,
+        it: &mut ContinueAsNewWorkflowExecution,
+        workflow_type: &str,
+    ) -> Result<(), Refusal> {
+        if it.workflow_type.is_empty() {
+            workflow_type.clone_into(&mut it.workflow_type);
+        } else {
+            let name = self.type_name(&it.workflow_type)?;
+            if name.plugin != self.identity.plugin {
+                return refused(format!(
+                    "{:?} belongs to another plugin, and an execution stays with its own: start a child instead",
+                    it.workflow_type
+                ));
+            }
+            it.workflow_type = name.to_string();
+        }
+        attribute::check(it.search_attributes.as_ref())?;
+        attribute::check_memo(it.memo.keys())?;
+        // Without attributes Core passes on the run's own, owner included; with some they are all there are.
+        if let Some(attributes) = &mut it.search_attributes {
+            attribute::mark(attributes, &self.identity.scope, &self.identity.plugin);
+        }
+        let id = &self.identity.temporal_id;
+        self.sign(&mut it.headers, &self.identity.plugin, id, None)?;
+        it.task_queue.clone_from(&self.identity.task_queue);
+        it.versioning_intent = VersioningIntent::Unspecified.into();
+        it.initial_versioning_behavior = ContinueAsNewVersioningBehavior::Unspecified.into();
+        Ok(())
+    }
+
+    /// Whatever namespace the guest names, it can only mean its own.
+    fn own(&self, execution: &mut NamespacedWorkflowExecution) -> Result<(), Refusal> {
+        execution.workflow_id = self.identity.scope.temporal_id(&execution.workflow_id)?;
+        execution.namespace.clone_from(&self.identity.namespace);
+        Ok(())
+    }
+}

@@ -1,0 +1,299 @@
+//! One run: its instance, its live routines, and the way of one activation through them.
+
+use std::sync::Arc;
+
+use prost::Message as _;
+use temporalio_protos::{
+    coresdk::{
+        workflow_activation::{
+            InitializeWorkflow, WorkflowActivation, WorkflowActivationJob,
+            workflow_activation_job::Variant as Job,
+        },
+        workflow_commands::WorkflowCommand,
+        workflow_completion::{
+            Success, WorkflowActivationCompletion, workflow_activation_completion::Status,
+        },
+    },
+    temporal::api::enums::v1::VersioningBehavior,
+};
+use tenterhook_domain::{Code, context::ContextKeys, limit::Limits};
+
+use crate::{
+    failure::TaskFailure,
+    guest::{Init, Instance, Module, Moment},
+    identity::{Pin, RunIdentity},
+    inbound,
+    job::{self, Expected},
+    outbound::Firewall,
+    payload, pin,
+    routine::{Ended, Routines},
+};
+
+/// A run of a workflow and, once it has begun, the guest instance that executes it.
+///
+/// One activation at a time; different runs know nothing of each other.
+pub struct Run {
+    identity: RunIdentity,
+    limits: Arc<Limits>,
+    keys: Arc<ContextKeys>,
+    module: Arc<dyn Module>,
+    state: State,
+    time_nanos: u64,
+    seed: u64,
+    workflow_type: String,
+}
+
+enum State {
+    /// Waits for the activation that initializes the workflow.
+    New,
+    Live(Live),
+    /// A task failed: what the instance knows is no longer what history says.
+    Dead,
+}
+
+struct Live {
+    instance: Box<dyn Instance>,
+    routines: Routines,
+}
+
+/// An activation as the guest is given it.
+struct Task {
+    activation: WorkflowActivation,
+    expected: Vec<Expected>,
+    start: Option<InitializeWorkflow>,
+    moment: Moment,
+}
+
+impl Run {
+    /// A run that has no instance yet; the activation that initializes the workflow makes it.
+    pub fn new(
+        identity: RunIdentity,
+        limits: Arc<Limits>,
+        keys: Arc<ContextKeys>,
+        module: Arc<dyn Module>,
+    ) -> Self {
+        Self {
+            identity,
+            limits,
+            keys,
+            module,
+            state: State::New,
+            time_nanos: 0,
+            seed: 0,
+            workflow_type: String::new(),
+        }
+    }
+
+    /// Takes the run through `activation`. What goes wrong is a completion too: it fails the task.
+    ///
+    /// After a failed task the instance is gone; Core evicts the run and replays it.
+    pub fn activate(&mut self, activation: WorkflowActivation) -> WorkflowActivationCompletion {
+        let run_id = activation.run_id.clone();
+        if activation.is_only_eviction() {
+            self.state = State::Dead;
+            return succeed(run_id, Vec::new());
+        }
+        match self.commands(activation) {
+            Ok(commands) => succeed(run_id, commands),
+            Err(failure) => {
+                self.state = State::Dead;
+                tracing::warn!(
+                    scope = %self.identity.scope,
+                    plugin = %self.identity.plugin,
+                    digest = %self.identity.digest,
+                    workflow_id = self.identity.temporal_id,
+                    run_id,
+                    failure = failure.message(),
+                    "workflow task failed",
+                );
+                failure.into_completion(&run_id)
+            }
+        }
+    }
+
+    /// True once a task failed or the run was evicted: the instance is gone.
+    pub fn is_dead(&self) -> bool {
+        matches!(self.state, State::Dead)
+    }
+
+    /// Linear memory of the instance, in bytes.
+    pub fn memory_bytes(&self) -> u64 {
+        match &self.state {
+            State::Live(live) => live.instance.memory_bytes(),
+            State::New | State::Dead => 0,
+        }
+    }
+
+    /// What the workflow last said of itself.
+    pub fn current_details(&self) -> Option<&str> {
+        match &self.state {
+            State::Live(live) => live.instance.current_details(),
+            State::New | State::Dead => None,
+        }
+    }
+
+    fn commands(
+        &mut self,
+        activation: WorkflowActivation,
+    ) -> Result<Vec<WorkflowCommand>, TaskFailure> {
+        let task = self.task(activation)?;
+        let begins = task.start.is_some();
+        if let Some(start) = task.start {
+            self.state = State::Live(self.instantiate(&start, task.moment)?);
+        }
+        let mut moment = task.moment;
+        moment.seed = self.follow_seed(&task.activation.jobs);
+        let State::Live(live) = &mut self.state else {
+            return Err(TaskFailure::new(
+                Code::Internal,
+                "the run has no instance, and the activation does not initialize one",
+            ));
+        };
+        let mut commands = Vec::new();
+        if begins && self.identity.pin == Pin::Marked {
+            commands.push(pin::marker(self.identity.digest));
+        }
+        if task.expected.is_empty() {
+            return Ok(commands);
+        }
+        let payload_bytes = self.limits.payload_bytes;
+        let only_queries = task.expected.iter().all(Expected::is_query);
+        let results = live
+            .instance
+            .activate(&task.activation.encode_to_vec(), moment)
+            .map_err(|fault| TaskFailure::of_fault(fault, payload_bytes))?;
+        commands.extend(job::responses(
+            task.expected,
+            results,
+            &mut live.routines,
+            payload_bytes,
+        )?);
+        if only_queries {
+            return no_more(live.instance.take_commands()).map(|()| commands);
+        }
+        let driven = live.routines.drive(live.instance.as_mut(), payload_bytes)?;
+        commands.extend(driven.responses);
+        let pushed = live.instance.take_commands();
+        let as_new = match &driven.ended {
+            Some(Ended::AsNew(bytes)) => Some(bytes.as_slice()),
+            Some(Ended::With(_)) | None => None,
+        };
+        payload::check_commands(&pushed, as_new, self.limits.activation_commands)?;
+        let firewall = Firewall::new(&self.identity, &self.keys, payload_bytes);
+        for bytes in &pushed {
+            commands.push(firewall.admit(bytes)?);
+        }
+        match driven.ended {
+            None => {}
+            Some(Ended::With(command)) => commands.push(*command),
+            Some(Ended::AsNew(bytes)) => {
+                commands.push(firewall.continue_as_new(&bytes, &self.workflow_type)?);
+            }
+        }
+        Ok(commands)
+    }
+
+    /// Turns `activation` into what the guest is given, and notes what is asked of it.
+    fn task(&mut self, mut activation: WorkflowActivation) -> Result<Task, TaskFailure> {
+        let mut jobs = Vec::with_capacity(activation.jobs.len());
+        let mut expected = Vec::with_capacity(activation.jobs.len());
+        let mut start = None;
+        for job in std::mem::take(&mut activation.jobs) {
+            let mut job = match job.variant {
+                Some(Job::RemoveFromCache(_)) | None => {
+                    return Err(TaskFailure::new(
+                        Code::Internal,
+                        "Temporal's worker core handed over an activation with an empty job, or an eviction among other jobs",
+                    ));
+                }
+                Some(job) if inbound::is_hidden(&job) => continue,
+                Some(job) => job,
+            };
+            if let Job::InitializeWorkflow(it) = &job {
+                self.workflow_type.clone_from(&it.workflow_type);
+            }
+            self.identity.show(&mut job)?;
+            expected.push(Expected::of(&job));
+            if let Job::InitializeWorkflow(it) = &mut job {
+                // The guest has it from `instantiate-workflow`; twice would double its cost.
+                start = Some(std::mem::take(it));
+            }
+            jobs.push(WorkflowActivationJob { variant: Some(job) });
+        }
+        activation.jobs = jobs;
+        let nanos = activation.timestamp.as_ref().and_then(|at| {
+            let seconds = u64::try_from(at.seconds).ok()?;
+            let nanos = u64::try_from(at.nanos).ok()?;
+            seconds.checked_mul(1_000_000_000)?.checked_add(nanos)
+        });
+        self.time_nanos = nanos.unwrap_or(self.time_nanos);
+        if let Some(start) = &start {
+            self.seed = start.randomness_seed;
+        }
+        // A query is asked once, also of a run that was just replayed to answer it.
+        let replaying = activation.is_replaying && !expected.iter().all(Expected::is_query);
+        let moment = Moment {
+            time_nanos: self.time_nanos,
+            replaying,
+            seed: self.seed,
+        };
+        Ok(Task {
+            activation,
+            expected,
+            start,
+            moment,
+        })
+    }
+
+    fn follow_seed(&mut self, jobs: &[WorkflowActivationJob]) -> u64 {
+        for job in jobs {
+            if let Some(Job::UpdateRandomSeed(update)) = &job.variant {
+                self.seed = update.randomness_seed;
+            }
+        }
+        self.seed
+    }
+
+    fn instantiate(&self, start: &InitializeWorkflow, moment: Moment) -> Result<Live, TaskFailure> {
+        let init = Init {
+            namespace: self.identity.namespace.clone(),
+            task_queue: self.identity.task_queue.clone(),
+            run_id: self.identity.run_id.clone(),
+            initialize_workflow: start.encode_to_vec(),
+        };
+        let instance = self
+            .module
+            .instantiate(&init, moment)
+            .map_err(|fault| TaskFailure::of_fault(fault, self.limits.payload_bytes))?;
+        Ok(Live {
+            instance,
+            routines: Routines::default(),
+        })
+    }
+}
+
+fn succeed(run_id: String, commands: Vec<WorkflowCommand>) -> WorkflowActivationCompletion {
+    WorkflowActivationCompletion {
+        run_id,
+        status: Some(Status::Successful(Success {
+            commands,
+            used_internal_flags: Vec::new(),
+            versioning_behavior: VersioningBehavior::Unspecified.into(),
+        })),
+        ..Default::default()
+    }
+}
+
+/// A query reads. What it pushes would be in no history, and replay would miss it.
+fn no_more(pushed: Vec<Vec<u8>>) -> Result<(), TaskFailure> {
+    if pushed.is_empty() {
+        return Ok(());
+    }
+    Err(TaskFailure::new(
+        Code::CommandRefused,
+        format!(
+            "a query handler pushed {} commands: a query may only read",
+            pushed.len()
+        ),
+    ))
+}

@@ -1,0 +1,12 @@
+//! Activations in, completions out, with a guest in plain Rust: the rules of the translation one by one.
+
+#![allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
+
+mod boundary;
+mod commands;
+mod limits;
+mod malformed;
+mod recorded;
+mod rules;
+mod scene;
+mod script;

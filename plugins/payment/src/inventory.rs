@@ -1,0 +1,65 @@
+//! The inventory: reservations of an order's items.
+
+use serde::{Deserialize, Serialize};
+use tenterhook_sdk::http::{Method, encode_segment};
+use tenterhook_sdk::{ActivityContext, ActivityError, JsonSchema, info};
+
+use crate::model::Item;
+use crate::provider;
+
+const URL_KEY: &str = "inventory_url";
+
+/// The inventory knows nothing of that reservation (any more).
+const NOT_FOUND: u16 = 404;
+
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct ReservationRequest {
+    pub(crate) order_id: String,
+    pub(crate) items: Vec<Item>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct Reserved {
+    pub(crate) reservation_id: String,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct ReleaseRequest {
+    pub(crate) reservation_id: String,
+}
+
+impl ReleaseRequest {
+    /// The release of the whole of a reservation.
+    pub(crate) fn of(reserved: &Reserved) -> Self {
+        Self {
+            reservation_id: reserved.reservation_id.clone(),
+        }
+    }
+}
+
+/// An item that is out of stock is a `Conflict`.
+pub(crate) fn reserve(
+    ctx: &ActivityContext,
+    input: ReservationRequest,
+) -> Result<Reserved, ActivityError> {
+    let reserved: Reserved = provider::request(ctx, URL_KEY, Method::Post, "reservations")?
+        .json(&input)?
+        .send()?
+        .ok()?
+        .json()?;
+    info!(
+        "order {} reserved as {}",
+        input.order_id, reserved.reservation_id
+    );
+    Ok(reserved)
+}
+
+pub(crate) fn release(ctx: &ActivityContext, input: ReleaseRequest) -> Result<(), ActivityError> {
+    let path = format!("reservations/{}", encode_segment(&input.reservation_id));
+    let response = provider::request(ctx, URL_KEY, Method::Delete, &path)?.send()?;
+    if response.status() != NOT_FOUND {
+        response.ok()?;
+    }
+    info!("reservation {} released", input.reservation_id);
+    Ok(())
+}

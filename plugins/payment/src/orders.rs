@@ -1,0 +1,72 @@
+//! The order: its status, and its shipment.
+
+use serde::{Deserialize, Serialize};
+use tenterhook_sdk::http::{Method, encode_segment};
+use tenterhook_sdk::{ActivityContext, ActivityError, JsonSchema, info};
+
+use crate::provider;
+
+const ORDERS_URL_KEY: &str = "orders_url";
+const FULFILLMENT_URL_KEY: &str = "fulfillment_url";
+
+/// The status of an order that is paid.
+pub(crate) const PAID: &str = "paid";
+/// The status of an order whose payment failed or was cancelled.
+pub(crate) const FAILED: &str = "failed";
+
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct OrderStatusRequest {
+    pub(crate) order_id: String,
+    pub(crate) status: String,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct OrderStatus {
+    pub(crate) order_id: String,
+    pub(crate) status: String,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct ShipmentRequest {
+    pub(crate) order_id: String,
+    pub(crate) reservation_id: String,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct Shipped {
+    pub(crate) shipment_id: String,
+}
+
+#[derive(Serialize)]
+struct StatusBody<'a> {
+    status: &'a str,
+}
+
+pub(crate) fn update_status(
+    ctx: &ActivityContext,
+    input: OrderStatusRequest,
+) -> Result<OrderStatus, ActivityError> {
+    let path = format!("orders/{}/status", encode_segment(&input.order_id));
+    let status: OrderStatus = provider::request(ctx, ORDERS_URL_KEY, Method::Put, &path)?
+        .json(&StatusBody {
+            status: &input.status,
+        })?
+        .send()?
+        .ok()?
+        .json()?;
+    info!("order {} is {}", status.order_id, status.status);
+    Ok(status)
+}
+
+pub(crate) fn ship(
+    ctx: &ActivityContext,
+    input: ShipmentRequest,
+) -> Result<Shipped, ActivityError> {
+    let shipped: Shipped = provider::request(ctx, FULFILLMENT_URL_KEY, Method::Post, "shipments")?
+        .json(&input)?
+        .send()?
+        .ok()?
+        .json()?;
+    info!("order {} ships as {}", input.order_id, shipped.shipment_id);
+    Ok(shipped)
+}

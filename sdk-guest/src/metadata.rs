@@ -1,0 +1,169 @@
+//! What `describe` answers: names, versions, and JSON Schemas of everything that goes in and comes out.
+
+use schemars::{JsonSchema, Schema, generate::SchemaSettings};
+use temporalio_workflow::__private::macros::WorkflowImplementation;
+use temporalio_workflow::common::{
+    ActivityDefinition, QueryDefinition, SignalDefinition, UpdateDefinition, WorkflowDefinition,
+};
+
+use crate::activity::Activity;
+use crate::generated::exports::tenterhook::plugin::metadata::{
+    MessageType, Plugin, WantedGrants, WorkflowType,
+};
+
+/// Gathers what [`plugin!`](crate::plugin) was given.
+pub struct PluginBuilder {
+    plugin: Plugin,
+}
+
+impl PluginBuilder {
+    /// A plugin without workflows, activities or wishes.
+    pub fn new(name: &str, version: &str, description: &str) -> Self {
+        Self {
+            plugin: Plugin {
+                name: name.to_owned(),
+                version: version.to_owned(),
+                description: said(description),
+                workflows: Vec::new(),
+                activities: Vec::new(),
+                wants: WantedGrants {
+                    http: Vec::new(),
+                    keyvalue: false,
+                    config: Vec::new(),
+                },
+            },
+        }
+    }
+
+    /// Adds a workflow.
+    pub fn workflow(&mut self, workflow: WorkflowType) {
+        self.plugin.workflows.push(workflow);
+    }
+
+    /// Adds an activity.
+    pub fn activity<A>(&mut self)
+    where
+        A: Activity + ActivityDefinition<Input: JsonSchema, Output: JsonSchema>,
+    {
+        self.plugin.activities.push(MessageType {
+            name: A::NAME.to_owned(),
+            description: said(A::DESCRIPTION),
+            input_schema: Some(schema::<A::Input>()),
+            result_schema: Some(schema::<A::Output>()),
+        });
+    }
+
+    /// Sets what the plugin asks for.
+    pub fn wants(&mut self, http: &[&str], keyvalue: bool, config: &[&str]) {
+        let owned = |list: &[&str]| list.iter().map(|item| (*item).to_owned()).collect();
+        self.plugin.wants = WantedGrants {
+            http: owned(http),
+            keyvalue,
+            config: owned(config),
+        };
+    }
+
+    /// The whole.
+    pub fn build(self) -> Plugin {
+        self.plugin
+    }
+}
+
+/// Gathers one workflow of [`plugin!`](crate::plugin).
+pub struct WorkflowBuilder {
+    workflow: WorkflowType,
+}
+
+impl WorkflowBuilder {
+    /// A workflow with all its handlers, which Temporal's macro knows by name only.
+    pub fn new<W>(description: &str) -> Self
+    where
+        W: WorkflowImplementation<Run: WorkflowDefinition<Input: JsonSchema, Output: JsonSchema>>,
+    {
+        let definition = W::definition();
+        Self {
+            workflow: WorkflowType {
+                definition: MessageType {
+                    name: definition.workflow_type,
+                    description: said(description),
+                    input_schema: Some(schema::<<W::Run as WorkflowDefinition>::Input>()),
+                    result_schema: Some(schema::<<W::Run as WorkflowDefinition>::Output>()),
+                },
+                signals: definition.signals.into_iter().map(named).collect(),
+                queries: definition.queries.into_iter().map(named).collect(),
+                updates: definition
+                    .updates
+                    .into_iter()
+                    .map(|update| named(update.name))
+                    .collect(),
+            },
+        }
+    }
+
+    /// Adds the schemas of a signal.
+    pub fn signals<S: SignalDefinition<Input: JsonSchema>>(&mut self, signal: S) {
+        if let Some(entry) = find(&mut self.workflow.signals, signal.name()) {
+            entry.input_schema = Some(schema::<S::Input>());
+        }
+    }
+
+    /// Adds the schemas of a query.
+    pub fn queries<Q>(&mut self, query: Q)
+    where
+        Q: QueryDefinition<Input: JsonSchema, Output: JsonSchema>,
+    {
+        if let Some(entry) = find(&mut self.workflow.queries, query.name()) {
+            entry.input_schema = Some(schema::<Q::Input>());
+            entry.result_schema = Some(schema::<Q::Output>());
+        }
+    }
+
+    /// Adds the schemas of an update.
+    pub fn updates<U>(&mut self, update: U)
+    where
+        U: UpdateDefinition<Input: JsonSchema, Output: JsonSchema>,
+    {
+        if let Some(entry) = find(&mut self.workflow.updates, update.name()) {
+            entry.input_schema = Some(schema::<U::Input>());
+            entry.result_schema = Some(schema::<U::Output>());
+        }
+    }
+
+    /// The whole.
+    pub fn build(self) -> WorkflowType {
+        self.workflow
+    }
+}
+
+fn find<'a>(entries: &'a mut [MessageType], name: &str) -> Option<&'a mut MessageType> {
+    entries.iter_mut().find(|entry| entry.name == name)
+}
+
+fn named(name: String) -> MessageType {
+    MessageType {
+        name,
+        description: None,
+        input_schema: None,
+        result_schema: None,
+    }
+}
+
+/// The JSON Schema (draft 2020-12) of a type, as text.
+#[inline(never)]
+fn schema<T: JsonSchema>() -> String {
+    let mut generator = SchemaSettings::draft2020_12().into_generator();
+    text(&generator.root_schema_for::<T>())
+}
+
+/// Once for all types, to keep components small.
+#[inline(never)]
+fn text(schema: &Schema) -> String {
+    schema.as_value().to_string()
+}
+
+/// A doc comment as plain text: its lines without the space after the slashes.
+fn said(text: &str) -> Option<String> {
+    let lines: Vec<&str> = text.lines().map(str::trim).collect();
+    let text = lines.join("\n").trim().to_owned();
+    (!text.is_empty()).then_some(text)
+}

@@ -1,0 +1,87 @@
+//! Timeouts and retries that every shipped plugin uses; override them per call by the fields of the options.
+
+use std::time::Duration;
+
+use temporalio_workflow::{ActivityOptions, LocalActivityOptions, RetryPolicy};
+
+/// How long one attempt may take (start to close).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Timeout {
+    /// 30 s, for fast operations.
+    Short,
+    /// 1 min, for standard operations.
+    Medium,
+    /// 5 min, for report generation.
+    Long,
+    /// 15 min, for bulk processing.
+    VeryLong,
+}
+
+impl Timeout {
+    /// The time of one attempt.
+    #[must_use]
+    pub const fn duration(self) -> Duration {
+        Duration::from_secs(match self {
+            Self::Short => 30,
+            Self::Medium => 60,
+            Self::Long => 5 * 60,
+            Self::VeryLong => 15 * 60,
+        })
+    }
+}
+
+/// How often and how soon an attempt is repeated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retry {
+    /// 3 attempts, from 1 s, doubling up to 30 s.
+    Standard,
+    /// 10 attempts, from 1 s, doubling up to 5 min: for payments.
+    Aggressive,
+    /// 3 attempts, from 5 s, doubling up to 5 min: for bulk work.
+    Patient,
+    /// One attempt.
+    None,
+    /// Attempts without end, from 1 s, doubling up to 5 min: for compensations.
+    Forever,
+}
+
+/// Each interval is this much longer than the one before.
+const BACKOFF: f64 = 2.0;
+
+impl Retry {
+    /// The retry policy.
+    #[must_use]
+    pub fn policy(self) -> RetryPolicy {
+        // Attempts of 0 mean no limit.
+        let (initial, max_interval, attempts) = match self {
+            Self::Standard => (1, 30, 3),
+            Self::Aggressive => (1, 5 * 60, 10),
+            Self::Patient => (5, 5 * 60, 3),
+            Self::None => (1, 1, 1),
+            Self::Forever => (1, 5 * 60, 0),
+        };
+        RetryPolicy::builder()
+            .initial_interval(Duration::from_secs(initial))
+            .backoff_coefficient(BACKOFF)
+            .maximum_interval(Duration::from_secs(max_interval))
+            .maximum_attempts(attempts)
+            .build()
+    }
+}
+
+/// Options of an activity with a preset timeout and retry policy.
+#[must_use]
+pub fn activity_options(timeout: Timeout, retry: Retry) -> ActivityOptions {
+    ActivityOptions::with_start_to_close_timeout(timeout.duration())
+        .retry_policy(retry.policy())
+        .build()
+}
+
+/// Options of a local activity with a preset timeout and retry policy.
+#[must_use]
+pub fn local_activity_options(timeout: Timeout, retry: Retry) -> LocalActivityOptions {
+    LocalActivityOptions::builder()
+        .start_to_close_timeout(timeout.duration())
+        .retry_policy(retry.policy())
+        .build()
+}

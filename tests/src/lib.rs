@@ -1,0 +1,13 @@
+//! What the end-to-end tests, the demo and the benches share: the providers that plugins talk to.
+
+pub mod host;
+pub mod standin;
+
+/// Makes ring the TLS provider of this process, which `reqwest` needs even for plain HTTP.
+/// Harmless when called again.
+pub fn install_tls() {
+    // An error says that one is installed already: that is what is wanted.
+    rustls::crypto::ring::default_provider()
+        .install_default()
+        .ok();
+}

@@ -1,0 +1,136 @@
+//! A stand-in for the providers that the shipped plugins call: a payment gateway, an inventory,
+//! an order service and a fulfilment service, in one small HTTP server that keeps real books.
+//!
+//! Tenants keep separate [`Book`]s: the first path segment of every address names the book, so a
+//! tenant's plugin is configured with `http://HOST:PORT/acme/gateway` and can touch no other's.
+//!
+//! | request | answer |
+//! | --- | --- |
+//! | `POST /{book}/gateway/charges` `{payment_id, amount, currency, method}` | 201 `{charge_id, status}`; 402 for the method `card_declined` |
+//! | `POST /{book}/gateway/refunds` `{charge_id, amount, currency}` | 201 `{refund_id}`; 404 unknown charge; 409 beyond what was charged |
+//! | `POST /{book}/inventory/reservations` `{order_id, items: [{sku, quantity}]}` | 201 `{reservation_id}`; 409 for the sku `out-of-stock` |
+//! | `DELETE /{book}/inventory/reservations/{id}` | 204, also when released before; 404 if it was never made |
+//! | `PUT /{book}/orders/orders/{order_id}/status` `{status}` | 200 |
+//! | `POST /{book}/fulfillment/shipments` `{order_id, reservation_id}` | 201 `{shipment_id}`; 422 for a reservation of the sku `unshippable` |
+//! | `GET /{book}/books` | the whole [`Book`] |
+//! | `PUT /{book}/switches` `{"charges": {...}}` | 204; sets the [`Switch`] of each operation named |
+//!
+//! Every changing request carries an `Idempotency-Key` (400 without). A repeated key returns the
+//! first answer and books nothing; a repeated key with another request is refused with 422.
+//! Amounts are whole minor units (cents). Errors are `{error, message}`.
+
+mod book;
+mod entry;
+mod operation;
+mod request;
+mod routes;
+mod serving;
+
+use std::collections::HashMap;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+pub use book::Book;
+pub use entry::{Charge, Item, Order, Refund, Reservation, Shipment};
+pub use operation::{Counts, Operation, Switch};
+
+/// Books one stand-in keeps; a request for one more is answered 507.
+const BOOKS_MAX: usize = 1_000;
+
+/// A running stand-in. Dropping it stops the server; its books are gone with it.
+#[derive(Debug)]
+pub struct StandIn {
+    address: SocketAddr,
+    books: Books,
+    stop: CancellationToken,
+    serving: Option<JoinHandle<()>>,
+}
+
+impl StandIn {
+    /// Starts the server on `address`; port 0 takes a free one, see [`StandIn::address`].
+    ///
+    /// # Errors
+    /// When the address cannot be bound.
+    pub async fn start(address: SocketAddr) -> io::Result<Self> {
+        let listener = TcpListener::bind(address).await?;
+        let address = listener.local_addr()?;
+        let books = Books::default();
+        let stop = CancellationToken::new();
+        let router = routes::router(books.clone());
+        let serving = tokio::spawn(serving::serve(listener, router, stop.clone()));
+        Ok(Self {
+            address,
+            books,
+            stop,
+            serving: Some(serving),
+        })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The base address of one tenant's providers, such as `http://127.0.0.1:4711/acme`.
+    #[must_use]
+    pub fn base_url(&self, book: &str) -> String {
+        format!("http://{}/{book}", self.address)
+    }
+
+    /// A copy of a book as it is now, without the way over HTTP; empty when nothing was booked.
+    #[must_use]
+    pub fn book(&self, name: &str) -> Book {
+        self.books.lock().get(name).cloned().unwrap_or_default()
+    }
+
+    /// Sets the switch of one operation, as `PUT /{book}/switches` does.
+    pub fn switch(&self, book: &str, operation: Operation, switch: Switch) {
+        self.books
+            .lock()
+            .entry(book.to_owned())
+            .or_default()
+            .set_switch(operation, switch);
+    }
+
+    /// Stops accepting, closes every connection and waits for that.
+    pub async fn stop(mut self) {
+        self.stop.cancel();
+        if let Some(serving) = self.serving.take() {
+            // The task ends by the token alone; a panic in it has nothing more to tell here.
+            serving.await.ok();
+        }
+    }
+}
+
+impl Drop for StandIn {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+/// All books, shared by the connections. Never held across an await: what is booked under one
+/// lock is one transaction.
+#[derive(Clone, Debug, Default)]
+struct Books(Arc<Mutex<HashMap<String, Book>>>);
+
+impl Books {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Book>> {
+        // A panic while booking leaves entries, never half an entry: going on is right.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs `act` on the book `name`, opening it on first use; `None` when there are too many.
+    fn with<T>(&self, name: &str, act: impl FnOnce(&mut Book) -> T) -> Option<T> {
+        let mut books = self.lock();
+        if books.len() >= BOOKS_MAX && !books.contains_key(name) {
+            return None;
+        }
+        Some(act(books.entry(name.to_owned()).or_default()))
+    }
+}

@@ -1,0 +1,11 @@
+//! End to end: a real host, a real Temporal server, real components, real HTTP.
+//!
+//! One host serves the tests that only need one; each test works in a tenant of its own. Tests that kill things
+//! start hosts of their own.
+#![allow(clippy::unwrap_used)]
+
+mod durability;
+mod payments;
+mod releases;
+mod shared;
+mod walls;

@@ -47,7 +47,6 @@ macro_rules! plugin {
         } $(,)?)?
     ) => {
         const _: () = {
-            #[cfg_attr(not(target_arch = "wasm32"), allow(dead_code))]
             struct TenterhookPlugin;
 
             impl $crate::__private::MetadataGuest for TenterhookPlugin {
@@ -97,6 +96,21 @@ macro_rules! plugin {
             #[cfg(target_arch = "wasm32")]
             $crate::__private::export!(
                 TenterhookPlugin with_types_in $crate::__private::generated
+            );
+
+            // Natively nobody calls it; say that it is wanted all the same.
+            #[cfg(not(target_arch = "wasm32"))]
+            const _: (
+                fn() -> $crate::__private::Plugin,
+                fn(
+                    $crate::__private::Task,
+                ) -> ::core::result::Result<
+                    ::core::option::Option<$crate::__private::Payload>,
+                    $crate::__private::Failure,
+                >,
+            ) = (
+                <TenterhookPlugin as $crate::__private::MetadataGuest>::describe,
+                <TenterhookPlugin as $crate::__private::ActivitiesGuest>::execute,
             );
         };
 

@@ -42,10 +42,9 @@ pub(crate) fn bench(workspace: &Workspace, arguments: &[String]) -> anyhow::Resu
 fn prepare(workspace: &Workspace, program: &str) -> anyhow::Result<Command> {
     guests::build(workspace)?;
     build(workspace)?;
-    let temporal = temporal::ensure(workspace)?;
+    temporal::ensure(workspace)?;
     let mut command = Command::new(workspace.binary(program));
     command.current_dir(&workspace.root);
-    temporal.tell(&mut command);
     Ok(command)
 }
 

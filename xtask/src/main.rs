@@ -92,10 +92,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         }
         Command::Temporal => {
             host::build(&workspace)?;
-            match temporal::ensure(&workspace)? {
-                temporal::Temporal::Program(path) => println!("{}", path.display()),
-                temporal::Temporal::Server(address) => println!("{address}"),
-            }
+            println!("{}", temporal::ensure_program(&workspace)?.display());
             Ok(ExitCode::SUCCESS)
         }
         Command::Fmt => {

@@ -13,42 +13,26 @@ use crate::workspace::Workspace;
 const VERSION: &str = "1.5.1";
 /// Names the server to use, as for every Temporal program; then none is started.
 pub(crate) const ADDRESS: &str = "TEMPORAL_ADDRESS";
-/// Names the program to the demo, the bench and the tests.
-pub(crate) const PROGRAM: &str = "TENTERHOOK_TEMPORAL_PROGRAM";
 
-/// Where workflows are kept.
-#[derive(Debug)]
-pub(crate) enum Temporal {
-    /// Start this program.
-    Program(PathBuf),
-    /// Start none, use this address.
-    Server(String),
-}
-
-impl Temporal {
-    /// Tells a program of this workspace.
-    pub(crate) fn tell(&self, command: &mut Command) {
-        match self {
-            Self::Program(path) => command.env(PROGRAM, path),
-            Self::Server(address) => command.env(ADDRESS, address),
-        };
+/// Makes sure that the host finds a Temporal: the server that `TEMPORAL_ADDRESS` names, else the
+/// program. The workspace's programs must be built.
+pub(crate) fn ensure(workspace: &Workspace) -> anyhow::Result<()> {
+    match env::var(ADDRESS) {
+        Ok(address) if !address.is_empty() => {
+            step::say(&format!(
+                "use the Temporal server at {address}, for {ADDRESS} is set"
+            ));
+            Ok(())
+        }
+        _ => ensure_program(workspace).map(drop),
     }
 }
 
-/// Finds Temporal: `TEMPORAL_ADDRESS`, `PATH`, the cache, the official download, `go install`.
+/// Finds the program: on `PATH`, in the cache, by the official download, by `go install`.
 ///
-/// All but the last is the host's own search, asked through its program `find-temporal`: the
-/// workspace's programs must be built.
-pub(crate) fn ensure(workspace: &Workspace) -> anyhow::Result<Temporal> {
-    if let Some(address) = variable(ADDRESS) {
-        step::say(&format!(
-            "use the Temporal server at {address}, for {ADDRESS} is set"
-        ));
-        return Ok(Temporal::Server(address));
-    }
-    if let Some(program) = variable(PROGRAM) {
-        return Ok(Temporal::Program(program.into()));
-    }
+/// All but the last is the host's own search, asked through its program `find-temporal`. Whatever
+/// installs it puts it into the cache, where the host finds it again.
+pub(crate) fn ensure_program(workspace: &Workspace) -> anyhow::Result<PathBuf> {
     step::say("find the temporal program: on PATH, in the cache, at Temporal's download address");
     let finder = workspace.binary("find-temporal");
     let found = Command::new(&finder)
@@ -58,11 +42,11 @@ pub(crate) fn ensure(workspace: &Workspace) -> anyhow::Result<Temporal> {
     if found.status.success() {
         let path = String::from_utf8_lossy(&found.stdout).trim().to_owned();
         eprintln!("    {path}");
-        return Ok(Temporal::Program(path.into()));
+        return Ok(path.into());
     }
     let folder = workspace.cache.join("temporal").join(VERSION);
     install(&folder)?;
-    Ok(Temporal::Program(folder.join("temporal")))
+    Ok(folder.join("temporal"))
 }
 
 fn install(folder: &Path) -> anyhow::Result<()> {
@@ -81,8 +65,4 @@ fn install(folder: &Path) -> anyhow::Result<()> {
     go.args(["install", "-ldflags", "-s -w", &package])
         .env("GOBIN", folder);
     step::run_silent(&what, &mut go)
-}
-
-fn variable(name: &str) -> Option<String> {
-    env::var(name).ok().filter(|value| !value.is_empty())
 }

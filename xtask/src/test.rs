@@ -19,13 +19,14 @@ pub(crate) fn everything(workspace: &Workspace, only: &[String]) -> anyhow::Resu
     licences(workspace)?;
     guests::build(workspace)?;
     host::build(workspace)?;
-    let temporal = temporal::ensure(workspace)?;
+    temporal::ensure_program(workspace)?;
 
     let mut cargo = workspace.cargo();
     cargo
         .args(["test", "--workspace", "--no-fail-fast"])
         .args(only);
-    temporal.tell(&mut cargo);
+    // The tests start servers of their own, kill them, and need them empty.
+    cargo.env_remove(temporal::ADDRESS);
     let mut totals = Totals::default();
     let status = step::run_read("run the tests", &mut cargo, |line| totals.read(line))?;
     let mut passed = status.success() && totals.failed == 0;
@@ -34,7 +35,6 @@ pub(crate) fn everything(workspace: &Workspace, only: &[String]) -> anyhow::Resu
     if readme.is_file() {
         let mut check = Command::new(readme);
         check.current_dir(&workspace.root);
-        temporal.tell(&mut check);
         let status = step::run_read("run README's commands", &mut check, |line| {
             totals.read(line)
         })?;

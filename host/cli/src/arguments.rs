@@ -33,7 +33,14 @@ First steps:
 #[command(name = "tenterhook", version, about = ABOUT, after_help = AFTER_HELP, arg_required_else_help = true)]
 pub(crate) struct Arguments {
     /// How data is written to stdout
-    #[arg(long, global = true, value_enum, default_value_t, value_name = "FORMAT", env = "TENTERHOOK_OUTPUT")]
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t,
+        value_name = "FORMAT",
+        env = "TENTERHOOK_OUTPUT"
+    )]
     pub(crate) output: Format,
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -62,7 +69,7 @@ pub(crate) enum Command {
     /// API tokens
     Token(Remote<TokenCommand>),
     /// The limits a plugin runs under, with their defaults and ranges
-    Limits,
+    Limits(ConnectionArguments),
     /// Write a shell's completion script to stdout
     Completions(CompletionsCommand),
 }
@@ -102,14 +109,26 @@ pub(crate) struct InScope<C: Subcommand> {
 #[derive(Debug, Args)]
 pub(crate) struct TenantArgument {
     /// The tenant
-    #[arg(long, short = 't', global = true, value_name = "TENANT", env = "TENTERHOOK_TENANT", help_heading = "Scope")]
+    #[arg(
+        long,
+        short = 't',
+        global = true,
+        value_name = "TENANT",
+        env = "TENTERHOOK_TENANT",
+        help_heading = "Scope"
+    )]
     tenant: Option<String>,
 }
 
 impl TenantArgument {
     /// The tenant's name as given; the host checks it.
     pub(crate) fn name(&self) -> Result<&str> {
-        given(self.tenant.as_deref(), "tenant", "--tenant", "TENTERHOOK_TENANT")
+        given(
+            self.tenant.as_deref(),
+            "tenant",
+            "--tenant",
+            "TENTERHOOK_TENANT",
+        )
     }
 }
 
@@ -134,8 +153,12 @@ impl ScopeArguments {
     /// The path of the scope in the API, below the version.
     pub(crate) fn path(&self) -> Result<[&str; 4]> {
         let tenant = self.tenant.name()?;
-        let environment =
-            given(self.environment.as_deref(), "environment", "--environment", "TENTERHOOK_ENVIRONMENT")?;
+        let environment = given(
+            self.environment.as_deref(),
+            "environment",
+            "--environment",
+            "TENTERHOOK_ENVIRONMENT",
+        )?;
         Ok(["tenants", tenant, "environments", environment])
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use reqwest::{Method, StatusCode, header, redirect};
+use reqwest::{Method, header, redirect};
 use serde_json::Value;
 use url::Url;
 
@@ -48,19 +48,14 @@ pub(crate) struct Call {
     timeout: Duration,
 }
 
-/// What the host answered, which is no refusal.
-pub(crate) struct Answer {
-    /// A success.
-    pub(crate) status: StatusCode,
-    /// The JSON document; null where there was none.
-    pub(crate) body: Value,
-}
-
 impl Call {
     fn new<S: AsRef<str>>(method: Method, path: impl IntoIterator<Item = S>) -> Self {
         Self {
             method,
-            path: path.into_iter().map(|segment| segment.as_ref().to_owned()).collect(),
+            path: path
+                .into_iter()
+                .map(|segment| segment.as_ref().to_owned())
+                .collect(),
             query: Vec::new(),
             body: Body::None,
             timeout: ANSWER_TIMEOUT,
@@ -89,7 +84,8 @@ impl Call {
 
     /// Adds a query parameter, where there is a value.
     pub(crate) fn query(mut self, name: &'static str, value: Option<impl ToString>) -> Self {
-        self.query.extend(value.map(|value| (name, value.to_string())));
+        self.query
+            .extend(value.map(|value| (name, value.to_string())));
         self
     }
 
@@ -102,6 +98,12 @@ impl Call {
     /// Sends a component, which may take up to `timeout`.
     pub(crate) fn component(mut self, body: reqwest::Body, bytes: u64, timeout: Duration) -> Self {
         self.body = Body::Component(body, bytes);
+        self.timeout = timeout;
+        self
+    }
+
+    /// Gives the host so long to answer.
+    pub(crate) fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
@@ -134,9 +136,9 @@ impl Client {
             // Without TLS, machines without any root certificates will do.
             builder = builder.tls_certs_only([]);
         }
-        let http = builder
-            .build()
-            .map_err(|error| Failure::internal("no HTTP client can be made on this machine").caused_by(&error))?;
+        let http = builder.build().map_err(|error| {
+            Failure::internal("no HTTP client can be made on this machine").caused_by(&error)
+        })?;
         Ok(Self { http, connection })
     }
 
@@ -145,12 +147,12 @@ impl Client {
         &self.connection.url
     }
 
-    /// Makes `call`.
+    /// Makes `call` and gives the JSON document that is answered; null where there is none.
     ///
     /// # Errors
     /// The host's refusal under its code; `host-unreachable` when it does not answer, `answer-invalid` when
     /// what answers is no host.
-    pub(crate) async fn call(&self, call: Call) -> Result<Answer> {
+    pub(crate) async fn call(&self, call: Call) -> Result<Value> {
         let url = self.address(&call)?;
         let mut request = self
             .http
@@ -166,29 +168,26 @@ impl Client {
                 .header(header::CONTENT_LENGTH, bytes)
                 .body(body),
         };
-        let answer = request.send().await.map_err(|error| self.unreachable(error, call.timeout))?;
+        let answer = request
+            .send()
+            .await
+            .map_err(|error| self.unreachable(error, call.timeout))?;
         let status = answer.status();
         let body = self.body(answer, call.timeout).await?;
         if !status.is_success() {
             return Err(problem::failure(status, &body));
         }
         if body.is_empty() {
-            return Ok(Answer { status, body: Value::Null });
+            return Ok(Value::Null);
         }
-        match serde_json::from_slice(&body) {
-            Ok(body) => Ok(Answer { status, body }),
-            Err(error) => Err(Failure::new(code::ANSWER_INVALID, format!("the answer of {} is not JSON", self.url()))
-                .caused_by(&error)
-                .with_hint("is this the address of a Tenterhook host?")),
-        }
-    }
-
-    /// Makes `call` and gives the JSON document alone.
-    ///
-    /// # Errors
-    /// As [`Client::call`].
-    pub(crate) async fn fetch(&self, call: Call) -> Result<Value> {
-        Ok(self.call(call).await?.body)
+        serde_json::from_slice(&body).map_err(|error| {
+            Failure::new(
+                code::ANSWER_INVALID,
+                format!("the answer of {} is not JSON", self.url()),
+            )
+            .caused_by(&error)
+            .with_hint("is this the address of a Tenterhook host?")
+        })
     }
 
     fn address(&self, call: &Call) -> Result<Url> {
@@ -196,7 +195,9 @@ impl Client {
         for segment in &call.path {
             // URLs drop these two, encoded or not: the call would go elsewhere.
             if matches!(segment.as_str(), "" | "." | "..") {
-                return Err(Failure::usage(format!("{segment:?} is neither a name nor an id that the API can address")));
+                return Err(Failure::usage(format!(
+                    "{segment:?} is neither a name nor an id that the API can address"
+                )));
             }
         }
         url.path_segments_mut()
@@ -212,11 +213,18 @@ impl Client {
 
     async fn body(&self, mut answer: reqwest::Response, timeout: Duration) -> Result<Bytes> {
         let mut body = BytesMut::new();
-        while let Some(chunk) = answer.chunk().await.map_err(|error| self.unreachable(error, timeout))? {
+        while let Some(chunk) = answer
+            .chunk()
+            .await
+            .map_err(|error| self.unreachable(error, timeout))?
+        {
             if body.len() + chunk.len() > ANSWER_BYTES_MAX {
                 return Err(Failure::new(
                     code::ANSWER_INVALID,
-                    format!("the answer of {} is larger than {ANSWER_BYTES_MAX} bytes", self.url()),
+                    format!(
+                        "the answer of {} is larger than {ANSWER_BYTES_MAX} bytes",
+                        self.url()
+                    ),
                 ));
             }
             body.extend_from_slice(&chunk);
@@ -226,14 +234,19 @@ impl Client {
 
     fn unreachable(&self, error: reqwest::Error, timeout: Duration) -> Failure {
         let detail = if error.is_timeout() && !error.is_connect() {
-            format!("the host at {} did not answer within {}", self.url(), duration::write(timeout))
+            format!(
+                "the host at {} did not answer within {}",
+                self.url(),
+                duration::write(timeout)
+            )
         } else if error.is_connect() {
             format!("no host answers at {}", self.url())
         } else {
             format!("the connection to the host at {} broke", self.url())
         };
-        let failure = Failure::new(code::HOST_UNREACHABLE, detail)
-            .with_hint("is it running? `tenterhook dev` starts one; --data-dir or --url say where another is");
+        let failure = Failure::new(code::HOST_UNREACHABLE, detail).with_hint(
+            "is it running? `tenterhook dev` starts one; --data-dir or --url say where another is",
+        );
         let error = error.without_url();
         match std::error::Error::source(&error) {
             Some(cause) => failure.caused_by(cause),

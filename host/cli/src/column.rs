@@ -38,27 +38,47 @@ const SHORT_DIGITS: usize = 12;
 impl Column {
     /// The value at `pointer` (JSON pointer), as it is.
     pub(crate) const fn new(title: &'static str, pointer: &'static str) -> Self {
-        Self { title, pointer, shown: Shown::Plain }
+        Self {
+            title,
+            pointer,
+            shown: Shown::Plain,
+        }
     }
 
     /// The milliseconds since the Unix epoch at `pointer`, as a time.
     pub(crate) const fn time(title: &'static str, pointer: &'static str) -> Self {
-        Self { title, pointer, shown: Shown::Time }
+        Self {
+            title,
+            pointer,
+            shown: Shown::Time,
+        }
     }
 
     /// The digest at `pointer`, cut short.
     pub(crate) const fn short(title: &'static str, pointer: &'static str) -> Self {
-        Self { title, pointer, shown: Shown::Short }
+        Self {
+            title,
+            pointer,
+            shown: Shown::Short,
+        }
     }
 
     /// The number of entries of the list at `pointer`.
     pub(crate) const fn count(title: &'static str, pointer: &'static str) -> Self {
-        Self { title, pointer, shown: Shown::Count }
+        Self {
+            title,
+            pointer,
+            shown: Shown::Count,
+        }
     }
 
     /// The names in the list of named things at `pointer`.
     pub(crate) const fn names(title: &'static str, pointer: &'static str) -> Self {
-        Self { title, pointer, shown: Shown::Names }
+        Self {
+            title,
+            pointer,
+            shown: Shown::Names,
+        }
     }
 
     /// What is shown of `item`; empty where there is no such value.
@@ -67,8 +87,12 @@ impl Column {
             return String::new();
         };
         match self.shown {
-            Shown::Plain => text(value),
-            Shown::Time => value.as_u64().map(|millis| time(Duration::from_millis(millis))).unwrap_or_default(),
+            // Texts that come from doc comments start with the space after the slashes.
+            Shown::Plain => text(value).trim().to_owned(),
+            Shown::Time => value
+                .as_u64()
+                .map(|millis| time(Duration::from_millis(millis)))
+                .unwrap_or_default(),
             Shown::Short => {
                 let digest = text(value);
                 match digest.strip_prefix("sha256:") {
@@ -76,9 +100,16 @@ impl Column {
                     None => digest,
                 }
             }
-            Shown::Count => value.as_array().map(|entries| entries.len().to_string()).unwrap_or_default(),
+            Shown::Count => value
+                .as_array()
+                .map(|entries| entries.len().to_string())
+                .unwrap_or_default(),
             Shown::Names => {
-                let names = value.as_array().into_iter().flatten().filter_map(|entry| entry.get("name"));
+                let names = value
+                    .as_array()
+                    .into_iter()
+                    .flatten()
+                    .filter_map(|entry| entry.get("name"));
                 names.map(text).collect::<Vec<_>>().join(", ")
             }
         }
@@ -90,7 +121,9 @@ pub(crate) fn text(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),
-        Value::Array(_) | Value::Object(_) => serde_json::to_string_pretty(value).unwrap_or_default(),
+        Value::Array(_) | Value::Object(_) => {
+            serde_json::to_string_pretty(value).unwrap_or_default()
+        }
         other => other.to_string(),
     }
 }
@@ -116,12 +149,16 @@ fn date(days: u64) -> (u64, u64, u64) {
     const DAYS_OF_ERA: u64 = 146_097;
     let days = days + DAYS_TO_EPOCH;
     let (era, day_of_era) = (days / DAYS_OF_ERA, days % DAYS_OF_ERA);
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let year_of_era =
+        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let month_from_march = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let (month, carried) =
-        if month_from_march < 10 { (month_from_march + 3, 0) } else { (month_from_march - 9, 1) };
+    let (month, carried) = if month_from_march < 10 {
+        (month_from_march + 3, 0)
+    } else {
+        (month_from_march - 9, 1)
+    };
     (400 * era + year_of_era + carried, month, day)
 }
 

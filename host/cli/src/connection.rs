@@ -63,19 +63,30 @@ impl ConnectionArguments {
         self.resolve_in(&|name| std::env::var_os(name), console)
     }
 
-    fn resolve_in(&self, variable: &dyn Fn(&str) -> Option<OsString>, console: &Console) -> Result<Connection> {
+    fn resolve_in(
+        &self,
+        variable: &dyn Fn(&str) -> Option<OsString>,
+        console: &Console,
+    ) -> Result<Connection> {
         let variable = |name: &str| variable(name).filter(|value| !value.is_empty());
         let place = match (&self.url, &self.data_dir, variable(URL_VARIABLE)) {
             (Some(url), ..) => Place::Url(url.clone()),
             (None, Some(folder), _) => Place::Folder(folder.clone()),
             (None, None, Some(url)) => Place::Url(url.to_string_lossy().into_owned()),
-            (None, None, None) => {
-                Place::Folder(variable(DATA_DIR_VARIABLE).map_or_else(|| DATA_DIR.into(), PathBuf::from))
-            }
+            (None, None, None) => Place::Folder(
+                variable(DATA_DIR_VARIABLE).map_or_else(|| DATA_DIR.into(), PathBuf::from),
+            ),
         };
         // A folder named by a flag brings its own token: the variable's may be of another host.
-        let from_variable = || variable(TOKEN_VARIABLE).map(|token| token.to_string_lossy().into_owned());
-        let given = self.token.clone().or_else(|| if self.data_dir.is_some() { None } else { from_variable() });
+        let from_variable =
+            || variable(TOKEN_VARIABLE).map(|token| token.to_string_lossy().into_owned());
+        let given = self.token.clone().or_else(|| {
+            if self.data_dir.is_some() {
+                None
+            } else {
+                from_variable()
+            }
+        });
         let (url, token) = match place {
             Place::Url(text) => (parse(&text)?, given.ok_or_else(token_missing)?),
             Place::Folder(folder) => {
@@ -92,7 +103,9 @@ impl ConnectionArguments {
             return Err(token_missing());
         }
         if url.scheme() == "http" && !is_local(&url) {
-            console.warn(&format!("the token is sent to {url} without encryption: use https"));
+            console.warn(&format!(
+                "the token is sent to {url} without encryption: use https"
+            ));
         }
         Ok(Connection { url, token })
     }
@@ -112,7 +125,11 @@ fn parse(text: &str) -> Result<Url> {
     if !matches!(url.scheme(), "http" | "https") {
         return Err(refused("it is neither http nor https"));
     }
-    if url.query().is_some() || url.fragment().is_some() || !url.username().is_empty() || url.password().is_some() {
+    if url.query().is_some()
+        || url.fragment().is_some()
+        || !url.username().is_empty()
+        || url.password().is_some()
+    {
         return Err(refused("it has more than scheme, host, port and path"));
     }
     // A host that listens on every address is reached here by the local one.
@@ -122,7 +139,8 @@ fn parse(text: &str) -> Result<Url> {
         _ => None,
     };
     if let Some(ip) = local {
-        url.set_ip_host(ip).map_err(|()| refused("it has no host"))?;
+        url.set_ip_host(ip)
+            .map_err(|()| refused("it has no host"))?;
     }
     Ok(url)
 }
@@ -140,18 +158,29 @@ pub(crate) fn is_local(url: &Url) -> bool {
 fn address(folder: &Path) -> Result<Url> {
     let file = folder.join(API_ADDRESS_FILE);
     if !file.exists() {
-        let detail = format!("no host runs on the data folder {}: {API_ADDRESS_FILE} is not there", folder.display());
-        return Err(Failure::new(code::HOST_UNKNOWN, detail)
-            .with_hint("start one with `tenterhook dev`, or give --data-dir, or --url and --token"));
+        let detail = format!(
+            "no host runs on the data folder {}: {API_ADDRESS_FILE} is not there",
+            folder.display()
+        );
+        return Err(Failure::new(code::HOST_UNKNOWN, detail).with_hint(
+            "start one with `tenterhook dev`, or give --data-dir, or --url and --token",
+        ));
     }
     let text = text(&file)?;
-    if text.contains("://") { parse(&text) } else { parse(&format!("http://{text}")) }
+    if text.contains("://") {
+        parse(&text)
+    } else {
+        parse(&format!("http://{text}"))
+    }
 }
 
 fn admin_token(folder: &Path, console: &Console) -> Result<String> {
     let file = folder.join(ADMIN_TOKEN_FILE);
-    let token = text(&file)
-        .map_err(|failure| failure.with_hint("give --token, or set TENTERHOOK_TOKEN; only the host's own user may read the file"))?;
+    let token = text(&file).map_err(|failure| {
+        failure.with_hint(
+            "give --token, or set TENTERHOOK_TOKEN; only the host's own user may read the file",
+        )
+    })?;
     if is_open_to_others(&file) {
         console.warn(&format!(
             "{} can be read by others, who then may do everything: chmod 600 it, and revoke the token if they did",
@@ -163,8 +192,13 @@ fn admin_token(folder: &Path, console: &Console) -> Result<String> {
 
 fn text(file: &Path) -> Result<String> {
     let bytes = input::file_bytes(file, FILE_BYTES_MAX)?;
-    let text = std::str::from_utf8(&bytes)
-        .map_err(|error| Failure::new(code::FILE_UNREADABLE, format!("{} is not text", file.display())).caused_by(&error))?;
+    let text = std::str::from_utf8(&bytes).map_err(|error| {
+        Failure::new(
+            code::FILE_UNREADABLE,
+            format!("{} is not text", file.display()),
+        )
+        .caused_by(&error)
+    })?;
     Ok(text.trim().to_owned())
 }
 
@@ -172,7 +206,8 @@ fn text(file: &Path) -> Result<String> {
 fn is_open_to_others(file: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt as _;
     const GROUP_AND_OTHERS: u32 = 0o077;
-    std::fs::metadata(file).is_ok_and(|metadata| metadata.permissions().mode() & GROUP_AND_OTHERS != 0)
+    std::fs::metadata(file)
+        .is_ok_and(|metadata| metadata.permissions().mode() & GROUP_AND_OTHERS != 0)
 }
 
 #[cfg(not(unix))]

@@ -2,8 +2,13 @@
 
 use std::time::Duration;
 
-const UNITS: [(&str, u64); 5] =
-    [("d", 24 * 3_600_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
+const UNITS: [(&str, u64); 5] = [
+    ("d", 24 * 3_600_000),
+    ("h", 3_600_000),
+    ("m", 60_000),
+    ("s", 1_000),
+    ("ms", 1),
+];
 
 /// Reads a duration: whole numbers, each with a unit of ms, s, m, h or d.
 ///
@@ -17,13 +22,23 @@ pub(crate) fn parse(text: &str) -> Result<Duration, String> {
         return Err(invalid());
     }
     while !rest.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit()).ok_or_else(invalid)?;
+        let digits = rest
+            .find(|c: char| !c.is_ascii_digit())
+            .ok_or_else(invalid)?;
         let (number, after) = rest.split_at(digits);
-        let letters = after.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(after.len());
+        let letters = after
+            .find(|c: char| !c.is_ascii_alphabetic())
+            .unwrap_or(after.len());
         let (unit, after) = after.split_at(letters);
         let number: u64 = number.parse().map_err(|_| invalid())?;
-        let (_, size) = UNITS.iter().find(|(name, _)| *name == unit).ok_or_else(invalid)?;
-        millis = number.checked_mul(*size).and_then(|part| millis.checked_add(part)).ok_or_else(invalid)?;
+        let (_, size) = UNITS
+            .iter()
+            .find(|(name, _)| *name == unit)
+            .ok_or_else(invalid)?;
+        millis = number
+            .checked_mul(*size)
+            .and_then(|part| millis.checked_add(part))
+            .ok_or_else(invalid)?;
         rest = after;
     }
     Ok(Duration::from_millis(millis))
@@ -56,7 +71,17 @@ mod tests {
             assert_eq!(parse(text), Ok(Duration::from_millis(millis)), "{text}");
             assert_eq!(write(Duration::from_millis(millis)), written, "{text}");
         }
-        for bad in ["", "5", "s", "-5s", "5 s", "1.5s", "5y", "99999999999999999999s", "18446744073709551615d"] {
+        for bad in [
+            "",
+            "5",
+            "s",
+            "-5s",
+            "5 s",
+            "1.5s",
+            "5y",
+            "99999999999999999999s",
+            "18446744073709551615d",
+        ] {
             assert!(parse(bad).is_err(), "{bad}");
         }
     }

@@ -49,7 +49,12 @@ pub(crate) struct Failure {
 impl Failure {
     /// A refusal of `code`. `detail` names the thing and quotes values.
     pub(crate) fn new(code: impl Into<Cow<'static, str>>, detail: impl Into<String>) -> Self {
-        Self { code: code.into(), detail: detail.into(), causes: Vec::new(), hint: None }
+        Self {
+            code: code.into(),
+            detail: detail.into(),
+            causes: Vec::new(),
+            hint: None,
+        }
     }
 
     /// The program is used wrongly.
@@ -70,7 +75,9 @@ impl Failure {
 
     /// What ended a host. A refusal among its causes gives the code.
     pub(crate) fn of_host(error: &anyhow::Error) -> Self {
-        let code = error.chain().find_map(|cause| cause.downcast_ref::<domain::Error>());
+        let code = error
+            .chain()
+            .find_map(|cause| cause.downcast_ref::<domain::Error>());
         let code = code.map_or(code::INTERNAL, |refusal| refusal.code().as_str());
         let failure = Self::new(code, error.to_string());
         match error.source() {
@@ -89,13 +96,22 @@ impl Failure {
     /// Adds what caused it, and what caused that. A cause that repeats what is said already is left out.
     #[must_use]
     pub(crate) fn caused_by(mut self, cause: &(dyn StdError + 'static)) -> Self {
-        for cause in std::iter::successors(Some(cause), |cause| cause.source()).take(CAUSES_MAX) {
+        let mut next = Some(cause);
+        while let Some(cause) = next.filter(|_| self.causes.len() < CAUSES_MAX) {
             let text = cause.to_string();
             let said = self.causes.last().unwrap_or(&self.detail);
             if !said.ends_with(&text) {
                 self.causes.push(text);
             }
+            next = cause.source();
         }
+        self
+    }
+
+    /// Adds causes that are sentences already, nearest first.
+    #[must_use]
+    pub(crate) fn with_causes(mut self, causes: impl IntoIterator<Item = String>) -> Self {
+        self.causes.extend(causes);
         self
     }
 
@@ -143,7 +159,8 @@ mod tests {
 
     #[test]
     fn a_host_that_ends_tells_its_code_and_causes_once() {
-        let refusal = domain::Error::new(domain::Code::DataDirLocked, "another host uses it").caused_by("the lock");
+        let refusal = domain::Error::new(domain::Code::DataDirLocked, "another host uses it")
+            .caused_by("the lock");
         let error = anyhow::Error::new(refusal).context("the host does not start");
         let failure = Failure::of_host(&error);
         assert_eq!(failure.code(), "data-dir-locked");
@@ -151,7 +168,9 @@ mod tests {
         assert_eq!(failure.causes(), ["another host uses it", "the lock"]);
         assert_eq!(failure.exit_code(), 1);
 
-        let plain = Err::<(), _>(std::io::Error::other("no")).context("cannot").expect_err("it failed");
+        let plain = Err::<(), _>(std::io::Error::other("no"))
+            .context("cannot")
+            .expect_err("it failed");
         assert_eq!(Failure::of_host(&plain).code(), "internal");
     }
 }

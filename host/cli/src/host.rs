@@ -8,11 +8,7 @@ mod data_dir;
 mod key_value;
 mod temporal;
 
-use std::{
-    net::SocketAddr,
-    sync::Arc,
-    time::Duration,
-};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use tenterhook_domain::{clock::SystemClock, context::ContextKeys};
@@ -50,7 +46,13 @@ pub async fn dev(options: DevOptions) -> anyhow::Result<()> {
     let identity = identity();
     let (target, embedded) = temporal::of_dev(&options, &data, &identity).await?;
     let ui = embedded.as_ref().and_then(Embedded::ui_url);
-    let parts = Parts { data, target, embedded, task_queue: TASK_QUEUE.to_owned(), drain: options.drain_timeout };
+    let parts = Parts {
+        data,
+        target,
+        embedded,
+        task_queue: TASK_QUEUE.to_owned(),
+        drain: options.drain_timeout,
+    };
     run(parts, options.listen, ui).await
 }
 
@@ -65,7 +67,13 @@ pub async fn serve(options: ServeOptions) -> anyhow::Result<()> {
         target = target.with_namespace(namespace);
     }
     let task_queue = options.task_queue.unwrap_or_else(|| TASK_QUEUE.to_owned());
-    let parts = Parts { data, target, embedded: None, task_queue, drain: options.drain_timeout };
+    let parts = Parts {
+        data,
+        target,
+        embedded: None,
+        task_queue,
+        drain: options.drain_timeout,
+    };
     run(parts, options.listen, None).await
 }
 
@@ -78,7 +86,13 @@ struct Parts {
 }
 
 async fn run(parts: Parts, listen: SocketAddr, ui: Option<String>) -> anyhow::Result<()> {
-    let Parts { data, target, embedded, task_queue, drain } = parts;
+    let Parts {
+        data,
+        target,
+        embedded,
+        task_queue,
+        drain,
+    } = parts;
     // Signals are heard before anything is started, so that none is missed in between.
     let mut stop = StopSignals::listen()?;
     let store = Store::open(data.path()).await?;
@@ -107,7 +121,10 @@ async fn run(parts: Parts, listen: SocketAddr, ui: Option<String>) -> anyhow::Re
     tracing::info!(api = address, temporal_ui = ui.as_deref().unwrap_or("-"), data_dir = %data.path().display(), "ready");
 
     stop.wait().await;
-    tracing::info!(drain_seconds = drain.as_secs(), "stopping: what is under way may end");
+    tracing::info!(
+        drain_seconds = drain.as_secs(),
+        "stopping: what is under way may end"
+    );
     let stopped = tokio::select! {
         result = stop_in_order(stopping, serving, lane, &store, embedded) => result,
         () = stop.wait() => anyhow::bail!("stopped at once by a second signal"),
@@ -152,7 +169,14 @@ async fn start_lane(
         sticky_timeout: STICKY_TIMEOUT,
         drain,
     };
-    Ok(tenterhook_worker::start_lane(temporal, &config, store.clone(), sandbox.clone(), keys.clone()).await?)
+    Ok(tenterhook_worker::start_lane(
+        temporal,
+        &config,
+        store.clone(),
+        sandbox.clone(),
+        keys.clone(),
+    )
+    .await?)
 }
 
 /// As many as the kernel's memory mappings allow: one mapping too many aborts the process.
@@ -178,7 +202,10 @@ struct StopSignals {
 
 impl StopSignals {
     fn listen() -> anyhow::Result<Self> {
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
     }
 
     async fn wait(&mut self) {

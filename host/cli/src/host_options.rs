@@ -22,7 +22,12 @@ pub struct DevOptions {
     #[arg(long, value_name = "DIR", default_value = DATA_DIR, env = "TENTERHOOK_DATA_DIR")]
     pub data_dir: PathBuf,
     /// Where the API listens; port 0 chooses a free one and writes it to api-address in the data folder
-    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:0", env = "TENTERHOOK_LISTEN")]
+    #[arg(
+        long,
+        value_name = "ADDR:PORT",
+        default_value = "127.0.0.1:0",
+        env = "TENTERHOOK_LISTEN"
+    )]
     pub listen: SocketAddr,
     /// Port of the embedded Temporal server [default: a free one]
     #[arg(long, value_name = "PORT")]
@@ -49,7 +54,12 @@ pub struct ServeOptions {
     #[arg(long, value_name = "DIR", default_value = DATA_DIR, env = "TENTERHOOK_DATA_DIR")]
     pub data_dir: PathBuf,
     /// Where the API listens; port 0 chooses a free one and writes it to api-address in the data folder
-    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:0", env = "TENTERHOOK_LISTEN")]
+    #[arg(
+        long,
+        value_name = "ADDR:PORT",
+        default_value = "127.0.0.1:0",
+        env = "TENTERHOOK_LISTEN"
+    )]
     pub listen: SocketAddr,
     /// Temporal namespace of the work [default: TEMPORAL_NAMESPACE, or temporal.toml's]
     #[arg(long, value_name = "NAMESPACE")]
@@ -69,10 +79,23 @@ pub struct ServeOptions {
 #[derive(Debug, Clone, Args)]
 pub struct LogOptions {
     /// How the log is written to stderr
-    #[arg(id = "log_format", long = "log-format", value_enum, default_value_t, value_name = "FORMAT", env = "TENTERHOOK_LOG_FORMAT")]
+    #[arg(
+        id = "log_format",
+        long = "log-format",
+        value_enum,
+        default_value_t,
+        value_name = "FORMAT",
+        env = "TENTERHOOK_LOG_FORMAT"
+    )]
     pub format: LogFormat,
     /// What is logged: a level, or a filter such as info,tenterhook_worker=debug
-    #[arg(id = "log_filter", long = "log-filter", value_name = "FILTER", default_value = "info", env = "TENTERHOOK_LOG")]
+    #[arg(
+        id = "log_filter",
+        long = "log-filter",
+        value_name = "FILTER",
+        default_value = "info",
+        env = "TENTERHOOK_LOG"
+    )]
     pub filter: String,
 }
 

@@ -20,7 +20,10 @@ const JSON_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// `file-unreadable`, or `usage` when it is not JSON.
 pub(crate) fn json(argument: &str) -> Result<Value> {
     let (origin, text) = match argument {
-        "-" => ("standard input", read(io::stdin().lock(), "standard input", JSON_BYTES_MAX)?),
+        "-" => (
+            "standard input",
+            read(io::stdin().lock(), "standard input", JSON_BYTES_MAX)?,
+        ),
         argument => match argument.strip_prefix('@') {
             Some(file) => (file, file_bytes(Path::new(file), JSON_BYTES_MAX)?),
             None => ("the value", Bytes::copy_from_slice(argument.as_bytes())),
@@ -38,7 +41,11 @@ pub(crate) fn json(argument: &str) -> Result<Value> {
 /// # Errors
 /// `file-unreadable`, or `usage` when it is not a JSON object.
 pub(crate) fn object(path: &str) -> Result<Map<String, Value>> {
-    let value = if path == "-" { json(path)? } else { json(&format!("@{path}"))? };
+    let value = if path == "-" {
+        json(path)?
+    } else {
+        json(&format!("@{path}"))?
+    };
     match value {
         Value::Object(object) => Ok(object),
         _ => Err(Failure::usage(format!("{path} holds JSON, but no object"))),
@@ -62,9 +69,15 @@ pub(crate) fn file_bytes(path: &Path, most: usize) -> Result<Bytes> {
 pub(crate) fn read(reader: impl Read, name: &str, most: usize) -> Result<Bytes> {
     let bound = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
     let mut bytes = Vec::new();
-    reader.take(bound).read_to_end(&mut bytes).map_err(|error| unreadable(name, &error))?;
+    reader
+        .take(bound)
+        .read_to_end(&mut bytes)
+        .map_err(|error| unreadable(name, &error))?;
     if bytes.len() > most {
-        return Err(Failure::new(code::FILE_UNREADABLE, format!("{name} is larger than {most} bytes")));
+        return Err(Failure::new(
+            code::FILE_UNREADABLE,
+            format!("{name} is larger than {most} bytes"),
+        ));
     }
     Ok(bytes.into())
 }

@@ -10,7 +10,7 @@ mod command;
 mod connection;
 mod duration;
 mod failure;
-mod host;
+pub mod host;
 pub mod host_options;
 mod input;
 mod log;

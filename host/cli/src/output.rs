@@ -38,14 +38,25 @@ impl Console {
         Self { format }
     }
 
-    /// Writes the list in `answer` (an array, or the `items` of a page), a row an entry.
+    /// True if data is for a person.
+    pub(crate) fn is_table(&self) -> bool {
+        self.format == Format::Table
+    }
+
+    /// Writes the list in `answer` (an array, the `items` of a page, the `events` of a history), a row an entry.
     pub(crate) fn list(&self, answer: &Value, columns: &[Column]) -> Result<()> {
         if self.format == Format::Json {
             return self.json(answer);
         }
-        let items = answer.get("items").unwrap_or(answer);
+        let items = answer
+            .get("items")
+            .or_else(|| answer.get("events"))
+            .unwrap_or(answer);
         let Some(items) = items.as_array() else {
-            return Err(Failure::new(code::ANSWER_INVALID, "the host's answer is not a list"));
+            return Err(Failure::new(
+                code::ANSWER_INVALID,
+                "the host's answer is not a list",
+            ));
         };
         let mut table = table();
         table.set_header(columns.iter().map(|column| column.title));
@@ -76,7 +87,10 @@ impl Console {
             return self.json(answer);
         }
         let Some(object) = answer.as_object() else {
-            return Err(Failure::new(code::ANSWER_INVALID, "the host's answer is not an object"));
+            return Err(Failure::new(
+                code::ANSWER_INVALID,
+                "the host's answer is not an object",
+            ));
         };
         let mut table = table();
         table.set_header(titles);
@@ -88,8 +102,9 @@ impl Console {
 
     /// Writes a value as JSON, whatever the format.
     pub(crate) fn json(&self, value: &Value) -> Result<()> {
-        let text = serde_json::to_string_pretty(value)
-            .map_err(|error| Failure::internal("the answer cannot be written as JSON").caused_by(&error))?;
+        let text = serde_json::to_string_pretty(value).map_err(|error| {
+            Failure::internal("the answer cannot be written as JSON").caused_by(&error)
+        })?;
         write(&text)
     }
 
@@ -108,13 +123,20 @@ impl Console {
 
     /// Tells what looks wrong, on stderr.
     pub(crate) fn warn(&self, text: &str) {
-        write_error(&format!("{}: {}\n", painted("warning", YELLOW), plain::lines(text)));
+        write_error(&format!(
+            "{}: {}\n",
+            painted("warning", YELLOW),
+            plain::lines(text)
+        ));
     }
 
     /// Tells what went wrong, on stderr, and gives the exit code.
     pub(crate) fn fail(&self, failure: &Failure) -> ExitCode {
-        let mut text =
-            format!("{}: {}\n", painted(&format!("error[{}]", plain::line(failure.code())), RED), plain::lines(failure.detail()));
+        let mut text = format!(
+            "{}: {}\n",
+            painted(&format!("error[{}]", plain::line(failure.code())), RED),
+            plain::lines(failure.detail())
+        );
         for cause in failure.causes() {
             // Writing to a String does not fail.
             let _ = writeln!(text, "  caused by: {}", plain::lines(cause));
@@ -132,7 +154,11 @@ const YELLOW: &str = "1;33";
 const CYAN: &str = "36";
 
 fn painted(text: &str, colour: &str) -> String {
-    if colours_stderr() { format!("\u{1b}[{colour}m{text}\u{1b}[0m") } else { text.to_owned() }
+    if colours_stderr() {
+        format!("\u{1b}[{colour}m{text}\u{1b}[0m")
+    } else {
+        text.to_owned()
+    }
 }
 
 /// True if stderr may have colours: it is a terminal, and `NO_COLOR` (<https://no-color.org>) is not set.
@@ -159,7 +185,10 @@ fn write(text: &str) -> Result<()> {
     match written {
         // A reader that went away (`| head`) has read enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        Err(error) => Err(Failure::new(code::OUTPUT_FAILED, "standard output cannot be written").caused_by(&error)),
+        Err(error) => Err(
+            Failure::new(code::OUTPUT_FAILED, "standard output cannot be written")
+                .caused_by(&error),
+        ),
         Ok(()) => Ok(()),
     }
 }

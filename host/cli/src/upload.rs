@@ -22,7 +22,9 @@ impl Progress {
     /// A bar for `bytes` of what `name` says.
     pub(crate) fn new(name: &str, bytes: u64) -> Self {
         let bar = ProgressBar::with_draw_target(Some(bytes), ProgressDrawTarget::stderr());
-        if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {binary_bytes}/{binary_total_bytes}") {
+        if let Ok(style) =
+            ProgressStyle::with_template("{msg} {wide_bar} {binary_bytes}/{binary_total_bytes}")
+        {
             bar.set_style(style);
         }
         bar.set_message(format!("pushing {name}"));
@@ -33,17 +35,20 @@ impl Progress {
     /// the bar says so.
     pub(crate) fn body(&self, component: Bytes) -> reqwest::Body {
         let bar = self.bar.clone();
-        reqwest::Body::wrap_stream(stream::unfold((component, bar), |(mut rest, bar)| async move {
-            if rest.is_empty() {
-                return None;
-            }
-            let piece = rest.split_to(rest.len().min(PIECE_BYTES));
-            bar.inc(u64::try_from(piece.len()).unwrap_or(0));
-            if rest.is_empty() {
-                checking(&bar);
-            }
-            Some((Ok::<_, Infallible>(piece), (rest, bar)))
-        }))
+        reqwest::Body::wrap_stream(stream::unfold(
+            (component, bar),
+            |(mut rest, bar)| async move {
+                if rest.is_empty() {
+                    return None;
+                }
+                let piece = rest.split_to(rest.len().min(PIECE_BYTES));
+                bar.inc(u64::try_from(piece.len()).unwrap_or(0));
+                if rest.is_empty() {
+                    checking(&bar);
+                }
+                Some((Ok::<_, Infallible>(piece), (rest, bar)))
+            },
+        ))
     }
 }
 

@@ -1,7 +1,7 @@
 //! The embedded server with the real program: it starts, survives its child's death with its
 //! data, ends with its host, and says why when it cannot start.
 //!
-//! The program is `TENTERHOOK_TEMPORAL_PROGRAM`, or found as `tenterhook dev` finds it.
+//! The program is found as `tenterhook dev` finds it.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{Ipv4Addr, TcpListener};
@@ -29,12 +29,8 @@ const SOON: Duration = Duration::from_secs(60);
 const HOST_DATA: &str = "TENTERHOOK_TEST_HOST_DATA";
 
 async fn program() -> TemporalProgram {
-    match std::env::var_os("TENTERHOOK_TEMPORAL_PROGRAM") {
-        Some(path) => TemporalProgram::at(path),
-        None => TemporalProgram::find(&Places::from_environment())
-            .await
-            .expect("a temporal program"),
-    }
+    let found = TemporalProgram::find(&Places::from_environment()).await;
+    found.expect("a temporal program; `cargo xtask temporal` installs one")
 }
 
 async fn config(data: &Path) -> Config {

@@ -98,8 +98,7 @@ impl<'a> Firewall<'a> {
         workflow_type: &str,
     ) -> Result<WorkflowCommand, TaskFailure> {
         const NAME: &str = "ContinueAsNewWorkflowExecution";
-        let mut request: ContinueAsNewWorkflowExecution =
-            read("a continue-as-new", bytes)?;
+        let mut request: ContinueAsNewWorkflowExecution = read("a continue-as-new", bytes)?;
         self.complete_continuation(&mut request, workflow_type)
             .map_err(|refusal| explain(NAME, refusal))?;
         let command = Command::ContinueAsNewWorkflowExecution(request).into();

@@ -30,19 +30,31 @@ impl DataDir {
     pub(super) fn open(path: &Path) -> anyhow::Result<Self> {
         let mut builder = DirBuilder::new();
         builder.recursive(true).mode(0o700);
-        builder.create(path).with_context(|| format!("the data folder {} cannot be made", path.display()))?;
+        builder
+            .create(path)
+            .with_context(|| format!("the data folder {} cannot be made", path.display()))?;
         let path = path.canonicalize()?;
-        let lock = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path.join(LOCK_FILE))?;
+        let lock = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .mode(0o600)
+            .open(path.join(LOCK_FILE))?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 return Err(Error::new(
                     Code::DataDirLocked,
-                    format!("another host uses the data folder {}: stop it, or give another --data-dir", path.display()),
+                    format!(
+                        "another host uses the data folder {}: stop it, or give another --data-dir",
+                        path.display()
+                    ),
                 )
                 .into());
             }
-            Err(TryLockError::Error(error)) => return Err(error).context("the data folder cannot be locked"),
+            Err(TryLockError::Error(error)) => {
+                return Err(error).context("the data folder cannot be locked");
+            }
         }
         let data = Self { path, _lock: lock };
         // What a host that was killed left behind is not this one's address.
@@ -59,13 +71,18 @@ impl DataDir {
         let file = self.path.join(ADMIN_TOKEN_FILE);
         if let Ok(text) = fs::read_to_string(&file)
             && let Some((id, secret)) = token::parse(text.trim())
-            && store.tokens.find(id).await?.is_some_and(|record| record.matches(secret))
+            && store
+                .tokens
+                .find(id)
+                .await?
+                .is_some_and(|record| record.matches(secret))
         {
             return Ok(());
         }
         let new = token::issue(Principal::Admin)?;
         store.tokens.insert(&new.record).await?;
-        write_private(&file, &new.text).with_context(|| format!("{} cannot be written", file.display()))
+        write_private(&file, &new.text)
+            .with_context(|| format!("{} cannot be written", file.display()))
     }
 
     /// Says where the API and Temporal's UI are. Written last: who reads it finds a host that answers.
@@ -90,7 +107,11 @@ impl DataDir {
 fn write_private(file: &Path, text: &str) -> io::Result<()> {
     let partial = file.with_extension("partial");
     let _ = fs::remove_file(&partial);
-    let mut out = OpenOptions::new().create_new(true).write(true).mode(0o600).open(&partial)?;
+    let mut out = OpenOptions::new()
+        .create_new(true)
+        .write(true)
+        .mode(0o600)
+        .open(&partial)?;
     writeln!(out, "{text}")?;
     out.sync_all()?;
     fs::rename(partial, file)

@@ -19,25 +19,59 @@ impl StoredKeyValue {
 }
 
 fn bucket<'a>(scope: &'a Scope, plugin: &'a PluginName, name: &'a str) -> Bucket<'a> {
-    Bucket { scope, plugin, name }
+    Bucket {
+        scope,
+        plugin,
+        name,
+    }
 }
 
 #[async_trait]
 impl KeyValue for StoredKeyValue {
-    async fn get(&self, scope: &Scope, plugin: &PluginName, name: &str, key: &str) -> Result<Option<Vec<u8>>> {
+    async fn get(
+        &self,
+        scope: &Scope,
+        plugin: &PluginName,
+        name: &str,
+        key: &str,
+    ) -> Result<Option<Vec<u8>>> {
         let value = self.state.get(bucket(scope, plugin, name), key).await?;
         Ok(value.map(Into::into))
     }
 
-    async fn set(&self, scope: &Scope, plugin: &PluginName, name: &str, key: &str, value: Vec<u8>) -> Result<()> {
-        self.state.set(bucket(scope, plugin, name), key, value.into()).await
+    async fn set(
+        &self,
+        scope: &Scope,
+        plugin: &PluginName,
+        name: &str,
+        key: &str,
+        value: Vec<u8>,
+    ) -> Result<()> {
+        self.state
+            .set(bucket(scope, plugin, name), key, value.into())
+            .await
     }
 
-    async fn delete(&self, scope: &Scope, plugin: &PluginName, name: &str, key: &str) -> Result<()> {
-        self.state.delete(bucket(scope, plugin, name), key).await.map(|_| ())
+    async fn delete(
+        &self,
+        scope: &Scope,
+        plugin: &PluginName,
+        name: &str,
+        key: &str,
+    ) -> Result<()> {
+        self.state
+            .delete(bucket(scope, plugin, name), key)
+            .await
+            .map(|_| ())
     }
 
-    async fn exists(&self, scope: &Scope, plugin: &PluginName, name: &str, key: &str) -> Result<bool> {
+    async fn exists(
+        &self,
+        scope: &Scope,
+        plugin: &PluginName,
+        name: &str,
+        key: &str,
+    ) -> Result<bool> {
         self.state.exists(bucket(scope, plugin, name), key).await
     }
 
@@ -53,7 +87,10 @@ impl KeyValue for StoredKeyValue {
         let (mut passed, mut after): (u64, Option<String>) = (0, None);
         while passed < cursor {
             let step = usize::try_from(cursor - passed).unwrap_or(usize::MAX);
-            let page = Cursor { after: after.as_deref(), limit: step };
+            let page = Cursor {
+                after: after.as_deref(),
+                limit: step,
+            };
             let page = self.state.list(bucket(scope, plugin, name), page).await?;
             passed += page.items.len() as u64;
             match page.next {
@@ -62,10 +99,16 @@ impl KeyValue for StoredKeyValue {
                 None => after = page.items.last().cloned(),
             }
         }
-        let page = Cursor { after: after.as_deref(), limit };
+        let page = Cursor {
+            after: after.as_deref(),
+            limit,
+        };
         let page = self.state.list(bucket(scope, plugin, name), page).await?;
         let next = page.next.map(|_| cursor + page.items.len() as u64);
-        Ok(KeyPage { keys: page.items, cursor: next })
+        Ok(KeyPage {
+            keys: page.items,
+            cursor: next,
+        })
     }
 
     async fn increment(
@@ -76,9 +119,21 @@ impl KeyValue for StoredKeyValue {
         key: &str,
         delta: u64,
     ) -> Result<u64> {
-        let delta = i64::try_from(delta)
-            .map_err(|_| Error::new(Code::RequestInvalid, format!("{delta} is too large to add to a counter")))?;
-        let sum = self.state.increment(bucket(scope, plugin, name), key, delta).await?;
-        u64::try_from(sum).map_err(|_| Error::new(Code::RequestInvalid, format!("the counter {key:?} is below zero")))
+        let delta = i64::try_from(delta).map_err(|_| {
+            Error::new(
+                Code::RequestInvalid,
+                format!("{delta} is too large to add to a counter"),
+            )
+        })?;
+        let sum = self
+            .state
+            .increment(bucket(scope, plugin, name), key, delta)
+            .await?;
+        u64::try_from(sum).map_err(|_| {
+            Error::new(
+                Code::RequestInvalid,
+                format!("the counter {key:?} is below zero"),
+            )
+        })
     }
 }

@@ -50,7 +50,9 @@ async fn start(options: &DevOptions, data: &Path) -> anyhow::Result<Embedded> {
     let mut config = Config::new(program, data);
     config.frontend_port = options.temporal_port.unwrap_or(0);
     config.ui = Ui::On(options.ui_port.unwrap_or(0));
-    let server = EmbeddedTemporal::start(config).await.context("the embedded Temporal server does not start")?;
+    let server = EmbeddedTemporal::start(config)
+        .await
+        .context("the embedded Temporal server does not start")?;
     let mut status = server.status();
     let watch = tokio::spawn(async move {
         while status.changed().await.is_ok() {
@@ -59,7 +61,11 @@ async fn start(options: &DevOptions, data: &Path) -> anyhow::Result<Embedded> {
                     tracing::info!(pid, restarts, "the embedded Temporal server answers again");
                 }
                 Status::Restarting { restarts, cause } => {
-                    tracing::warn!(restarts, cause, "the embedded Temporal server died: starting it again");
+                    tracing::warn!(
+                        restarts,
+                        cause,
+                        "the embedded Temporal server died: starting it again"
+                    );
                 }
                 Status::Stopped => return,
             }
@@ -88,6 +94,9 @@ impl tenterhook_server::Readiness for Readiness {
         if self.temporal.is_ready().await {
             return Ok(());
         }
-        Err(Error::new(Code::TemporalUnavailable, "Temporal does not answer"))
+        Err(Error::new(
+            Code::TemporalUnavailable,
+            "Temporal does not answer",
+        ))
     }
 }

@@ -77,7 +77,7 @@ pub(crate) async fn start(
     if let Some(wait) = wait {
         // It is started whatever comes now: an outcome that cannot be had is no reason to say otherwise.
         match ended(&api, &scope, &started.id, wait).await {
-            Ok(outcome) if outcome.status != Status::Running => {
+            Ok(outcome) if is_over(outcome.status) => {
                 return Ok(JsonBody(outcome).into_response());
             }
             Ok(_) => {}
@@ -115,6 +115,10 @@ async fn ended(api: &Api, scope: &Scope, id: &str, wait: Duration) -> Result<Out
     }
 }
 
+fn is_over(status: Status) -> bool {
+    !matches!(status, Status::Running | Status::Paused)
+}
+
 /// 200 with the outcome, 202 while there is none.
 pub(crate) async fn result(
     State(api): State<Arc<Api>>,
@@ -124,9 +128,10 @@ pub(crate) async fn result(
     let wait = query.wait()?.unwrap_or_default();
     api.state.store.environments.require(&scope).await?;
     let outcome = ended(&api, &scope, &id, wait).await?;
-    let status = match outcome.status {
-        Status::Running | Status::Paused => StatusCode::ACCEPTED,
-        _ => StatusCode::OK,
+    let status = if is_over(outcome.status) {
+        StatusCode::OK
+    } else {
+        StatusCode::ACCEPTED
     };
     Ok((status, JsonBody(outcome)))
 }

@@ -5,12 +5,14 @@ use std::{sync::Arc, time::Duration};
 use temporalio_protos::{
     coresdk::{
         workflow_activation::{
-            DoUpdate, FireTimer, InitializeWorkflow, NotifyHasPatch, QueryWorkflow, RemoveFromCache,
-            SignalWorkflow, WorkflowActivation, WorkflowActivationJob,
+            DoUpdate, FireTimer, InitializeWorkflow, NotifyHasPatch, QueryWorkflow,
+            RemoveFromCache, SignalWorkflow, WorkflowActivation, WorkflowActivationJob,
             workflow_activation_job::Variant as Job,
         },
         workflow_commands::workflow_command::Variant as Command,
-        workflow_completion::{WorkflowActivationCompletion, workflow_activation_completion::Status},
+        workflow_completion::{
+            WorkflowActivationCompletion, workflow_activation_completion::Status,
+        },
     },
     temporal::api::{
         common::v1::Payload,
@@ -107,7 +109,9 @@ impl Scene {
             Some(Status::Successful(success)) => {
                 assert_eq!(success.versioning_behavior, 0);
                 let commands = success.commands.into_iter();
-                commands.map(|it| it.variant.expect("a command has a kind")).collect()
+                commands
+                    .map(|it| it.variant.expect("a command has a kind"))
+                    .collect()
             }
             other => panic!("the task should succeed: {other:?}"),
         }
@@ -139,7 +143,9 @@ impl Scene {
         let payload = headers.get(HEADER).expect("a signed header");
         assert_eq!(payload.metadata["encoding"], b"json/plain");
         let token: String = serde_json::from_slice(&payload.data).expect("a JSON string");
-        self.keys.verify(&token, workflow_id).expect("a valid context")
+        self.keys
+            .verify(&token, workflow_id)
+            .expect("a valid context")
     }
 }
 
@@ -165,7 +171,12 @@ pub fn check_failure(failure: &Failure, code: Code, part: &str) {
     assert_eq!(failure.source, "tenterhook");
     let start = format!("[{code}] ");
     assert!(failure.message.starts_with(&start), "{}", failure.message);
-    assert!(failure.message.contains(part), "{:?} in {:?}", part, failure.message);
+    assert!(
+        failure.message.contains(part),
+        "{:?} in {:?}",
+        part,
+        failure.message
+    );
 }
 
 /// An activation at a fixed workflow time, not replaying.
@@ -228,7 +239,9 @@ pub fn fire(seq: u32) -> Job {
 }
 
 pub fn patch(id: &str) -> Job {
-    Job::NotifyHasPatch(NotifyHasPatch { patch_id: id.into() })
+    Job::NotifyHasPatch(NotifyHasPatch {
+        patch_id: id.into(),
+    })
 }
 
 pub fn evict() -> Job {
@@ -255,14 +268,16 @@ pub fn rich_failure() -> Failure {
             message: "gateway said 402".into(),
             ..Default::default()
         })),
-        failure_info: Some(FailureInfo::ApplicationFailureInfo(ApplicationFailureInfo {
-            r#type: "Declined".into(),
-            non_retryable: true,
-            details: Some(temporalio_protos::temporal::api::common::v1::Payloads {
-                payloads: vec![json("\"402\"")],
-            }),
-            next_retry_delay: Some(Duration::from_secs(9).try_into().unwrap()),
-            category: 1,
-        })),
+        failure_info: Some(FailureInfo::ApplicationFailureInfo(
+            ApplicationFailureInfo {
+                r#type: "Declined".into(),
+                non_retryable: true,
+                details: Some(temporalio_protos::temporal::api::common::v1::Payloads {
+                    payloads: vec![json("\"402\"")],
+                }),
+                next_retry_delay: Some(Duration::from_secs(9).try_into().unwrap()),
+                category: 1,
+            },
+        )),
     }
 }

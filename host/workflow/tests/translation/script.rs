@@ -49,7 +49,12 @@ struct Actor(Script, Option<String>);
 
 impl Script {
     fn book<T>(&self, read: impl FnOnce(&mut Book) -> T) -> T {
-        read(&mut self.0.lock().expect("no test panics while it holds the script"))
+        read(
+            &mut self
+                .0
+                .lock()
+                .expect("no test panics while it holds the script"),
+        )
     }
 
     /// The next instantiation fails so.
@@ -135,7 +140,8 @@ impl Instance for Actor {
         let activation = WorkflowActivation::decode(activation).expect("the host encodes well");
         let jobs = activation.jobs.len();
         let (answer, details) = self.0.book(|book| {
-            book.calls.push(Call::Activate(Box::new(activation), moment));
+            book.calls
+                .push(Call::Activate(Box::new(activation), moment));
             (book.activate.pop_front(), book.details.clone())
         });
         self.1 = details;

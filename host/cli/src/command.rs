@@ -1,0 +1,117 @@
+//! The subcommands: one file each, with its arguments and what it does.
+
+pub(crate) mod completions;
+pub(crate) mod environment;
+mod limits;
+mod page;
+pub(crate) mod plugin;
+pub(crate) mod release;
+pub(crate) mod tenant;
+pub(crate) mod token;
+pub(crate) mod workflow;
+
+use tokio::runtime::{Builder, Runtime};
+
+use crate::{
+    arguments::Command,
+    client::Client,
+    connection::ConnectionArguments,
+    failure::{Failure, Result},
+    host, log,
+    output::Console,
+};
+
+/// The variable that names a Temporal server to use instead of an embedded one.
+const TEMPORAL_ADDRESS_VARIABLE: &str = "TEMPORAL_ADDRESS";
+
+/// Does what `command` says.
+///
+/// # Errors
+/// What went wrong, to be shown.
+pub(crate) fn run(command: Command, console: &Console) -> Result<()> {
+    match command {
+        Command::Dev(mut options) => {
+            options.temporal_address = std::env::var(TEMPORAL_ADDRESS_VARIABLE)
+                .ok()
+                .filter(|address| !address.is_empty());
+            log::start(&options.log)?;
+            run_host(host::dev(options))
+        }
+        Command::Serve(options) => {
+            log::start(&options.log)?;
+            run_host(host::serve(options))
+        }
+        Command::Completions(completions) => completions.write(),
+        remote => {
+            let runtime = runtime(&mut Builder::new_current_thread())?;
+            runtime.block_on(run_remote(remote, console))
+        }
+    }
+}
+
+/// The commands that ask a host.
+async fn run_remote(command: Command, console: &Console) -> Result<()> {
+    match command {
+        Command::Tenant(remote) => {
+            remote
+                .command
+                .run(&client(&remote.connection, console)?, console)
+                .await
+        }
+        Command::Environment(remote) => {
+            let tenant = remote.tenant.name()?;
+            remote
+                .command
+                .run(&client(&remote.connection, console)?, tenant, console)
+                .await
+        }
+        Command::Plugin(remote) => {
+            let scope = remote.scope.path()?;
+            remote
+                .command
+                .run(&client(&remote.connection, console)?, &scope, console)
+                .await
+        }
+        Command::Release(remote) => {
+            let scope = remote.scope.path()?;
+            remote
+                .command
+                .run(&client(&remote.connection, console)?, &scope, console)
+                .await
+        }
+        Command::Workflow(remote) => {
+            let scope = remote.scope.path()?;
+            remote
+                .command
+                .run(&client(&remote.connection, console)?, &scope, console)
+                .await
+        }
+        Command::Token(remote) => {
+            remote
+                .command
+                .run(&client(&remote.connection, console)?, console)
+                .await
+        }
+        Command::Limits(connection) => limits::show(&client(&connection, console)?, console).await,
+        Command::Dev(_) | Command::Serve(_) | Command::Completions(_) => {
+            Err(Failure::internal("this command asks no host"))
+        }
+    }
+}
+
+fn client(connection: &ConnectionArguments, console: &Console) -> Result<Client> {
+    Client::new(connection.resolve(console)?)
+}
+
+fn run_host(host: impl Future<Output = anyhow::Result<()>>) -> Result<()> {
+    runtime(&mut Builder::new_multi_thread())?
+        .block_on(host)
+        .map_err(|error| Failure::of_host(&error))
+}
+
+fn runtime(builder: &mut Builder) -> Result<Runtime> {
+    builder
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::internal("no threads can be started").caused_by(&error))
+}

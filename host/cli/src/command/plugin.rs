@@ -1,0 +1,128 @@
+//! `plugin`: pushed, granted, configured.
+
+mod config;
+mod grants;
+mod push;
+
+use clap::Subcommand;
+use serde_json::json;
+use tenterhook_domain::Digest;
+
+use self::{config::ConfigCommand, grants::GrantsCommand, push::PushArguments};
+use super::page::{self, PageArguments};
+use crate::{
+    client::{Call, Client},
+    column::{Column, Field},
+    failure::Result,
+    output::Console,
+};
+
+const COLUMNS: &[Column] = &[
+    Column::new("PLUGIN", "/name"),
+    Column::new("CURRENT", "/current"),
+];
+const FIELDS: &[Field] = &[
+    Field::new("Plugin", "/name"),
+    Field::new("Current", "/current"),
+];
+
+/// `plugin …`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum PluginCommand {
+    /// Upload a component as a release of a plugin; the first becomes current
+    Push(PushArguments),
+    /// List the plugins
+    List {
+        #[command(flatten)]
+        page: PageArguments,
+    },
+    /// Show a plugin and its current release
+    Show {
+        /// The plugin
+        plugin: String,
+    },
+    /// Let new executions start on a release; those under way stay on theirs
+    Current {
+        /// The plugin
+        plugin: String,
+        /// sha256:… as `release list` shows it
+        digest: String,
+    },
+    /// What the plugin may do
+    #[command(subcommand)]
+    Grants(GrantsCommand),
+    /// The plugin's configuration
+    #[command(subcommand)]
+    Config(ConfigCommand),
+}
+
+impl PluginCommand {
+    /// Does it, for the scope at `scope`.
+    pub(crate) async fn run(
+        &self,
+        client: &Client,
+        scope: &[&str],
+        console: &Console,
+    ) -> Result<()> {
+        match self {
+            Self::Push(arguments) => arguments.run(client, scope, console).await,
+            Self::List { page } => {
+                let plugins = client
+                    .call(page.of(Call::get([scope, &["plugins"]].concat())))
+                    .await?;
+                console.list(&plugins, COLUMNS)?;
+                page::tell_next(&plugins, "--cursor", console);
+                Ok(())
+            }
+            Self::Show { plugin } => show(client, scope, plugin, console).await,
+            Self::Current { plugin, digest } => {
+                let digest: Digest = digest.parse()?;
+                let release = set_current(client, scope, plugin, &digest).await?;
+                console.record(&release, super::release::FIELDS)
+            }
+            Self::Grants(command) => command.run(client, scope, console).await,
+            Self::Config(command) => command.run(client, scope, console).await,
+        }
+    }
+}
+
+async fn set_current(
+    client: &Client,
+    scope: &[&str],
+    plugin: &str,
+    digest: &Digest,
+) -> Result<serde_json::Value> {
+    let path = [scope, &["plugins", plugin, "current"]].concat();
+    client
+        .call(Call::put(path).json(json!({"digest": digest})))
+        .await
+}
+
+/// The plugin, with what its current release says of itself.
+async fn show(client: &Client, scope: &[&str], plugin: &str, console: &Console) -> Result<()> {
+    let mut shown = client
+        .call(Call::get([scope, &["plugins", plugin]].concat()))
+        .await?;
+    let digest = shown
+        .get("current")
+        .and_then(|current| current.as_str())
+        .map(str::to_owned);
+    if let Some(digest) = digest {
+        let path = [scope, &["plugins", plugin, "releases", &digest]].concat();
+        let release = client.call(Call::get(path)).await?;
+        if let Some(object) = shown.as_object_mut() {
+            object.insert("release".to_owned(), release);
+        }
+    }
+    console.record(&shown, &[FIELDS, RELEASE_FIELDS].concat())
+}
+
+const RELEASE_FIELDS: &[Field] = &[
+    Field::new("Version", "/release/version"),
+    Field::new("Bytes", "/release/bytes"),
+    Field::time("Uploaded", "/release/uploaded_at"),
+    Field::new("About", "/release/metadata/description"),
+    Field::names("Workflows", "/release/metadata/workflows"),
+    Field::names("Activities", "/release/metadata/activities"),
+    Field::new("Wants", "/release/metadata/wants"),
+];

@@ -1,0 +1,57 @@
+//! `tenant`: who owns plugins and executions.
+
+use clap::Subcommand;
+
+use super::page::{self, PageArguments};
+use crate::{
+    client::{Call, Client},
+    column::Column,
+    failure::Result,
+    output::Console,
+};
+
+const COLUMNS: &[Column] = &[Column::new("TENANT", "/name")];
+
+/// `tenant …`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum TenantCommand {
+    /// Make a tenant, where it is not there yet
+    Put {
+        /// A lower-case letter, then lower-case letters, digits and -
+        #[arg(value_name = "TENANT")]
+        name: String,
+    },
+    /// List the tenants
+    List {
+        #[command(flatten)]
+        page: PageArguments,
+    },
+    /// Show a tenant
+    Show {
+        /// The tenant
+        #[arg(value_name = "TENANT")]
+        name: String,
+    },
+}
+
+impl TenantCommand {
+    /// Does it.
+    pub(crate) async fn run(&self, client: &Client, console: &Console) -> Result<()> {
+        match self {
+            Self::Put { name } => {
+                let tenant = client.call(Call::put(["tenants", name])).await?;
+                console.record(&tenant, COLUMNS)
+            }
+            Self::List { page } => {
+                let tenants = client.call(page.of(Call::get(["tenants"]))).await?;
+                console.list(&tenants, COLUMNS)?;
+                page::tell_next(&tenants, "--cursor", console);
+                Ok(())
+            }
+            Self::Show { name } => {
+                let tenant = client.call(Call::get(["tenants", name])).await?;
+                console.record(&tenant, COLUMNS)
+            }
+        }
+    }
+}

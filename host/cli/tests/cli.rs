@@ -1,0 +1,15 @@
+//! The program as its users meet it: the built binary, against a stand-in for a host that answers what a test
+//! says and remembers what it was asked.
+
+#[path = "cli/connecting.rs"]
+mod connecting;
+#[path = "cli/fake_host.rs"]
+mod fake_host;
+#[path = "cli/plugins.rs"]
+mod plugins;
+#[path = "cli/program.rs"]
+mod program;
+#[path = "cli/usage.rs"]
+mod usage;
+#[path = "cli/workflows.rs"]
+mod workflows;

@@ -1,0 +1,116 @@
+//! Compiled code on disk, and loading once.
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt as _,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use bytes::Bytes;
+use tenterhook_domain::{Code, Digest, Error};
+
+use crate::{Place, guest};
+
+fn files(place: &Place, extension: &str) -> Vec<PathBuf> {
+    fs::read_dir(place.dir.path().join("aot"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|found| found == extension))
+        .collect()
+}
+
+/// A fetch that must not be needed.
+async fn nothing_to_fetch() -> tenterhook_domain::Result<Bytes> {
+    Err(Error::new(Code::ComponentMissing, "nothing to fetch"))
+}
+
+#[tokio::test]
+async fn a_second_host_loads_what_the_first_compiled() {
+    let place = Place::new();
+    let bytes = guest("test-native-sdk");
+    let digest = Digest::of(&bytes);
+    place.load(&bytes).await;
+    let again = Place::sandbox_in(&place.dir);
+    let loaded = again.load(digest, nothing_to_fetch()).await.unwrap();
+    assert_eq!(loaded.digest(), digest);
+    let mode = fs::metadata(place.dir.path().join("aot"))
+        .unwrap()
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o700);
+    assert!(files(&place, "tmp").is_empty());
+}
+
+#[tokio::test]
+async fn damaged_files_are_compiled_again() {
+    let bytes = Bytes::from(guest("test-native-sdk"));
+    let digest = Digest::of(&bytes);
+    let damages: [fn(&Place); 4] = [
+        |place| {
+            let file = &files(place, "aot")[0];
+            let mut code = fs::read(file).unwrap();
+            let middle = code.len() / 2;
+            code[middle] ^= 0xff;
+            fs::write(file, code).unwrap();
+        },
+        |place| {
+            let file = &files(place, "aot")[0];
+            let code = fs::read(file).unwrap();
+            fs::write(file, &code[..code.len() / 3]).unwrap();
+        },
+        |place| fs::write(&files(place, "json")[0], "{").unwrap(),
+        |place| fs::remove_file(&files(place, "aot")[0]).unwrap(),
+    ];
+    for damage in damages {
+        let place = Place::new();
+        place.load(&bytes).await;
+        damage(&place);
+        let again = Place::sandbox_in(&place.dir);
+        assert_eq!(
+            again
+                .load(digest, nothing_to_fetch())
+                .await
+                .unwrap_err()
+                .code(),
+            Code::ComponentMissing
+        );
+        let bytes = bytes.clone();
+        again.load(digest, async { Ok(bytes) }).await.unwrap();
+        let third = Place::sandbox_in(&place.dir);
+        third.load(digest, nothing_to_fetch()).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn many_callers_compile_once() {
+    let place = Place::new();
+    let bytes = Bytes::from(guest("test-native-sdk"));
+    let digest = Digest::of(&bytes);
+    let fetched = AtomicUsize::new(0);
+    let loads = (0..16).map(|_| {
+        place.sandbox.load(digest, async {
+            fetched.fetch_add(1, Ordering::SeqCst);
+            Ok(bytes.clone())
+        })
+    });
+    let loaded = futures_util::future::try_join_all(loads).await.unwrap();
+    assert_eq!(fetched.load(Ordering::SeqCst), 1);
+    assert!(loaded.iter().all(|other| Arc::ptr_eq(other, &loaded[0])));
+}
+
+#[tokio::test]
+async fn other_bytes_than_the_digests_are_refused() {
+    let place = Place::new();
+    let digest = Digest::of(b"something else");
+    let bytes = Bytes::from(guest("test-native-sdk"));
+    let error = place
+        .sandbox
+        .load(digest, async { Ok(bytes) })
+        .await
+        .unwrap_err();
+    assert_eq!(error.code(), Code::ComponentMissing);
+}

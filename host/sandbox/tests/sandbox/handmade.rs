@@ -1,0 +1,128 @@
+//! Components written by hand, to do what no language lets one do.
+
+use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
+use wit_parser::Resolve;
+
+/// A workflow guest whose `activate` is `activate` and whose `list-workflows` begins with `list`, both in WAT.
+///
+/// Both may call `$call`, which is the function `import` (interface, function, its core type) if one is given.
+pub(crate) struct Workflow<'a> {
+    pub(crate) list: &'a str,
+    pub(crate) activate: &'a str,
+    pub(crate) import: Option<(&'a str, &'a str, &'a str)>,
+}
+
+impl Default for Workflow<'_> {
+    fn default() -> Self {
+        Self {
+            list: "",
+            activate: "",
+            import: None,
+        }
+    }
+}
+
+const GUEST: &str = "temporal:workflow-runtime/workflow-guest@0.1.0";
+const HOST: &str = "temporal:workflow-runtime/workflow-host@0.1.0";
+
+impl Workflow<'_> {
+    pub(crate) fn component(&self) -> Vec<u8> {
+        let Self { list, activate, .. } = self;
+        let (import, world_import) = match self.import {
+            Some((interface, function, ty)) => (
+                format!(r#"(import "{interface}" "{function}" (func $call {ty}))"#),
+                format!("import {interface};"),
+            ),
+            None => (String::new(), String::new()),
+        };
+        let module = format!(
+            r#"(module
+                (import "[export]{GUEST}" "[resource-new]workflow-instance" (func $new (param i32) (result i32)))
+                (import "{HOST}" "push-command" (func $push (param i32 i32)))
+                {import}
+                (memory (export "memory") 1)
+                (global $heap (mut i32) (i32.const 32768))
+                (func $alloc (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
+                    (local $at i32)
+                    (local.set $at (i32.and (i32.add (global.get $heap) (i32.const 15)) (i32.const -16)))
+                    (global.set $heap (i32.add (local.get $at) (local.get 3)))
+                    (local.get $at))
+                (func (export "{GUEST}#list-workflows") (result i32)
+                    {list}
+                    (i32.const 64))
+                (func (export "{GUEST}#instantiate-workflow")
+                    (param i32 i32 i32 i32 i32 i32 i32 i32) (result i32)
+                    (i32.store (i32.const 128) (i32.const 0))
+                    (i32.store (i32.const 132) (call $new (i32.const 7)))
+                    (i32.const 128))
+                (func (export "{GUEST}#[method]workflow-instance.activate") (param i32 i32 i32) (result i32)
+                    {activate}
+                    (i32.const 192))
+                (func (export "{GUEST}#[method]workflow-instance.poll-routine") (param i32 i64) (result i32)
+                    (i32.const 256)))"#
+        );
+        let world = format!(
+            "package test:handmade; world made {{ {world_import} import {HOST}; export {GUEST}; }}"
+        );
+        encode(&module, &world)
+    }
+}
+
+/// An activity guest whose `execute` is `execute` in WAT and may call `$call`, as for [`Workflow`]. It answers with
+/// what is in memory from 192 on, nothing at first.
+#[derive(Default)]
+pub(crate) struct Activity<'a> {
+    pub(crate) execute: &'a str,
+    pub(crate) import: Option<(&'a str, &'a str, &'a str)>,
+}
+
+impl Activity<'_> {
+    pub(crate) fn component(&self) -> Vec<u8> {
+        const ACTIVITIES: &str = "tenterhook:plugin/activities@0.1.0";
+        const METADATA: &str = "tenterhook:plugin/metadata@0.1.0";
+        let Self { execute, .. } = self;
+        let (import, world_import) = match self.import {
+            Some((interface, function, ty)) => (
+                format!(r#"(import "{interface}" "{function}" (func $call {ty}))"#),
+                format!("import {interface};"),
+            ),
+            None => (String::new(), String::new()),
+        };
+        let module = format!(
+            r#"(module
+                {import}
+                (memory (export "memory") 1)
+                (global $heap (mut i32) (i32.const 32768))
+                (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
+                    (local $at i32)
+                    (local.set $at (i32.and (i32.add (global.get $heap) (i32.const 15)) (i32.const -16)))
+                    (global.set $heap (i32.add (local.get $at) (local.get 3)))
+                    (local.get $at))
+                (func (export "{METADATA}#describe") (result i32) (i32.const 64))
+                (func (export "{ACTIVITIES}#execute") (param i32) (result i32)
+                    {execute}
+                    (i32.const 192)))"#
+        );
+        let world = format!(
+            "package test:handmade; world made {{ {world_import} export {METADATA}; export {ACTIVITIES}; }}"
+        );
+        encode(&module, &world)
+    }
+}
+
+/// A component of `module` (WAT) for the only world of `world`, which may use the packages of `wit/`.
+fn encode(module: &str, world: &str) -> Vec<u8> {
+    let mut resolve = Resolve::default();
+    let wit = concat!(env!("CARGO_MANIFEST_DIR"), "/../../wit");
+    resolve.push_dir(wit).unwrap();
+    let package = resolve.push_str("handmade.wit", world).unwrap();
+    let world = resolve.select_world(&[package], None).unwrap();
+    let mut module = wat::parse_str(module).unwrap();
+    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
+    ComponentEncoder::default()
+        .module(&module)
+        .unwrap()
+        .validate(true)
+        .encode()
+        .unwrap()
+}

@@ -1,0 +1,190 @@
+//! What is refused at upload, and what is said of what passes.
+
+use bytes::Bytes;
+use tenterhook_domain::{
+    Code,
+    component::{COMPONENT_BYTES_MAX, Inspection, Inspector as _},
+};
+
+use crate::{Place, guest, handmade, plugin};
+
+async fn inspect(bytes: impl Into<Bytes>, name: &str) -> tenterhook_domain::Result<Inspection> {
+    Place::new()
+        .sandbox
+        .inspect(&plugin(name), bytes.into())
+        .await
+}
+
+async fn check_refused(bytes: impl Into<Bytes>, code: Code, says: &[&str]) {
+    let error = inspect(bytes, "payment").await.unwrap_err();
+    assert_eq!(error.code(), code, "{error}");
+    for part in says {
+        assert!(error.detail().contains(part), "{part:?} in {error}");
+    }
+}
+
+#[tokio::test]
+async fn a_plugin_of_ours_passes() {
+    let found = inspect(guest("payment"), "payment").await.unwrap();
+    let names: Vec<&str> = found.checks.iter().map(|check| check.name.as_str()).collect();
+    assert_eq!(
+        names,
+        [
+            "component",
+            "imports",
+            "exports",
+            "compiles",
+            "instantiates",
+            "metadata",
+            "schemas"
+        ]
+    );
+    assert_eq!(found.metadata.name.as_deref(), Some("payment"));
+    assert!(found.metadata.version.is_some());
+    let [workflow] = &found.metadata.workflows[..] else {
+        panic!("{:?}", found.metadata.workflows)
+    };
+    assert_eq!(workflow.definition.name, "ProcessPayment");
+    assert!(workflow.definition.input_schema.is_some());
+    assert!(workflow.queries.iter().any(|query| query.name == "status"));
+    assert!(workflow.updates.iter().any(|update| update.name == "cancel"));
+    assert!(
+        found
+            .metadata
+            .activities
+            .iter()
+            .any(|activity| activity.name == "ProcessPaymentGateway")
+    );
+    assert!(found.metadata.wants.http.contains(&"config:gateway_url".to_owned()));
+}
+
+#[tokio::test]
+async fn a_plugin_of_temporals_sdk_alone_passes() {
+    let found = inspect(guest("test-native-sdk"), "anything").await.unwrap();
+    assert_eq!(found.metadata.name, None);
+    let names: Vec<&str> = found
+        .metadata
+        .workflows
+        .iter()
+        .map(|workflow| workflow.definition.name.as_str())
+        .collect();
+    assert_eq!(names, ["Echo", "TimerThenSignal"]);
+    let signals = &found.metadata.workflows[1].signals;
+    assert_eq!(signals[0].name, "release");
+}
+
+#[tokio::test]
+async fn another_plugins_name_is_a_lie() {
+    let error = inspect(guest("payment"), "shop").await.unwrap_err();
+    assert_eq!(error.code(), Code::ComponentMetadataInvalid);
+    assert!(error.detail().contains("\"payment\""), "{error}");
+    assert!(error.detail().contains("shop"), "{error}");
+}
+
+#[tokio::test]
+async fn what_is_no_component_is_refused() {
+    check_refused(Bytes::new(), Code::ComponentInvalid, &["not WebAssembly"]).await;
+    check_refused("#!/bin/sh", Code::ComponentInvalid, &["#!/bin/s"]).await;
+    check_refused(
+        wat::parse_str("(module)").unwrap(),
+        Code::ComponentIsCoreModule,
+        &["wasm32-wasip2"],
+    )
+    .await;
+    let whole = guest("payment");
+    check_refused(
+        whole[..whole.len() / 2].to_vec(),
+        Code::ComponentInvalid,
+        &["at byte"],
+    )
+    .await;
+    let mut broken = whole;
+    let middle = broken.len() / 2;
+    for byte in &mut broken[middle..middle + 64] {
+        *byte = 0xff;
+    }
+    check_refused(broken, Code::ComponentInvalid, &["at byte"]).await;
+    check_refused(
+        vec![0; COMPONENT_BYTES_MAX + 1],
+        Code::ComponentTooLarge,
+        &["33554432"],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn unknown_imports_are_named() {
+    for (import, instead) in [
+        ("wasi:blobstore/container@0.2.0", "object store"),
+        ("wasi:http/incoming-handler@0.2.6", "export activities"),
+        ("wasi:cli/stdout@0.3.0", "wasm32-wasip2"),
+        ("acme:secrets/store@1.0.0", "acme:secrets/store@1.0.0"),
+    ] {
+        let component = wat::parse_str(format!(
+            r#"(component (import "{import}" (instance)))"#
+        ))
+        .unwrap();
+        check_refused(component, Code::ComponentImportUnknown, &[import, instead]).await;
+    }
+}
+
+#[tokio::test]
+async fn imports_of_other_types_are_refused() {
+    let component = wat::parse_str(
+        r#"(component
+            (import "wasi:cli/environment@0.2.0" (instance
+                (export "get-environment" (func (result u32)))))
+            (instance $empty)
+            (export "temporal:workflow-runtime/workflow-guest@0.1.0" (instance $empty)))"#,
+    )
+    .unwrap();
+    check_refused(
+        component,
+        Code::ComponentImportUnknown,
+        &["wasi:cli/environment", "get-environment"],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn exports_must_be_there_and_fit() {
+    check_refused(
+        wat::parse_str("(component)").unwrap(),
+        Code::ComponentExportInvalid,
+        &["nothing to run"],
+    )
+    .await;
+    let empty = r#"(component (instance $empty) (export "NAME" (instance $empty)))"#;
+    for (name, says) in [
+        ("temporal:workflow-runtime/workflow-guest@0.1.0", "list-workflows"),
+        ("temporal:workflow-runtime/workflow-guest@0.2.0", "0.1.0"),
+        ("tenterhook:plugin/activities@0.1.0", "metadata"),
+    ] {
+        let component = wat::parse_str(empty.replace("NAME", name)).unwrap();
+        check_refused(component, Code::ComponentExportInvalid, &[says]).await;
+    }
+}
+
+#[tokio::test]
+async fn a_component_that_does_not_answer_is_refused() {
+    for (list, says) in [
+        ("(loop $l (br $l))", "guest-fuel-exhausted"),
+        ("unreachable", "guest-trapped"),
+        (
+            "(drop (memory.grow (i32.const 20000)))",
+            "guest-memory-exceeded",
+        ),
+        // A list of four billion workflows.
+        (
+            "(i32.store (i32.const 64) (i32.const 0)) (i32.store (i32.const 68) (i32.const -1))",
+            "guest-trapped",
+        ),
+    ] {
+        let component = handmade::Workflow {
+            list,
+            ..handmade::Workflow::default()
+        }
+        .component();
+        check_refused(component, Code::ComponentMetadataInvalid, &[says]).await;
+    }
+}

@@ -1,0 +1,79 @@
+//! The sandbox, through its public door: real guests, and small hostile components written by hand.
+
+#![allow(missing_docs, clippy::unwrap_used)]
+
+mod activity;
+mod aot;
+mod contract;
+mod handmade;
+mod inspect;
+mod outbound;
+mod workflow;
+
+use std::{path::PathBuf, sync::Arc};
+
+use bytes::Bytes;
+use tempfile::TempDir;
+use tenterhook_domain::{Digest, PluginName, limit::Limits};
+use tenterhook_sandbox::{LoadedComponent, Owner, Sandbox, SandboxConfig};
+
+/// A sandbox with a folder of its own.
+struct Place {
+    sandbox: Arc<Sandbox>,
+    dir: TempDir,
+}
+
+impl Place {
+    fn new() -> Self {
+        let dir = TempDir::new().unwrap();
+        let sandbox = Self::sandbox_in(&dir);
+        Self { sandbox, dir }
+    }
+
+    fn sandbox_in(dir: &TempDir) -> Arc<Sandbox> {
+        Sandbox::new(SandboxConfig {
+            aot_dir: dir.path().join("aot"),
+            keyvalue: None,
+        })
+        .unwrap()
+    }
+
+    async fn load(&self, bytes: &[u8]) -> Arc<LoadedComponent> {
+        let bytes = Bytes::copy_from_slice(bytes);
+        self.sandbox
+            .load(Digest::of(&bytes), async { Ok(bytes) })
+            .await
+            .unwrap()
+    }
+}
+
+/// A guest that `cargo xtask` built.
+fn guest(name: &str) -> Vec<u8> {
+    let program = std::env::current_exe().unwrap();
+    let target = program
+        .ancestors()
+        .find(|folder| folder.join("CACHEDIR.TAG").exists())
+        .unwrap();
+    let file: PathBuf = target.join("guests").join(format!("{name}.wasm"));
+    std::fs::read(&file).unwrap_or_else(|error| {
+        panic!("{}: {error}; run `cargo xtask guests`", file.display())
+    })
+}
+
+fn plugin(name: &str) -> PluginName {
+    name.parse().unwrap()
+}
+
+fn owner(digest: Digest) -> Arc<Owner> {
+    Arc::new(Owner {
+        scope: "acme/production".parse().unwrap(),
+        plugin: plugin("payment"),
+        digest,
+    })
+}
+
+fn limits(change: impl FnOnce(&mut Limits)) -> Arc<Limits> {
+    let mut limits = Limits::default();
+    change(&mut limits);
+    Arc::new(limits)
+}

@@ -1,0 +1,294 @@
+//! Stand-ins for the executions and the inspector, in memory.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use serde_json::{Value, json};
+use tenterhook_domain::{
+    Code, Digest, Error, PluginName, Result, Scope,
+    component::{Check, Inspection, Inspector, MessageType, Metadata, WorkflowType},
+    execution::{Event, Execution, Executions, Outcome, Page, Start, Started, Status},
+};
+use tokio::sync::watch;
+
+/// What a component of these tests begins with; the rest is its version.
+pub(crate) const MAGIC: &[u8] = b"\0asm:";
+
+/// Accepts what begins with [`MAGIC`]. The plugin has the workflow `Pay`, whose input has an `amount`.
+pub(crate) struct FakeInspector;
+
+#[async_trait]
+impl Inspector for FakeInspector {
+    async fn inspect(&self, plugin: &PluginName, component: Bytes) -> Result<Inspection> {
+        let version = component
+            .strip_prefix(MAGIC)
+            .ok_or_else(|| Error::new(Code::ComponentInvalid, "the upload is not WebAssembly"))?;
+        let definition = MessageType {
+            name: "Pay".into(),
+            input_schema: Some(json!({
+                "type": "object",
+                "properties": {"amount": {"type": "integer", "minimum": 1}},
+                "required": ["amount"]
+            })),
+            ..MessageType::default()
+        };
+        Ok(Inspection {
+            digest: Digest::of(&component),
+            metadata: Metadata {
+                name: Some(plugin.to_string()),
+                version: Some(String::from_utf8_lossy(version).into_owned()),
+                workflows: vec![WorkflowType {
+                    definition,
+                    ..WorkflowType::default()
+                }],
+                ..Metadata::default()
+            },
+            checks: vec![Check {
+                name: "imports".into(),
+                detail: "none".into(),
+            }],
+        })
+    }
+}
+
+struct Entry {
+    start: Start,
+    outcome: watch::Sender<Outcome>,
+    signals: Vec<String>,
+}
+
+/// Executions that do what signals tell them: `finish` completes with its input.
+#[derive(Default)]
+pub(crate) struct FakeExecutions {
+    entries: Mutex<BTreeMap<String, Entry>>,
+    /// Counts waits that have begun, so that tests need not guess.
+    pub(crate) waits: watch::Sender<usize>,
+}
+
+impl FakeExecutions {
+    fn with<T>(
+        &self,
+        scope: &Scope,
+        id: &str,
+        act: impl FnOnce(&mut Entry) -> Result<T>,
+    ) -> Result<T> {
+        let mut entries = self.entries.lock().unwrap();
+        match entries.get_mut(&scope.temporal_id(id)?) {
+            Some(entry) => act(entry),
+            None => Err(Error::new(
+                Code::WorkflowNotFound,
+                format!("there is no workflow {id:?}"),
+            )),
+        }
+    }
+
+    fn end(&self, scope: &Scope, id: &str, status: Status, result: Option<Value>) -> Result<()> {
+        self.with(scope, id, |entry| {
+            entry.outcome.send_modify(|outcome| {
+                outcome.status = status;
+                outcome.result = result;
+            });
+            Ok(())
+        })
+    }
+
+    /// The request that started it.
+    pub(crate) fn start_of(&self, scope: &Scope, id: &str) -> Start {
+        self.with(scope, id, |entry| Ok(entry.start.clone()))
+            .unwrap()
+    }
+
+    /// The names of the signals it got.
+    pub(crate) fn signals_of(&self, scope: &Scope, id: &str) -> Vec<String> {
+        self.with(scope, id, |entry| Ok(entry.signals.clone()))
+            .unwrap()
+    }
+}
+
+fn execution(entry: &Entry) -> Execution {
+    let outcome = entry.outcome.borrow();
+    Execution {
+        id: outcome.id.clone(),
+        run_id: outcome.run_id.clone(),
+        workflow_type: entry.start.workflow_type.to_string(),
+        status: outcome.status,
+        digest: None,
+        started_at: Some(1),
+        closed_at: None,
+        history_length: 3,
+        current_details: None,
+        pending_activities: Vec::new(),
+        task_failure: None,
+    }
+}
+
+#[async_trait]
+impl Executions for FakeExecutions {
+    async fn start(&self, scope: &Scope, start: Start) -> Result<Started> {
+        let mut entries = self.entries.lock().unwrap();
+        let key = scope.temporal_id(&start.id)?;
+        if entries.contains_key(&key) {
+            return Err(Error::new(
+                Code::WorkflowAlreadyStarted,
+                format!("{:?} is already running", start.id),
+            ));
+        }
+        let started = Started {
+            id: start.id.clone(),
+            run_id: "run-1".into(),
+        };
+        let (outcome, _) = watch::channel(Outcome {
+            id: started.id.clone(),
+            run_id: started.run_id.clone(),
+            status: Status::Running,
+            result: None,
+            failure: None,
+        });
+        if start.memo.contains_key("ends") {
+            outcome.send_modify(|outcome| outcome.status = Status::Completed);
+        }
+        entries.insert(
+            key,
+            Entry {
+                start,
+                outcome,
+                signals: Vec::new(),
+            },
+        );
+        Ok(started)
+    }
+
+    async fn describe(&self, scope: &Scope, id: &str) -> Result<Execution> {
+        self.with(scope, id, |entry| Ok(execution(entry)))
+    }
+
+    async fn outcome(&self, scope: &Scope, id: &str, wait: Duration) -> Result<Outcome> {
+        let mut outcome = self.with(scope, id, |entry| Ok(entry.outcome.subscribe()))?;
+        self.waits.send_modify(|waits| *waits += 1);
+        let ended = outcome.wait_for(|outcome| outcome.status != Status::Running);
+        let _ = tokio::time::timeout(wait, ended).await;
+        Ok(outcome.borrow().clone())
+    }
+
+    async fn history(
+        &self,
+        scope: &Scope,
+        id: &str,
+        after: u64,
+        limit: usize,
+    ) -> Result<Page<Event>> {
+        self.with(scope, id, |_| Ok(()))?;
+        let event = |id| Event {
+            id,
+            event_type: "WorkflowExecutionStarted".into(),
+            time: None,
+            name: None,
+            attempt: None,
+            failure: None,
+        };
+        let items: Vec<_> = (after + 1..=3).take(limit).map(event).collect();
+        let next = items.last().filter(|event| event.id < 3);
+        Ok(Page {
+            next: next.map(|event| event.id.to_string()),
+            items,
+        })
+    }
+
+    async fn list(
+        &self,
+        scope: &Scope,
+        limit: usize,
+        _: Option<String>,
+    ) -> Result<Page<Execution>> {
+        let entries = self.entries.lock().unwrap();
+        let own = entries
+            .iter()
+            .filter(|(key, _)| scope.caller_id(key).is_some());
+        Ok(Page {
+            items: own.map(|(_, entry)| execution(entry)).take(limit).collect(),
+            next: None,
+        })
+    }
+
+    async fn signal(
+        &self,
+        scope: &Scope,
+        id: &str,
+        name: &str,
+        input: Option<Value>,
+    ) -> Result<()> {
+        self.with(scope, id, |entry| {
+            entry.signals.push(name.to_owned());
+            Ok(())
+        })?;
+        if name == "finish" {
+            self.end(scope, id, Status::Completed, input)?;
+        }
+        Ok(())
+    }
+
+    async fn query(
+        &self,
+        scope: &Scope,
+        id: &str,
+        name: &str,
+        input: Option<Value>,
+    ) -> Result<Option<Value>> {
+        self.with(scope, id, |_| Ok(()))?;
+        match name {
+            "panic" => panic!("a secret of the host"),
+            "fault" => Err(Error::new(Code::StoreFailed, "the file /secret is gone")
+                .caused_by("a secret cause")),
+            "gone" => Err(Error::new(
+                Code::TemporalUnavailable,
+                "Temporal does not answer",
+            )),
+            "unknown" => Err(Error::new(Code::QueryFailed, "there is no query unknown")
+                .caused_by("a secret cause")),
+            _ => Ok(input),
+        }
+    }
+
+    async fn update(
+        &self,
+        scope: &Scope,
+        id: &str,
+        _: &str,
+        input: Option<Value>,
+    ) -> Result<Option<Value>> {
+        self.with(scope, id, |_| Ok(input))
+    }
+
+    async fn cancel(&self, scope: &Scope, id: &str, _: &str) -> Result<()> {
+        self.end(scope, id, Status::Canceled, None)
+    }
+
+    async fn terminate(&self, scope: &Scope, id: &str, _: &str) -> Result<()> {
+        self.end(scope, id, Status::Terminated, None)
+    }
+}
+
+/// Answers what it is told to.
+#[derive(Default)]
+pub(crate) struct FakeReadiness {
+    /// True: a part does not answer.
+    pub(crate) failing: Arc<Mutex<bool>>,
+}
+
+#[async_trait]
+impl tenterhook_server::Readiness for FakeReadiness {
+    async fn check(&self) -> Result<()> {
+        if *self.failing.lock().unwrap() {
+            return Err(Error::new(
+                Code::TemporalUnavailable,
+                "Temporal does not answer",
+            ));
+        }
+        Ok(())
+    }
+}

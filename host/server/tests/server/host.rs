@@ -1,0 +1,218 @@
+//! A host of these tests: the API on a free port over a store in a temporary folder.
+
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request, StatusCode, header};
+use http_body_util::{BodyExt as _, Full};
+use hyper_util::{
+    client::legacy::{Client as HttpClient, connect::HttpConnector},
+    rt::TokioExecutor,
+};
+use serde_json::Value;
+use tempfile::TempDir;
+use tenterhook_domain::{
+    Result, Scope,
+    clock::Clock,
+    token::{self, Principal},
+};
+use tenterhook_server::{ApiState, Server};
+use tenterhook_store::Store;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::fake::{FakeExecutions, FakeInspector, FakeReadiness, MAGIC};
+
+/// The scope that tests work in.
+pub(crate) const SCOPE: &str = "/v1/tenants/acme/environments/production";
+/// The plugin in it.
+pub(crate) const PLUGIN: &str = "/v1/tenants/acme/environments/production/plugins/payment";
+/// Its executions.
+pub(crate) const WORKFLOWS: &str = "/v1/tenants/acme/environments/production/workflows";
+/// When every release of these tests is uploaded.
+pub(crate) const NOW: u64 = 1_700_000_000_000;
+
+struct FixedClock;
+
+impl Clock for FixedClock {
+    fn now_millis(&self) -> u64 {
+        NOW
+    }
+}
+
+pub(crate) struct Host {
+    pub(crate) store: Store,
+    pub(crate) executions: Arc<FakeExecutions>,
+    pub(crate) not_ready: Arc<Mutex<bool>>,
+    pub(crate) stop: CancellationToken,
+    pub(crate) serving: JoinHandle<Result<()>>,
+    pub(crate) address: std::net::SocketAddr,
+    http: HttpClient<HttpConnector, Full<Bytes>>,
+    _folder: TempDir,
+}
+
+/// A running host that knows nothing yet.
+pub(crate) async fn host() -> Host {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).await.unwrap();
+    let executions = Arc::new(FakeExecutions::default());
+    let readiness = FakeReadiness::default();
+    let not_ready = readiness.failing.clone();
+    let state = ApiState {
+        store: store.clone(),
+        executions: executions.clone(),
+        inspector: Arc::new(FakeInspector),
+        clock: Arc::new(FixedClock),
+        readiness: Arc::new(readiness),
+    };
+    let server = Server::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let address = server.local_addr();
+    let stop = CancellationToken::new();
+    Host {
+        store,
+        executions,
+        not_ready,
+        serving: tokio::spawn(server.serve(state, stop.clone())),
+        stop,
+        address,
+        http: HttpClient::builder(TokioExecutor::new()).build_http(),
+        _folder: folder,
+    }
+}
+
+/// A running host with the tenants `acme` and `globex`, the plugin `payment` in acme's `production`, and a
+/// running execution `order/1` of it.
+pub(crate) async fn furnished() -> Host {
+    let host = host().await;
+    for scope in ["acme/production", "globex/production"] {
+        let scope: Scope = scope.parse().unwrap();
+        host.store.tenants.put(&scope.tenant).await.unwrap();
+        host.store.environments.put(&scope).await.unwrap();
+    }
+    let admin = host.admin().await;
+    let pushed = admin.push(PLUGIN, &component("1.0.0")).await;
+    assert_eq!(pushed.status, 201, "{:?}", pushed.json);
+    let start = r#"{"type": "payment.Pay", "id": "order/1", "input": {"amount": 1}}"#;
+    let started = admin.post(WORKFLOWS, start).await;
+    assert_eq!(started.status, 202, "{:?}", started.json);
+    host
+}
+
+/// A component that the inspector of these tests accepts.
+pub(crate) fn component(version: &str) -> Vec<u8> {
+    [MAGIC, version.as_bytes()].concat()
+}
+
+impl Host {
+    /// A caller without a token.
+    pub(crate) fn nobody(&self) -> Caller<'_> {
+        Caller {
+            host: self,
+            token: None,
+        }
+    }
+
+    /// A caller with a new token for `principal`.
+    pub(crate) async fn caller(&self, principal: Principal) -> Caller<'_> {
+        let token = token::issue(principal).unwrap();
+        self.store.tokens.insert(&token.record).await.unwrap();
+        Caller {
+            host: self,
+            token: Some(token.text),
+        }
+    }
+
+    pub(crate) async fn admin(&self) -> Caller<'_> {
+        self.caller(Principal::Admin).await
+    }
+
+    pub(crate) async fn tenant(&self, name: &str) -> Caller<'_> {
+        self.caller(Principal::Tenant(name.parse().unwrap())).await
+    }
+}
+
+/// Somebody who calls the API.
+#[derive(Clone)]
+pub(crate) struct Caller<'a> {
+    pub(crate) host: &'a Host,
+    pub(crate) token: Option<String>,
+}
+
+/// What was answered.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) json: Value,
+}
+
+impl Answer {
+    pub(crate) fn code(&self) -> &str {
+        self.json["code"].as_str().unwrap_or("none")
+    }
+
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .map_or("", |value| value.to_str().unwrap())
+    }
+}
+
+impl Caller<'_> {
+    pub(crate) async fn send(&self, method: &str, path: &str, body: Body<'_>) -> Answer {
+        let mut request = Request::builder()
+            .method(method.parse::<Method>().unwrap())
+            .uri(format!("http://{}{path}", self.host.address));
+        if let Some(token) = &self.token {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+        }
+        let (media_type, bytes) = match body {
+            Body::None => (None, Bytes::new()),
+            Body::Json(text) => (
+                Some("application/json"),
+                Bytes::copy_from_slice(text.as_bytes()),
+            ),
+            Body::Component(bytes) => (Some("application/wasm"), Bytes::copy_from_slice(bytes)),
+        };
+        if let Some(media_type) = media_type {
+            request = request.header(header::CONTENT_TYPE, media_type);
+        }
+        let request = request.body(Full::new(bytes)).unwrap();
+        let (parts, body) = self.host.http.request(request).await.unwrap().into_parts();
+        let bytes = body.collect().await.unwrap().to_bytes();
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            json: if bytes.is_empty() {
+                Value::Null
+            } else {
+                serde_json::from_slice(&bytes).unwrap()
+            },
+        }
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.send("GET", path, Body::None).await
+    }
+
+    pub(crate) async fn put(&self, path: &str, json: &str) -> Answer {
+        self.send("PUT", path, Body::Json(json)).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, json: &str) -> Answer {
+        self.send("POST", path, Body::Json(json)).await
+    }
+
+    pub(crate) async fn push(&self, plugin: &str, component: &[u8]) -> Answer {
+        let path = format!("{plugin}/releases");
+        self.send("POST", &path, Body::Component(component)).await
+    }
+}
+
+/// What is sent along.
+#[derive(Clone, Copy)]
+pub(crate) enum Body<'a> {
+    None,
+    Json(&'a str),
+    Component(&'a [u8]),
+}

@@ -1,0 +1,66 @@
+//! Shows what a host must survive: a workflow or activity type for each way to misbehave. What cannot be said with
+//! an SDK, such as malformed bytes, is in `test-garbage`.
+
+#![allow(clippy::panic, reason = "misbehaving is what this plugin is for")]
+
+mod activities;
+mod misdeeds;
+mod workflows;
+
+use tenterhook_sdk::plugin;
+
+use activities::{
+    FloodHeartbeats, FloodLog, Grow, HugeHeartbeat, HugeResult, Innocent, Overflow, Panic, Sleep,
+    Spin,
+};
+use workflows::{
+    Behaves, CallsStranger, FloodsCommands, FloodsLog, ForgesPin, Grows, HugePayload, Overflows,
+    Panics, PanicsInQuery, PanicsInValidator, PanicsOnSignal, Sleeps, Spins, SpinsInQuery,
+};
+
+plugin! {
+    workflows: [
+        /// Runs `Innocent` and completes: what the others must not disturb.
+        Behaves,
+        /// Panics in its first task.
+        Panics,
+        /// Waits for the signal `go` and panics in it.
+        PanicsOnSignal { signals: [go] },
+        /// Panics in its query `answer`.
+        PanicsInQuery { signals: [finish], queries: [answer] },
+        /// Panics in the validator of its update `change`.
+        PanicsInValidator { signals: [finish], updates: [change] },
+        /// Never gives control back.
+        Spins,
+        /// Never gives control back from its query `answer`.
+        SpinsInQuery { signals: [finish], queries: [answer] },
+        /// Allocates without end.
+        Grows,
+        /// Calls itself without end.
+        Overflows,
+        /// Starts so many timers in one task.
+        FloodsCommands,
+        /// Writes so many log lines, half of them to standard output.
+        FloodsLog,
+        /// Blocks its thread for so many milliseconds.
+        Sleeps,
+        /// Runs `Innocent` with so many bytes of input.
+        HugePayload,
+        /// Emits the host's own marker with a digest of its choice.
+        ForgesPin,
+        /// Asks for an activity on another task queue, of another plugin.
+        CallsStranger,
+    ],
+    activities: [
+        Innocent,
+        Panic,
+        Spin,
+        Grow,
+        Overflow,
+        Sleep,
+        HugeResult,
+        HugeHeartbeat,
+        FloodHeartbeats,
+        FloodLog,
+    ],
+}

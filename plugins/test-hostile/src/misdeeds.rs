@@ -1,0 +1,31 @@
+//! The misdeeds that workflows and activities share.
+
+use std::hint::black_box;
+
+/// What [`grow`] allocates at once, in bytes.
+const GROW_BYTES: usize = 1024 * 1024;
+
+/// Never returns.
+pub(crate) fn spin() -> ! {
+    let mut turns = 0_u64;
+    loop {
+        turns = black_box(turns.wrapping_add(1));
+    }
+}
+
+/// Allocates, and touches what it got, until there is no more.
+pub(crate) fn grow() -> ! {
+    let mut hoard = Vec::new();
+    loop {
+        hoard.push(black_box(vec![1_u8; GROW_BYTES]));
+    }
+}
+
+/// Calls itself until the stack is used up.
+pub(crate) fn overflow(depth: u64) -> u64 {
+    let room = black_box([depth; 64]);
+    if black_box(depth) == u64::MAX {
+        return 0;
+    }
+    overflow(depth + 1).wrapping_add(room[1])
+}

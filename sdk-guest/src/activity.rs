@@ -118,7 +118,7 @@ fn run<A: Activity>(
             .with_source(&error)
     })?;
     let output = A::execute(&ctx, input)?;
-    payload::encode(&output).map_err(|error| {
+    payload::encode(&output).map(Some).map_err(|error| {
         ActivityError::validation(format!("the result of {} cannot be encoded", A::NAME))
             .with_source(&error)
     })

@@ -126,7 +126,7 @@ impl ActivityContext {
             ActivityError::validation("the heartbeat's details cannot be encoded")
                 .with_source(&error)
         })?;
-        activity_context::heartbeat(payload.as_slice());
+        activity_context::heartbeat(&[payload]);
         Ok(())
     }
 

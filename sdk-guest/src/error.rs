@@ -17,7 +17,7 @@ const CAUSES_MAX: usize = 16;
 
 /// The type name of the failure by which an activity says: I end because the host asked me to. The host reports
 /// the attempt as cancelled, not as failed, if it did ask.
-pub const CANCELLED_TYPE: &str = "Cancelled";
+pub const CANCELED_TYPE: &str = "Canceled";
 
 /// The type of a failure. Its [`name`](Self::name) is the type on Temporal's ApplicationFailure.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,7 +68,7 @@ impl ErrorKind {
             Self::Authorization => "AuthorizationError",
             Self::NotFound => "NotFound",
             Self::Conflict => "Conflict",
-            Self::Cancelled => CANCELLED_TYPE,
+            Self::Cancelled => CANCELED_TYPE,
             Self::Custom(name) => name,
         }
     }
@@ -223,9 +223,7 @@ impl ActivityError {
     /// Adds a value for the caller; a value that cannot be encoded is left out, for the failure itself matters more.
     #[must_use]
     pub fn with_detail<T: Serialize + 'static>(mut self, value: &T) -> Self {
-        self.0
-            .details
-            .extend(payload::encode(value).unwrap_or_default());
+        self.0.details.extend(payload::encode(value).ok());
         self
     }
 

@@ -68,7 +68,7 @@ pub mod presets;
 
 pub use activity::Activity;
 pub use context::{ActivityContext, ActivityInfo, Cancellation};
-pub use error::{ActivityError, CANCELLED_TYPE, ErrorKind, RetryPreset};
+pub use error::{ActivityError, CANCELED_TYPE, ErrorKind, RetryPreset};
 pub use outcome::ActivityOutcome;
 pub use saga::Saga;
 pub use schemars::JsonSchema;

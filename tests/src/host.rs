@@ -24,8 +24,13 @@ const LOOK_AGAIN: Duration = Duration::from_millis(20);
 /// When the running program has no path.
 pub fn target_dir() -> PathBuf {
     let program = std::env::current_exe().expect("a running program has a path");
-    let debug = program.ancestors().find(|folder| folder.join("deps").is_dir() && !folder.ends_with("deps"));
-    debug.and_then(Path::parent).expect("the program runs from cargo's target folder").to_owned()
+    let debug = program
+        .ancestors()
+        .find(|folder| folder.join("deps").is_dir() && !folder.ends_with("deps"));
+    debug
+        .and_then(Path::parent)
+        .expect("the program runs from cargo's target folder")
+        .to_owned()
 }
 
 /// The bytes of a guest that `cargo xtask guests` built.
@@ -34,7 +39,8 @@ pub fn target_dir() -> PathBuf {
 /// When it is not there, with the command that builds it.
 pub fn guest(name: &str) -> anyhow::Result<Vec<u8>> {
     let file = target_dir().join("guests").join(format!("{name}.wasm"));
-    std::fs::read(&file).with_context(|| format!("{} is not there: run `cargo xtask guests`", file.display()))
+    std::fs::read(&file)
+        .with_context(|| format!("{} is not there: run `cargo xtask guests`", file.display()))
 }
 
 /// An answer of the API.
@@ -76,13 +82,26 @@ impl Api {
     /// A client of the host at `address`.
     pub fn new(address: &str, token: &str) -> Self {
         crate::install_tls();
-        Self { client: reqwest::Client::new(), address: address.to_owned(), token: token.to_owned() }
+        Self {
+            client: reqwest::Client::new(),
+            address: address.to_owned(),
+            token: token.to_owned(),
+        }
+    }
+
+    /// The same host and token, with connections of its own.
+    #[must_use]
+    pub fn reconnected(&self) -> Self {
+        Self::new(&self.address, &self.token)
     }
 
     /// The same host, as somebody else.
     #[must_use]
     pub fn with_token(&self, token: &str) -> Self {
-        Self { token: token.to_owned(), ..self.clone() }
+        Self {
+            token: token.to_owned(),
+            ..self.clone()
+        }
     }
 
     /// The host's address, `http://…`.
@@ -94,8 +113,16 @@ impl Api {
     ///
     /// # Errors
     /// When the host does not answer.
-    pub async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> anyhow::Result<Answer> {
-        let mut request = self.client.request(method, format!("{}{path}", self.address)).bearer_auth(&self.token);
+    pub async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> anyhow::Result<Answer> {
+        let mut request = self
+            .client
+            .request(method, format!("{}{path}", self.address))
+            .bearer_auth(&self.token);
         if let Some(body) = body {
             request = request.json(body);
         }
@@ -131,8 +158,16 @@ impl Api {
     /// # Errors
     /// As [`Api::call`].
     pub async fn upload(&self, path: &str, bytes: Vec<u8>) -> anyhow::Result<Answer> {
-        let request = self.client.post(format!("{}{path}", self.address)).bearer_auth(&self.token);
-        answer(request.header("content-type", "application/wasm").body(bytes)).await
+        let request = self
+            .client
+            .post(format!("{}{path}", self.address))
+            .bearer_auth(&self.token);
+        answer(
+            request
+                .header("content-type", "application/wasm")
+                .body(bytes),
+        )
+        .await
     }
 }
 
@@ -140,7 +175,10 @@ async fn answer(request: reqwest::RequestBuilder) -> anyhow::Result<Answer> {
     let response = request.send().await?;
     let status = response.status();
     let bytes = response.bytes().await?;
-    Ok(Answer { status, body: serde_json::from_slice(&bytes).unwrap_or(Value::Null) })
+    Ok(Answer {
+        status,
+        body: serde_json::from_slice(&bytes).unwrap_or(Value::Null),
+    })
 }
 
 /// A tenant's environment on a host.
@@ -161,7 +199,10 @@ impl World {
         api.put(&base, &json!({})).await?.ok()?;
         let base = format!("{base}/environments/production");
         api.put(&base, &json!({})).await?.ok()?;
-        Ok(Self { api: api.clone(), base })
+        Ok(Self {
+            api: api.clone(),
+            base,
+        })
     }
 
     /// The path of something in this environment.
@@ -176,7 +217,10 @@ impl World {
     pub async fn push(&self, plugin: &str, component: Vec<u8>) -> anyhow::Result<String> {
         let path = self.path(&format!("plugins/{plugin}/releases"));
         let release = self.api.upload(&path, component).await?.ok()?;
-        Ok(release["digest"].as_str().context("a release has a digest")?.to_owned())
+        Ok(release["digest"]
+            .as_str()
+            .context("a release has a digest")?
+            .to_owned())
     }
 
     /// Pushes a guest under its own name, with every grant.
@@ -185,7 +229,8 @@ impl World {
     /// When it is not built, or the host refuses.
     pub async fn push_guest(&self, name: &str) -> anyhow::Result<String> {
         let digest = self.push(name, guest(name)?).await?;
-        self.grant(name, &json!({ "keyvalue": true, "config": true })).await?;
+        self.grant(name, &json!({ "keyvalue": true, "config": true }))
+            .await?;
         Ok(digest)
     }
 
@@ -194,7 +239,11 @@ impl World {
     /// # Errors
     /// When the host refuses.
     pub async fn grant(&self, plugin: &str, grants: &Value) -> anyhow::Result<()> {
-        self.api.put(&self.path(&format!("plugins/{plugin}/grants")), grants).await?.ok().map(|_| ())
+        self.api
+            .put(&self.path(&format!("plugins/{plugin}/grants")), grants)
+            .await?
+            .ok()
+            .map(|_| ())
     }
 
     /// Sets a plugin's configuration.
@@ -202,14 +251,23 @@ impl World {
     /// # Errors
     /// When the host refuses.
     pub async fn configure(&self, plugin: &str, config: &Value) -> anyhow::Result<()> {
-        self.api.put(&self.path(&format!("plugins/{plugin}/config")), config).await?.ok().map(|_| ())
+        self.api
+            .put(&self.path(&format!("plugins/{plugin}/config")), config)
+            .await?
+            .ok()
+            .map(|_| ())
     }
 
     /// Starts an execution.
     ///
     /// # Errors
     /// When the host refuses.
-    pub async fn start(&self, workflow_type: &str, id: &str, input: Value) -> anyhow::Result<Value> {
+    pub async fn start(
+        &self,
+        workflow_type: &str,
+        id: &str,
+        input: Value,
+    ) -> anyhow::Result<Value> {
         let body = json!({ "type": workflow_type, "id": id, "input": input });
         self.api.post(&self.path("workflows"), &body).await?.ok()
     }
@@ -218,7 +276,12 @@ impl World {
     ///
     /// # Errors
     /// When the host refuses, or the end does not come within 60 s.
-    pub async fn execute(&self, workflow_type: &str, id: &str, input: Value) -> anyhow::Result<Value> {
+    pub async fn execute(
+        &self,
+        workflow_type: &str,
+        id: &str,
+        input: Value,
+    ) -> anyhow::Result<Value> {
         self.start(workflow_type, id, input).await?;
         self.outcome(id).await
     }
@@ -228,7 +291,11 @@ impl World {
     /// # Errors
     /// When the host refuses, or the end does not come within 60 s.
     pub async fn outcome(&self, id: &str) -> anyhow::Result<Value> {
-        let outcome = self.api.get(&self.path(&format!("workflows/{id}/result?wait=60s"))).await?.ok()?;
+        let outcome = self
+            .api
+            .get(&self.path(&format!("workflows/{id}/result?wait=60s")))
+            .await?
+            .ok()?;
         if outcome["status"] == "running" {
             let description = self.describe(id).await?;
             bail!("workflow {id} has not ended within 60 s: {description:#}");
@@ -241,7 +308,10 @@ impl World {
     /// # Errors
     /// When the host refuses.
     pub async fn describe(&self, id: &str) -> anyhow::Result<Value> {
-        self.api.get(&self.path(&format!("workflows/{id}"))).await?.ok()
+        self.api
+            .get(&self.path(&format!("workflows/{id}")))
+            .await?
+            .ok()
     }
 
     /// The events of an execution's history.
@@ -249,7 +319,11 @@ impl World {
     /// # Errors
     /// When the host refuses.
     pub async fn events(&self, id: &str) -> anyhow::Result<Vec<Value>> {
-        let history = self.api.get(&self.path(&format!("workflows/{id}/history?limit=1000"))).await?.ok()?;
+        let history = self
+            .api
+            .get(&self.path(&format!("workflows/{id}/history?limit=1000")))
+            .await?
+            .ok()?;
         Ok(history["events"].as_array().cloned().unwrap_or_default())
     }
 
@@ -259,7 +333,11 @@ impl World {
     /// When the host refuses.
     pub async fn signal(&self, id: &str, name: &str, input: Value) -> anyhow::Result<()> {
         let path = self.path(&format!("workflows/{id}/signals/{name}"));
-        self.api.post(&path, &json!({ "input": input })).await?.ok().map(|_| ())
+        self.api
+            .post(&path, &json!({ "input": input }))
+            .await?
+            .ok()
+            .map(|_| ())
     }
 
     /// Asks a query; the answer in full.
@@ -267,7 +345,12 @@ impl World {
     /// # Errors
     /// When the host does not answer.
     pub async fn query(&self, id: &str, name: &str, input: Value) -> anyhow::Result<Answer> {
-        self.api.post(&self.path(&format!("workflows/{id}/queries/{name}")), &json!({ "input": input })).await
+        self.api
+            .post(
+                &self.path(&format!("workflows/{id}/queries/{name}")),
+                &json!({ "input": input }),
+            )
+            .await
     }
 
     /// Sends an update; the answer in full.
@@ -275,7 +358,12 @@ impl World {
     /// # Errors
     /// When the host does not answer.
     pub async fn update(&self, id: &str, name: &str, input: Value) -> anyhow::Result<Answer> {
-        self.api.post(&self.path(&format!("workflows/{id}/updates/{name}")), &json!({ "input": input })).await
+        self.api
+            .post(
+                &self.path(&format!("workflows/{id}/updates/{name}")),
+                &json!({ "input": input }),
+            )
+            .await
     }
 
     /// Asks an execution to end.
@@ -283,7 +371,11 @@ impl World {
     /// # Errors
     /// When the host refuses.
     pub async fn cancel(&self, id: &str) -> anyhow::Result<()> {
-        self.api.post(&self.path(&format!("workflows/{id}/cancel")), &json!({})).await?.ok().map(|_| ())
+        self.api
+            .post(&self.path(&format!("workflows/{id}/cancel")), &json!({}))
+            .await?
+            .ok()
+            .map(|_| ())
     }
 
     /// Looks at an execution until `seen` says so.
@@ -329,10 +421,18 @@ impl Host {
     /// # Errors
     /// As [`Host::start`].
     pub async fn start_with(data_dir: &Path, arguments: &[&str]) -> anyhow::Result<Self> {
-        let arguments: Vec<String> = arguments.iter().map(|&argument| argument.to_owned()).collect();
+        let arguments: Vec<String> = arguments
+            .iter()
+            .map(|&argument| argument.to_owned())
+            .collect();
         let mut child = spawn(data_dir, &arguments)?;
         let api = ready(&mut child, data_dir).await?;
-        Ok(Self { child, data_dir: data_dir.to_owned(), arguments, api })
+        Ok(Self {
+            child,
+            data_dir: data_dir.to_owned(),
+            arguments,
+            api,
+        })
     }
 
     /// The process.
@@ -402,22 +502,38 @@ impl Drop for Host {
 fn spawn(data_dir: &Path, arguments: &[String]) -> anyhow::Result<Child> {
     let program = target_dir().join("debug").join("tenterhook");
     std::fs::create_dir_all(data_dir)?;
-    let log = std::fs::OpenOptions::new().create(true).append(true).open(data_dir.join("host.log"))?;
+    let log = std::fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(data_dir.join("host.log"))?;
     let mut command = Command::new(&program);
-    command.arg("dev").arg("--data-dir").arg(data_dir).args(["--listen", "127.0.0.1:0"]).args(arguments);
-    command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+    command
+        .arg("dev")
+        .arg("--data-dir")
+        .arg(data_dir)
+        .args(["--listen", "127.0.0.1:0"])
+        .args(arguments);
+    command
+        .stdin(Stdio::null())
+        .stdout(log.try_clone()?)
+        .stderr(log);
     die_with_us(&mut command);
-    spawn_from_lasting_thread(command).with_context(|| format!("{} does not start", program.display()))
+    spawn_from_lasting_thread(command)
+        .with_context(|| format!("{} does not start", program.display()))
 }
 
 /// A test run that is killed must not leave hosts behind.
-fn die_with_us(command: &mut Command) {
+pub(crate) fn die_with_us(command: &mut Command) {
     use std::os::unix::process::CommandExt as _;
     let die = || {
         // SAFETY: `prctl` with these arguments touches nothing but this process's own death signal.
         #[allow(unsafe_code)]
         let set = unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
-        if set == 0 { Ok(()) } else { Err(std::io::Error::last_os_error()) }
+        if set == 0 {
+            Ok(())
+        } else {
+            Err(std::io::Error::last_os_error())
+        }
     };
     // SAFETY: between fork and exec the closure makes one system call that is async-signal-safe.
     #[allow(unsafe_code)]
@@ -427,7 +543,7 @@ fn die_with_us(command: &mut Command) {
 }
 
 /// The death signal comes when the spawning *thread* ends, and a test's thread ends with its test.
-fn spawn_from_lasting_thread(command: Command) -> anyhow::Result<Child> {
+pub(crate) fn spawn_from_lasting_thread(command: Command) -> anyhow::Result<Child> {
     type Order = (Command, mpsc::Sender<std::io::Result<Child>>);
     static SPAWNER: std::sync::OnceLock<mpsc::Sender<Order>> = std::sync::OnceLock::new();
     let spawner = SPAWNER.get_or_init(|| {
@@ -441,7 +557,9 @@ fn spawn_from_lasting_thread(command: Command) -> anyhow::Result<Child> {
         orders
     });
     let (reply, spawned) = mpsc::channel();
-    spawner.send((command, reply)).context("the spawning thread is gone")?;
+    spawner
+        .send((command, reply))
+        .context("the spawning thread is gone")?;
     Ok(spawned.recv().context("the spawning thread is gone")??)
 }
 
@@ -457,7 +575,11 @@ async fn ready(child: &mut Child, data_dir: &Path) -> anyhow::Result<Api> {
         if let Ok(address) = std::fs::read_to_string(data_dir.join("api-address")) {
             let token = std::fs::read_to_string(data_dir.join("admin-token"))?;
             let api = Api::new(address.trim(), token.trim());
-            if api.get("/readyz").await.is_ok_and(|answer| answer.status.is_success()) {
+            if api
+                .get("/readyz")
+                .await
+                .is_ok_and(|answer| answer.status.is_success())
+            {
                 return Ok(api);
             }
         }

@@ -1,5 +1,6 @@
 //! What the end-to-end tests, the demo and the benches share: the providers that plugins talk to.
 
+pub mod bench;
 pub mod host;
 pub mod standin;
 

@@ -63,7 +63,7 @@ impl Console {
         for item in items {
             table.add_row(columns.iter().map(|column| plain::line(&column.text(item))));
         }
-        write(&table.trim_fmt())
+        write(&laid_out(table))
     }
 
     /// Writes one thing, a line a field; fields that are not there are left out.
@@ -78,7 +78,7 @@ impl Console {
                 table.add_row([field.title.to_owned(), plain::lines(&value)]);
             }
         }
-        write(&table.trim_fmt())
+        write(&laid_out(table))
     }
 
     /// Writes a flat object, a row a key.
@@ -97,7 +97,7 @@ impl Console {
         for (key, value) in object {
             table.add_row([plain::line(key), plain::lines(&text(value))]);
         }
-        write(&table.trim_fmt())
+        write(&laid_out(table))
     }
 
     /// Writes a value as JSON, whatever the format.
@@ -166,7 +166,10 @@ pub(crate) fn colours_stderr() -> bool {
     io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
-/// Two spaces between columns, no lines: readable, and as easily cut by `awk`.
+/// Spaces between columns.
+const COLUMN_GAP: u16 = 2;
+
+/// Columns without lines: readable, and as easily cut by `awk`.
 fn table() -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
@@ -177,6 +180,14 @@ fn table() -> Table {
         table.force_no_tty();
     }
     table
+}
+
+/// Without the space that stands before each column: lines begin with their first word.
+fn laid_out(mut table: Table) -> String {
+    for column in table.column_iter_mut() {
+        column.set_padding((0, COLUMN_GAP));
+    }
+    table.trim_fmt()
 }
 
 fn write(text: &str) -> Result<()> {

@@ -136,12 +136,7 @@ impl ActivityModule {
         log.end();
         match ended {
             Ok(Ok(result)) => context::result(result, limits.payload_bytes),
-            Ok(Err(error)) => Err(fault::of(
-                &error,
-                Work::Attempt,
-                &limits,
-                &log.last_words(),
-            )),
+            Ok(Err(error)) => Err(fault::of(&error, Work::Attempt, &limits, &log.last_words())),
             Err(_) => {
                 let millis = u64::try_from(within.as_millis()).unwrap_or(u64::MAX);
                 let (code, message) = fault::deadline(millis);

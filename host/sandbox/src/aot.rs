@@ -127,10 +127,7 @@ impl AotFiles {
         let mut kinds = BTreeMap::new();
         for (kind, code) in codes {
             self.replace(&self.code_path(digest, *kind), code)?;
-            kinds.insert(
-                kind.as_str().to_owned(),
-                hex::encode(Sha256::digest(code)),
-            );
+            kinds.insert(kind.as_str().to_owned(), hex::encode(Sha256::digest(code)));
         }
         // The manifest last: without it nothing is loaded.
         let manifest = serde_json::to_vec(&Manifest { kinds })?;

@@ -102,18 +102,14 @@ impl Linkers {
     fn workflow(&self, component: &Component) -> Result<WorkflowPre<WorkflowState>> {
         let mut linker = self.workflow.clone();
         workflow::deny_rest(&mut linker, component).map_err(import_invalid)?;
-        let pre = linker
-            .instantiate_pre(component)
-            .map_err(import_invalid)?;
+        let pre = linker.instantiate_pre(component).map_err(import_invalid)?;
         WorkflowPre::new(pre).map_err(export_invalid)
     }
 
     fn activity(&self, component: &Component) -> Result<ActivityPre<ActivityState>> {
         let mut linker = self.activity.clone();
         activity::deny_rest(&mut linker, component).map_err(import_invalid)?;
-        let pre = linker
-            .instantiate_pre(component)
-            .map_err(import_invalid)?;
+        let pre = linker.instantiate_pre(component).map_err(import_invalid)?;
         ActivityPre::new(pre).map_err(export_invalid)
     }
 }

@@ -78,7 +78,6 @@ impl GuestLog {
         }
     }
 
-
     /// Begins an activation or attempt: the count of lines starts anew.
     pub(crate) fn begin(&mut self, silent: bool) {
         self.silent = silent;

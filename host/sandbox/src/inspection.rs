@@ -48,7 +48,10 @@ pub(crate) async fn inspect(
             format!("a valid component of {size} bytes, {digest}"),
         ),
         check("imports", imports_detail(&outline)),
-        check("exports", format!("exports {}", outline::listed(&outline.exports))),
+        check(
+            "exports",
+            format!("exports {}", outline::listed(&outline.exports)),
+        ),
     ];
 
     let loaded = sandbox.load(digest, async { Ok(bytes) }).await?;
@@ -73,7 +76,10 @@ pub(crate) async fn inspect(
     let metadata = metadata::merge(plugin, &outline, described)?;
     checks.push(check("metadata", metadata_detail(&metadata)));
     let schemas = schema::check_all(&metadata)?;
-    checks.push(check("schemas", format!("{schemas} JSON Schemas are valid")));
+    checks.push(check(
+        "schemas",
+        format!("{schemas} JSON Schemas are valid"),
+    ));
     Ok(Inspection {
         digest,
         metadata,
@@ -102,7 +108,10 @@ fn imports_detail(outline: &Outline) -> String {
         .map(|import| outline::interface_of(import))
         .filter(|import| import.starts_with("wasi:sockets/"))
         .collect();
-    let all = format!("{} imports, each offered by the host", outline.imports.len());
+    let all = format!(
+        "{} imports, each offered by the host",
+        outline.imports.len()
+    );
     if refused.is_empty() {
         return all;
     }

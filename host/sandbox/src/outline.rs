@@ -268,7 +268,8 @@ impl Outline {
 
 /// `package/interface` without the version.
 pub(crate) fn interface_of(name: &str) -> &str {
-    name.split_once('@').map_or(name, |(interface, _)| interface)
+    name.split_once('@')
+        .map_or(name, |(interface, _)| interface)
 }
 
 /// Names in quotes with commas, or `nothing`.

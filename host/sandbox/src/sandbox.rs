@@ -1,11 +1,6 @@
 //! The sandbox itself: engines, linkers, compiled components.
 
-use std::{
-    fmt,
-    future::Future,
-    path::PathBuf,
-    sync::Arc,
-};
+use std::{fmt, future::Future, path::PathBuf, sync::Arc};
 
 use bytes::Bytes;
 use tenterhook_domain::{
@@ -19,7 +14,7 @@ use crate::{
     aot::{AotFiles, Compiled},
     cache::Cache,
     capability::{Shared, keyvalue::KeyValue},
-    component::{LoadedComponent, Linkers},
+    component::{Linkers, LoadedComponent},
     engine::{Engines, Kind},
     inspection,
     outline::{ACTIVITIES, Outline, WORKFLOW_GUEST},
@@ -90,7 +85,9 @@ impl Sandbox {
             if Digest::of(&bytes) != digest {
                 return Err(Error::new(
                     Code::ComponentMissing,
-                    format!("the stored component of {digest} is damaged: its bytes have another digest"),
+                    format!(
+                        "the stored component of {digest} is damaged: its bytes have another digest"
+                    ),
                 ));
             }
             self.compile(digest, bytes).await
@@ -110,15 +107,21 @@ impl Sandbox {
     }
 
     async fn compile(&self, digest: Digest, bytes: Bytes) -> Result<Arc<LoadedComponent>> {
-        let _permit = self.parts.compilations.acquire().await.map_err(|_| {
-            Error::new(Code::HostStopping, "the host is stopping")
-        })?;
+        let _permit = self
+            .parts
+            .compilations
+            .acquire()
+            .await
+            .map_err(|_| Error::new(Code::HostStopping, "the host is stopping"))?;
         let parts = self.parts.clone();
         blocking(move || {
             let outline = Outline::read(&bytes)?;
             let mut codes = Vec::new();
             let mut compiled = Compiled::new();
-            for (kind, export) in [(Kind::Workflow, WORKFLOW_GUEST), (Kind::Activity, ACTIVITIES)] {
+            for (kind, export) in [
+                (Kind::Workflow, WORKFLOW_GUEST),
+                (Kind::Activity, ACTIVITIES),
+            ] {
                 if outline.has_export(export) {
                     let component = parts.compile(kind, &bytes)?;
                     codes.push((kind, component.serialize().map_err(compile_failed)?));

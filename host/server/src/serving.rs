@@ -1,10 +1,6 @@
 //! Connections: taken one by one, bounded, and ended in order.
 
-use std::{
-    net::{Ipv4Addr, SocketAddr},
-    sync::Arc,
-    time::Duration,
-};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::Router;
 use hyper::server::conn::http1;
@@ -63,14 +59,6 @@ impl Server {
 
     /// Where it listens.
     pub fn local_addr(&self) -> SocketAddr {
-        self.address
-    }
-
-    /// Where a client on this machine reaches it.
-    pub fn reachable_addr(&self) -> SocketAddr {
-        if self.address.ip().is_unspecified() {
-            return SocketAddr::from((Ipv4Addr::LOCALHOST, self.address.port()));
-        }
         self.address
     }
 

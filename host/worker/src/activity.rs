@@ -38,7 +38,12 @@ pub(crate) struct Activities {
 
 impl Activities {
     pub(crate) fn new(core: Arc<CoreWorker>, resolver: Arc<Resolver>, tasks: TaskTracker) -> Self {
-        Self { core, resolver, tasks, running: Arc::default() }
+        Self {
+            core,
+            resolver,
+            tasks,
+            running: Arc::default(),
+        }
     }
 
     fn running(&self) -> MutexGuard<'_, HashMap<Token, watch::Sender<Option<Cancellation>>>> {
@@ -51,7 +56,9 @@ impl Activities {
         match task.variant {
             Some(Variant::Start(start)) => self.start(task.task_token, start),
             Some(Variant::Cancel(cancel)) => self.cancel(&task.task_token, &cancel),
-            None => tracing::error!(code = %Code::Internal, "Core sent an activity task without content"),
+            None => {
+                tracing::error!(code = %Code::Internal, "Core sent an activity task without content")
+            }
         }
     }
 
@@ -86,11 +93,16 @@ impl Activities {
     async fn complete(&self, token: Token, status: Status) {
         let completion = |status| ActivityTaskCompletion {
             task_token: token.clone(),
-            result: Some(ActivityExecutionResult { status: Some(status) }),
+            result: Some(ActivityExecutionResult {
+                status: Some(status),
+            }),
         };
         let sent = self.core.complete_activity_task(completion(status)).await;
         if let Err(CompleteActivityError::MalformedActivityCompletion { reason, .. }) = sent {
-            let refused = failure::of_host(Code::GuestMalformed, &format!("Temporal's Core refuses the result: {reason}"));
+            let refused = failure::of_host(
+                Code::GuestMalformed,
+                &format!("Temporal's Core refuses the result: {reason}"),
+            );
             if let Err(error) = self.core.complete_activity_task(completion(refused)).await {
                 tracing::error!(code = %Code::Internal, %error, "an attempt's failure was not taken");
             }
@@ -101,13 +113,14 @@ impl Activities {
 /// Resolves some time after the server stopped waiting for the attempt. A cancel request alone is the
 /// guest's to answer.
 async fn abandoned(mut cancelled: watch::Receiver<Option<Cancellation>>) -> Cancellation {
-    let given_up =
-        |why: &Option<Cancellation>| matches!(why, Some(why) if !matches!(why, Cancellation::Requested | Cancellation::WorkerShutdown));
+    let given_up = |why: &Option<Cancellation>| matches!(why, Some(why) if !matches!(why, Cancellation::Requested | Cancellation::WorkerShutdown));
     let why = match cancelled.wait_for(given_up).await {
         Ok(why) => *why,
         Err(_closed) => None,
     };
-    let Some(why) = why else { return std::future::pending().await };
+    let Some(why) = why else {
+        return std::future::pending().await;
+    };
     tokio::time::sleep(ABANDONED_GRACE).await;
     why
 }

@@ -9,8 +9,7 @@ use temporalio_client::{
     tonic::{Code as GrpcCode, Request, Status},
 };
 use temporalio_protos::temporal::api::{
-    enums::v1::IndexedValueType,
-    operatorservice::v1::AddSearchAttributesRequest,
+    enums::v1::IndexedValueType, operatorservice::v1::AddSearchAttributesRequest,
 };
 use tenterhook_domain::{Code, Error, Result};
 
@@ -34,8 +33,11 @@ impl Target {
     /// `host-config-invalid` when `address` is no `host:port`.
     pub fn local(address: &str, namespace: &str, identity: &str) -> Result<Self> {
         let url = Url::parse(&format!("http://{address}")).map_err(|error| {
-            Error::new(Code::HostConfigInvalid, format!("{address:?} is not the address of a Temporal server"))
-                .caused_by(error)
+            Error::new(
+                Code::HostConfigInvalid,
+                format!("{address:?} is not the address of a Temporal server"),
+            )
+            .caused_by(error)
         })?;
         // Compressing on loopback costs about 0.3 CPU ms a workflow and saves nothing.
         let options = ConnectionOptions::new(url)
@@ -44,7 +46,10 @@ impl Target {
             .connect_timeout(CONNECT_TIMEOUT)
             .dns_load_balancing(None)
             .build();
-        Ok(Self { options, namespace: namespace.to_owned() })
+        Ok(Self {
+            options,
+            namespace: namespace.to_owned(),
+        })
     }
 
     /// The server that Temporal's own settings name: `TEMPORAL_*` variables and `temporal.toml`.
@@ -66,7 +71,10 @@ impl Target {
         if is_loopback(&options.target) {
             options.grpc_compression = GrpcCompression::None;
         }
-        Ok(Self { options, namespace: client.namespace })
+        Ok(Self {
+            options,
+            namespace: client.namespace,
+        })
     }
 
     /// Uses another namespace than the settings name.
@@ -79,7 +87,11 @@ impl Target {
 
 fn is_loopback(url: &Url) -> bool {
     url.host_str().is_some_and(|host| {
-        host == "localhost" || host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+        host == "localhost"
+            || host
+                .trim_matches(['[', ']'])
+                .parse::<std::net::IpAddr>()
+                .is_ok_and(|ip| ip.is_loopback())
     })
 }
 
@@ -97,13 +109,18 @@ impl Temporal {
     /// # Errors
     /// `temporal-unavailable` when nothing answers.
     pub async fn connect(target: &Target) -> Result<Self> {
-        let connection = Connection::connect(target.options.clone()).await.map_err(|error| {
-            Error::new(
-                Code::TemporalUnavailable,
-                format!("Temporal does not answer at {}: start it, or set TEMPORAL_ADDRESS", target.options.target),
-            )
-            .caused_by(error)
-        })?;
+        let connection = Connection::connect(target.options.clone())
+            .await
+            .map_err(|error| {
+                Error::new(
+                    Code::TemporalUnavailable,
+                    format!(
+                        "Temporal does not answer at {}: start it, or set TEMPORAL_ADDRESS",
+                        target.options.target
+                    ),
+                )
+                .caused_by(error)
+            })?;
         Ok(Self {
             connection,
             namespace: target.namespace.clone(),
@@ -116,9 +133,13 @@ impl Temporal {
     /// # Errors
     /// `temporal-unavailable` when Temporal refuses, saying which command an administrator can run instead.
     pub async fn ensure_search_attributes(&self) -> Result<()> {
-        let search_attributes =
-            SEARCH_ATTRIBUTES.map(|name| (name.to_owned(), IndexedValueType::Keyword as i32)).into();
-        let request = AddSearchAttributesRequest { search_attributes, namespace: self.namespace.clone() };
+        let search_attributes = SEARCH_ATTRIBUTES
+            .map(|name| (name.to_owned(), IndexedValueType::Keyword as i32))
+            .into();
+        let request = AddSearchAttributesRequest {
+            search_attributes,
+            namespace: self.namespace.clone(),
+        };
         match self.connection.operator_service().add_search_attributes(Request::new(request)).await {
             Ok(_) => Ok(()),
             Err(status) if status.code() == GrpcCode::AlreadyExists => Ok(()),
@@ -139,7 +160,10 @@ impl Temporal {
         use temporalio_protos::temporal::api::workflowservice::v1::GetSystemInfoRequest;
         let mut service = self.service();
         let probe = service.get_system_info(Request::new(GetSystemInfoRequest {}));
-        matches!(tokio::time::timeout(Duration::from_secs(2), probe).await, Ok(Ok(_)))
+        matches!(
+            tokio::time::timeout(Duration::from_secs(2), probe).await,
+            Ok(Ok(_))
+        )
     }
 
     /// The namespace.
@@ -167,20 +191,36 @@ pub(crate) fn refusal(status: &Status, id: &str) -> Error {
         GrpcCode::NotFound if status.message().contains("already completed") => {
             Error::new(Code::WorkflowClosed, format!("workflow {id:?} is closed"))
         }
-        GrpcCode::NotFound => Error::new(Code::WorkflowNotFound, format!("there is no workflow {id:?}")),
-        GrpcCode::AlreadyExists => {
-            Error::new(Code::WorkflowAlreadyStarted, format!("workflow {id:?} is already running: use another id"))
-        }
-        GrpcCode::InvalidArgument => {
-            Error::new(Code::RequestInvalid, format!("Temporal refuses the request: {}", status.message()))
-        }
-        GrpcCode::FailedPrecondition => {
-            Error::new(Code::WorkflowClosed, format!("workflow {id:?} is not in a state for this: {}", status.message()))
-        }
-        GrpcCode::Unavailable | GrpcCode::DeadlineExceeded | GrpcCode::Cancelled | GrpcCode::ResourceExhausted => {
-            Error::new(Code::TemporalUnavailable, "Temporal does not answer now: try again")
-        }
-        _ => Error::new(Code::Internal, format!("Temporal failed: {}", status.message())),
+        GrpcCode::NotFound => Error::new(
+            Code::WorkflowNotFound,
+            format!("there is no workflow {id:?}"),
+        ),
+        GrpcCode::AlreadyExists => Error::new(
+            Code::WorkflowAlreadyStarted,
+            format!("workflow {id:?} is already running: use another id"),
+        ),
+        GrpcCode::InvalidArgument => Error::new(
+            Code::RequestInvalid,
+            format!("Temporal refuses the request: {}", status.message()),
+        ),
+        GrpcCode::FailedPrecondition => Error::new(
+            Code::WorkflowClosed,
+            format!(
+                "workflow {id:?} is not in a state for this: {}",
+                status.message()
+            ),
+        ),
+        GrpcCode::Unavailable
+        | GrpcCode::DeadlineExceeded
+        | GrpcCode::Cancelled
+        | GrpcCode::ResourceExhausted => Error::new(
+            Code::TemporalUnavailable,
+            "Temporal does not answer now: try again",
+        ),
+        _ => Error::new(
+            Code::Internal,
+            format!("Temporal failed: {}", status.message()),
+        ),
     };
     error.caused_by(status.clone())
 }

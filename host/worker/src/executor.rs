@@ -42,7 +42,10 @@ impl Queue {
             if state.closed {
                 return None;
             }
-            state = self.more.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = self
+                .more
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
         }
     }
 }
@@ -59,7 +62,9 @@ impl Executor {
     /// `internal` when the system gives no thread.
     pub(crate) fn start(threads: usize) -> Result<Self> {
         let queue = Arc::new(Queue::default());
-        let executor = Self { queue: queue.clone() };
+        let executor = Self {
+            queue: queue.clone(),
+        };
         for number in 0..threads {
             let queue = queue.clone();
             thread::Builder::new()
@@ -67,7 +72,8 @@ impl Executor {
                 .stack_size(STACK_BYTES)
                 .spawn(move || work(&queue))
                 .map_err(|error| {
-                    Error::new(Code::Internal, "the system gives no thread for workflows").caused_by(error)
+                    Error::new(Code::Internal, "the system gives no thread for workflows")
+                        .caused_by(error)
                 })?;
         }
         Ok(executor)

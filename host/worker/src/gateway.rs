@@ -16,16 +16,20 @@ use prost_wkt_types::Duration as ProtoDuration;
 use serde_json::Value;
 use temporalio_client::tonic::Request;
 use temporalio_protos::temporal::api::{
-    common::v1::{Header, Memo, Payloads, Priority, SearchAttributes, WorkflowExecution, WorkflowType},
+    common::v1::{
+        Header, Memo, Payloads, Priority, SearchAttributes, WorkflowExecution, WorkflowType,
+    },
     enums::v1::{
-        TaskQueueKind, UpdateWorkflowExecutionLifecycleStage, WorkflowIdConflictPolicy, WorkflowIdReusePolicy,
+        TaskQueueKind, UpdateWorkflowExecutionLifecycleStage, WorkflowIdConflictPolicy,
+        WorkflowIdReusePolicy,
     },
     query::v1::WorkflowQuery,
     taskqueue::v1::TaskQueue,
     update::v1::{Input, Meta, Request as UpdateRequest, WaitPolicy, outcome},
     workflowservice::v1::{
-        QueryWorkflowRequest, RequestCancelWorkflowExecutionRequest, SignalWorkflowExecutionRequest,
-        StartWorkflowExecutionRequest, TerminateWorkflowExecutionRequest, UpdateWorkflowExecutionRequest,
+        QueryWorkflowRequest, RequestCancelWorkflowExecutionRequest,
+        SignalWorkflowExecutionRequest, StartWorkflowExecutionRequest,
+        TerminateWorkflowExecutionRequest, UpdateWorkflowExecutionRequest,
     },
 };
 use tenterhook_domain::{
@@ -52,11 +56,18 @@ pub struct Gateway {
 impl Gateway {
     /// A gateway to the executions of the lane `task_queue`.
     pub fn new(temporal: Temporal, task_queue: impl Into<String>, keys: Arc<ContextKeys>) -> Self {
-        Self { temporal, task_queue: task_queue.into(), keys }
+        Self {
+            temporal,
+            task_queue: task_queue.into(),
+            keys,
+        }
     }
 
     fn execution(&self, scope: &Scope, id: &str) -> Result<WorkflowExecution> {
-        Ok(WorkflowExecution { workflow_id: scope.temporal_id(id)?, run_id: String::new() })
+        Ok(WorkflowExecution {
+            workflow_id: scope.temporal_id(id)?,
+            run_id: String::new(),
+        })
     }
 
     fn start_request(&self, scope: &Scope, start: &Start) -> Result<StartWorkflowExecutionRequest> {
@@ -68,14 +79,26 @@ impl Gateway {
             digest: None,
         };
         let token = payload::of_json(&self.keys.sign(&context)?.into());
-        let attributes = [scope.tenant.as_str(), scope.environment.as_str(), start.workflow_type.plugin.as_str()];
-        let indexed_fields =
-            SEARCH_ATTRIBUTES.iter().zip(attributes).map(|(name, value)| ((*name).to_owned(), payload::of_keyword(value)));
-        let memo = start.memo.iter().map(|(key, value)| (key.clone(), payload::of_json(value))).collect();
+        let attributes = [
+            scope.tenant.as_str(),
+            scope.environment.as_str(),
+            start.workflow_type.plugin.as_str(),
+        ];
+        let indexed_fields = SEARCH_ATTRIBUTES
+            .iter()
+            .zip(attributes)
+            .map(|(name, value)| ((*name).to_owned(), payload::of_keyword(value)));
+        let memo = start
+            .memo
+            .iter()
+            .map(|(key, value)| (key.clone(), payload::of_json(value)))
+            .collect();
         Ok(StartWorkflowExecutionRequest {
             namespace: self.temporal.namespace().to_owned(),
             workflow_id,
-            workflow_type: Some(WorkflowType { name: start.workflow_type.to_string() }),
+            workflow_type: Some(WorkflowType {
+                name: start.workflow_type.to_string(),
+            }),
             task_queue: Some(TaskQueue {
                 name: self.task_queue.clone(),
                 kind: TaskQueueKind::Normal.into(),
@@ -91,9 +114,17 @@ impl Gateway {
             workflow_id_reuse_policy: reuse_policy(start.reuse).into(),
             workflow_id_conflict_policy: WorkflowIdConflictPolicy::Fail.into(),
             memo: Some(Memo { fields: memo }),
-            search_attributes: Some(SearchAttributes { indexed_fields: indexed_fields.collect() }),
-            header: Some(Header { fields: [(HEADER.to_owned(), token)].into() }),
-            priority: Some(Priority { fairness_key: scope.tenant.to_string(), fairness_weight: 1.0, ..Default::default() }),
+            search_attributes: Some(SearchAttributes {
+                indexed_fields: indexed_fields.collect(),
+            }),
+            header: Some(Header {
+                fields: [(HEADER.to_owned(), token)].into(),
+            }),
+            priority: Some(Priority {
+                fairness_key: scope.tenant.to_string(),
+                fairness_weight: 1.0,
+                ..Default::default()
+            }),
             ..Default::default()
         })
     }
@@ -121,7 +152,10 @@ impl Executions for Gateway {
             .start_workflow_execution(Request::new(request))
             .await
             .map_err(|status| refusal(&status, &start.id))?;
-        Ok(Started { id: start.id, run_id: response.into_inner().run_id })
+        Ok(Started {
+            id: start.id,
+            run_id: response.into_inner().run_id,
+        })
     }
 
     async fn describe(&self, scope: &Scope, id: &str) -> Result<Execution> {
@@ -129,18 +163,41 @@ impl Executions for Gateway {
     }
 
     async fn outcome(&self, scope: &Scope, id: &str, wait: Duration) -> Result<Outcome> {
-        history::outcome(&self.temporal, self.execution(scope, id)?, id, Instant::now() + wait).await
+        history::outcome(
+            &self.temporal,
+            self.execution(scope, id)?,
+            id,
+            Instant::now() + wait,
+        )
+        .await
     }
 
-    async fn history(&self, scope: &Scope, id: &str, after: u64, limit: usize) -> Result<Page<Event>> {
+    async fn history(
+        &self,
+        scope: &Scope,
+        id: &str,
+        after: u64,
+        limit: usize,
+    ) -> Result<Page<Event>> {
         history::events(&self.temporal, self.execution(scope, id)?, id, after, limit).await
     }
 
-    async fn list(&self, scope: &Scope, limit: usize, cursor: Option<String>) -> Result<Page<Execution>> {
+    async fn list(
+        &self,
+        scope: &Scope,
+        limit: usize,
+        cursor: Option<String>,
+    ) -> Result<Page<Execution>> {
         describe::list(&self.temporal, scope, limit, cursor).await
     }
 
-    async fn signal(&self, scope: &Scope, id: &str, name: &str, input: Option<Value>) -> Result<()> {
+    async fn signal(
+        &self,
+        scope: &Scope,
+        id: &str,
+        name: &str,
+        input: Option<Value>,
+    ) -> Result<()> {
         let request = SignalWorkflowExecutionRequest {
             namespace: self.temporal.namespace().to_owned(),
             workflow_execution: Some(self.execution(scope, id)?),
@@ -150,11 +207,21 @@ impl Executions for Gateway {
             request_id: uuid::Uuid::new_v4().to_string(),
             ..Default::default()
         };
-        let sent = self.temporal.service().signal_workflow_execution(Request::new(request)).await;
+        let sent = self
+            .temporal
+            .service()
+            .signal_workflow_execution(Request::new(request))
+            .await;
         sent.map(|_| ()).map_err(|status| refusal(&status, id))
     }
 
-    async fn query(&self, scope: &Scope, id: &str, name: &str, input: Option<Value>) -> Result<Option<Value>> {
+    async fn query(
+        &self,
+        scope: &Scope,
+        id: &str,
+        name: &str,
+        input: Option<Value>,
+    ) -> Result<Option<Value>> {
         let request = QueryWorkflowRequest {
             namespace: self.temporal.namespace().to_owned(),
             execution: Some(self.execution(scope, id)?),
@@ -165,22 +232,39 @@ impl Executions for Gateway {
             }),
             ..Default::default()
         };
-        let answer = self.temporal.service().query_workflow(Request::new(request)).await;
-        let answer = answer.map_err(|status| query_refusal(&status, id, name))?.into_inner();
+        let answer = self
+            .temporal
+            .service()
+            .query_workflow(Request::new(request))
+            .await;
+        let answer = answer
+            .map_err(|status| query_refusal(&status, id, name))?
+            .into_inner();
         if let Some(rejected) = answer.query_rejected {
             return Err(Error::new(
                 Code::QueryFailed,
-                format!("query {name:?} of workflow {id:?} is rejected: its status is {}", rejected.status),
+                format!(
+                    "query {name:?} of workflow {id:?} is rejected: its status is {}",
+                    rejected.status
+                ),
             ));
         }
         Ok(payload::to_result(answer.query_result.as_ref()))
     }
 
-    async fn update(&self, scope: &Scope, id: &str, name: &str, input: Option<Value>) -> Result<Option<Value>> {
+    async fn update(
+        &self,
+        scope: &Scope,
+        id: &str,
+        name: &str,
+        input: Option<Value>,
+    ) -> Result<Option<Value>> {
         let request = UpdateWorkflowExecutionRequest {
             namespace: self.temporal.namespace().to_owned(),
             workflow_execution: Some(self.execution(scope, id)?),
-            wait_policy: Some(WaitPolicy { lifecycle_stage: UpdateWorkflowExecutionLifecycleStage::Completed.into() }),
+            wait_policy: Some(WaitPolicy {
+                lifecycle_stage: UpdateWorkflowExecutionLifecycleStage::Completed.into(),
+            }),
             request: Some(UpdateRequest {
                 meta: Some(Meta {
                     update_id: uuid::Uuid::new_v4().to_string(),
@@ -200,7 +284,10 @@ impl Executions for Gateway {
             outcome::Value::Success(payloads) => Ok(payload::to_result(Some(&payloads))),
             outcome::Value::Failure(failure) => Err(Error::new(
                 Code::UpdateFailed,
-                format!("update {name:?} of workflow {id:?} failed: {}", report::sentence(&failure)),
+                format!(
+                    "update {name:?} of workflow {id:?} failed: {}",
+                    report::sentence(&failure)
+                ),
             )),
         }
     }
@@ -214,7 +301,11 @@ impl Executions for Gateway {
             reason: reason.to_owned(),
             ..Default::default()
         };
-        let asked = self.temporal.service().request_cancel_workflow_execution(Request::new(request)).await;
+        let asked = self
+            .temporal
+            .service()
+            .request_cancel_workflow_execution(Request::new(request))
+            .await;
         asked.map(|_| ()).map_err(|status| refusal(&status, id))
     }
 
@@ -227,7 +318,11 @@ impl Executions for Gateway {
             identity: self.temporal.identity().to_owned(),
             ..Default::default()
         };
-        let ended = self.temporal.service().terminate_workflow_execution(Request::new(request)).await;
+        let ended = self
+            .temporal
+            .service()
+            .terminate_workflow_execution(Request::new(request))
+            .await;
         ended.map(|_| ()).map_err(|status| refusal(&status, id))
     }
 }
@@ -244,7 +339,9 @@ impl Gateway {
         while Instant::now() < deadline {
             let mut service = self.temporal.service();
             let sent = service.update_workflow_execution(Request::new(request.clone()));
-            let Ok(sent) = tokio::time::timeout_at(deadline.into(), sent).await else { break };
+            let Ok(sent) = tokio::time::timeout_at(deadline.into(), sent).await else {
+                break;
+            };
             let response = sent.map_err(|status| refusal(&status, id))?.into_inner();
             if let Some(value) = response.outcome.and_then(|outcome| outcome.value) {
                 return Ok(value);
@@ -266,7 +363,10 @@ fn query_refusal(status: &temporalio_client::tonic::Status, id: &str, name: &str
     match status.code() {
         GrpcCode::InvalidArgument | GrpcCode::Unknown | GrpcCode::FailedPrecondition => Error::new(
             Code::QueryFailed,
-            format!("query {name:?} of workflow {id:?} failed: {}", status.message()),
+            format!(
+                "query {name:?} of workflow {id:?} failed: {}",
+                status.message()
+            ),
         ),
         _ => refusal(status, id),
     }

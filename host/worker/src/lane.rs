@@ -15,14 +15,18 @@ use std::{
 use temporalio_common::worker::WorkerTaskTypes;
 use temporalio_protos::{
     coresdk::{
-        workflow_activation::{InitializeWorkflow, WorkflowActivation, workflow_activation_job::Variant},
-        workflow_completion::{Success, WorkflowActivationCompletion, workflow_activation_completion::Status},
+        workflow_activation::{
+            InitializeWorkflow, WorkflowActivation, workflow_activation_job::Variant,
+        },
+        workflow_completion::{
+            Success, WorkflowActivationCompletion, workflow_activation_completion::Status,
+        },
     },
     temporal::api::enums::v1::WorkflowTaskFailedCause,
 };
 use temporalio_sdk_core::{
-    CompleteWfError, CoreRuntime, PollError, PollerBehavior, RuntimeOptions, Worker as CoreWorker, WorkerConfig,
-    WorkerVersioningStrategy, init_worker,
+    CompleteWfError, CoreRuntime, PollError, PollerBehavior, RuntimeOptions, Worker as CoreWorker,
+    WorkerConfig, WorkerVersioningStrategy, init_worker,
 };
 use tenterhook_domain::{Code, Error, Result};
 use tenterhook_sandbox::Owner;
@@ -30,7 +34,9 @@ use tenterhook_workflow::{Pin, Run, RunIdentity, fail_task, pinned_digest};
 use tokio::runtime::Handle;
 use tokio_util::task::TaskTracker;
 
-use crate::{activity::Activities, connection::Temporal, executor::Executor, resolver::Resolver, runs::Runs};
+use crate::{
+    activity::Activities, connection::Temporal, executor::Executor, resolver::Resolver, runs::Runs,
+};
 
 /// Concurrent polls for workflow tasks: Core splits them between its sticky queue and the lane's.
 const WORKFLOW_POLLERS: usize = 10;
@@ -85,18 +91,31 @@ impl Lane {
     ///
     /// # Errors
     /// `host-config-invalid` for settings Core refuses, `temporal-unavailable` when the namespace cannot be used.
-    pub(crate) async fn start(temporal: &Temporal, config: &LaneConfig, resolver: Arc<Resolver>) -> Result<Self> {
+    pub(crate) async fn start(
+        temporal: &Temporal,
+        config: &LaneConfig,
+        resolver: Arc<Resolver>,
+    ) -> Result<Self> {
         let runtime_options = RuntimeOptions::builder().heartbeat_interval(None).build();
         let core_runtime = runtime_options
             .map_err(|error| Error::new(Code::Internal, error))
             .and_then(|options| CoreRuntime::new_assume_tokio(options).map_err(internal))?;
-        let settings = core_config(temporal, config)
-            .map_err(|error| Error::new(Code::HostConfigInvalid, format!("the lane cannot be set up so: {error}")))?;
-        let core = Arc::new(init_worker(&core_runtime, settings, temporal.connection()).map_err(internal)?);
+        let settings = core_config(temporal, config).map_err(|error| {
+            Error::new(
+                Code::HostConfigInvalid,
+                format!("the lane cannot be set up so: {error}"),
+            )
+        })?;
+        let core = Arc::new(
+            init_worker(&core_runtime, settings, temporal.connection()).map_err(internal)?,
+        );
         core.validate().await.map_err(|error| {
             Error::new(
                 Code::TemporalUnavailable,
-                format!("namespace {:?} cannot be used: {error}", temporal.namespace()),
+                format!(
+                    "namespace {:?} cannot be used: {error}",
+                    temporal.namespace()
+                ),
             )
         })?;
         let shared = Arc::new(Shared {
@@ -115,7 +134,12 @@ impl Lane {
         let activities = Activities::new(core.clone(), resolver, shared.tasks.clone());
         pollers.spawn(poll_activities(shared.clone(), activities));
         pollers.close();
-        Ok(Self { core, shared, pollers, drain: config.drain })
+        Ok(Self {
+            core,
+            shared,
+            pollers,
+            drain: config.drain,
+        })
     }
 
     /// How many runs are kept in memory now, and the linear memory they hold in bytes.
@@ -145,10 +169,16 @@ impl Lane {
 }
 
 fn internal(error: impl std::fmt::Display) -> Error {
-    Error::new(Code::Internal, format!("Temporal's Core does not start: {error}"))
+    Error::new(
+        Code::Internal,
+        format!("Temporal's Core does not start: {error}"),
+    )
 }
 
-fn core_config(temporal: &Temporal, config: &LaneConfig) -> std::result::Result<WorkerConfig, String> {
+fn core_config(
+    temporal: &Temporal,
+    config: &LaneConfig,
+) -> std::result::Result<WorkerConfig, String> {
     WorkerConfig::builder()
         .namespace(temporal.namespace())
         .task_queue(config.task_queue.clone())
@@ -245,28 +275,63 @@ async fn begin(shared: Arc<Shared>, activation: WorkflowActivation, init: Initia
                 "{}",
                 error.detail()
             );
-            complete(&shared, failed(&activation.run_id, error.code(), error.detail()));
+            complete(
+                &shared,
+                failed(&activation.run_id, error.code(), error.detail()),
+            );
         }
     }
 }
 
-async fn make_run(shared: &Shared, activation: &WorkflowActivation, init: &InitializeWorkflow) -> Result<Run> {
-    let (context, type_name) = shared.resolver.context(&init.headers, &init.workflow_id, &init.workflow_type)?;
-    let terms = shared.resolver.terms(&context.scope, &context.plugin).await?;
+async fn make_run(
+    shared: &Shared,
+    activation: &WorkflowActivation,
+    init: &InitializeWorkflow,
+) -> Result<Run> {
+    let (context, type_name) =
+        shared
+            .resolver
+            .context(&init.headers, &init.workflow_id, &init.workflow_type)?;
+    let terms = shared
+        .resolver
+        .terms(&context.scope, &context.plugin)
+        .await?;
     let pinned = pinned_digest(activation);
     let digest = pinned.or(context.digest).or(terms.current).ok_or_else(|| {
         Error::new(
             Code::ReleaseNotFound,
-            format!("plugin {} of {} has no current release for {type_name}: push one", context.plugin, context.scope),
+            format!(
+                "plugin {} of {} has no current release for {type_name}: push one",
+                context.plugin, context.scope
+            ),
         )
     })?;
     // A history that is replayed and has no marker began without this host: marking it now would diverge.
-    let pin = if pinned.is_none() && activation.is_replaying { Pin::Unmarked } else { Pin::Marked };
-    let component = shared.resolver.load(&context.scope, &context.plugin, digest).await?;
-    let owner = Owner { scope: context.scope.clone(), plugin: context.plugin.clone(), digest };
-    let module = component.workflows(terms.limits.clone(), Arc::new(owner)).ok_or_else(|| {
-        Error::new(Code::WorkflowTypeNotFound, format!("release {digest} of plugin {} has no workflows", context.plugin))
-    })?;
+    let pin = if pinned.is_none() && activation.is_replaying {
+        Pin::Unmarked
+    } else {
+        Pin::Marked
+    };
+    let component = shared
+        .resolver
+        .load(&context.scope, &context.plugin, digest)
+        .await?;
+    let owner = Owner {
+        scope: context.scope.clone(),
+        plugin: context.plugin.clone(),
+        digest,
+    };
+    let module = component
+        .workflows(terms.limits.clone(), Arc::new(owner))
+        .ok_or_else(|| {
+            Error::new(
+                Code::WorkflowTypeNotFound,
+                format!(
+                    "release {digest} of plugin {} has no workflows",
+                    context.plugin
+                ),
+            )
+        })?;
     let identity = RunIdentity {
         scope: context.scope,
         plugin: context.plugin,
@@ -277,7 +342,12 @@ async fn make_run(shared: &Shared, activation: &WorkflowActivation, init: &Initi
         run_id: activation.run_id.clone(),
         pin,
     };
-    Ok(Run::new(identity, terms.limits.clone(), shared.resolver.keys().clone(), module))
+    Ok(Run::new(
+        identity,
+        terms.limits.clone(),
+        shared.resolver.keys().clone(),
+        module,
+    ))
 }
 
 /// Activates `run` on a workflow thread, keeps it, and sends its completion.
@@ -294,7 +364,11 @@ fn activate(shared: &Arc<Shared>, mut run: Run, activation: WorkflowActivation) 
                 keep(&shared, &run_id, run);
                 completion
             }
-            Err(_panic) => failed(&run_id, Code::Internal, "the host failed while it ran this task: see its log"),
+            Err(_panic) => failed(
+                &run_id,
+                Code::Internal,
+                "the host failed while it ran this task: see its log",
+            ),
         };
         complete(&shared, completion);
     });
@@ -338,5 +412,10 @@ fn nothing(run_id: String) -> WorkflowActivationCompletion {
 }
 
 fn failed(run_id: &str, code: Code, message: &str) -> WorkflowActivationCompletion {
-    fail_task(run_id, code, message, WorkflowTaskFailedCause::WorkflowWorkerUnhandledFailure)
+    fail_task(
+        run_id,
+        code,
+        message,
+        WorkflowTaskFailedCause::WorkflowWorkerUnhandledFailure,
+    )
 }

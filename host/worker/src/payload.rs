@@ -8,26 +8,45 @@ const ENCODING: &str = "encoding";
 const JSON: &[u8] = b"json/plain";
 const NULL: &[u8] = b"binary/null";
 
-/// `value` as a `json/plain` payload.
+/// `value` as a `json/plain` payload; null as Temporal's SDKs write it.
 pub(crate) fn of_json(value: &Value) -> Payload {
+    if value.is_null() {
+        return of_nothing();
+    }
     of_json_bytes(value.to_string().into_bytes())
 }
 
 /// Bytes that are JSON as a `json/plain` payload.
 pub(crate) fn of_json_bytes(data: Vec<u8>) -> Payload {
-    Payload { metadata: [(ENCODING.to_owned(), JSON.to_vec())].into(), data, ..Default::default() }
+    Payload {
+        metadata: [(ENCODING.to_owned(), JSON.to_vec())].into(),
+        data,
+        ..Default::default()
+    }
+}
+
+/// The payload that says that there is no value.
+pub(crate) fn of_nothing() -> Payload {
+    Payload {
+        metadata: [(ENCODING.to_owned(), NULL.to_vec())].into(),
+        ..Default::default()
+    }
 }
 
 /// A search attribute of one keyword.
 pub(crate) fn of_keyword(value: &str) -> Payload {
     let mut payload = of_json(&json!(value));
-    payload.metadata.insert("type".to_owned(), b"Keyword".to_vec());
+    payload
+        .metadata
+        .insert("type".to_owned(), b"Keyword".to_vec());
     payload
 }
 
 /// An optional argument as the list Temporal takes.
 pub(crate) fn of_input(input: Option<&Value>) -> Option<Payloads> {
-    input.map(|value| Payloads { payloads: vec![of_json(value)] })
+    input.map(|value| Payloads {
+        payloads: vec![of_json(value)],
+    })
 }
 
 /// What a payload says: its JSON, or its encoding and base64 bytes where it is not JSON.
@@ -40,7 +59,10 @@ pub(crate) fn to_json(payload: &Payload) -> Value {
 }
 
 fn opaque(payload: &Payload) -> Value {
-    let encoding = payload.metadata.get(ENCODING).map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+    let encoding = payload
+        .metadata
+        .get(ENCODING)
+        .map(|bytes| String::from_utf8_lossy(bytes).into_owned());
     json!({ "encoding": encoding, "data": BASE64.encode(&payload.data) })
 }
 

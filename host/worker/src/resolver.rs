@@ -56,8 +56,17 @@ pub(crate) struct Resolver {
 impl Resolver {
     pub(crate) fn new(store: Store, sandbox: Arc<Sandbox>, keys: Arc<ContextKeys>) -> Self {
         let changes = store.changes.subscribe();
-        let remembered = Mutex::new(Remembered { terms: HashMap::new(), wants: HashMap::new(), changes });
-        Self { store, sandbox, keys, remembered }
+        let remembered = Mutex::new(Remembered {
+            terms: HashMap::new(),
+            wants: HashMap::new(),
+            changes,
+        });
+        Self {
+            store,
+            sandbox,
+            keys,
+            remembered,
+        }
     }
 
     pub(crate) fn keys(&self) -> &Arc<ContextKeys> {
@@ -84,14 +93,20 @@ impl Resolver {
         if context.scope.caller_id(temporal_id).is_none() {
             return Err(Error::new(
                 Code::ContextInvalid,
-                format!("the execution {temporal_id:?} is not one of scope {}", context.scope),
+                format!(
+                    "the execution {temporal_id:?} is not one of scope {}",
+                    context.scope
+                ),
             ));
         }
         let type_name: TypeName = type_name.parse()?;
         if type_name.plugin != context.plugin {
             return Err(Error::new(
                 Code::ContextInvalid,
-                format!("the context header is of plugin {}, the type {type_name} is not", context.plugin),
+                format!(
+                    "the context header is of plugin {}, the type {type_name} is not",
+                    context.plugin
+                ),
             ));
         }
         Ok((context, type_name))
@@ -105,7 +120,10 @@ impl Resolver {
         }
         let snapshot = self.store.plugins.snapshot(scope, plugin).await?;
         let terms = Arc::new(Terms::of(snapshot)?);
-        let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut remembered = self
+            .remembered
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         // A change that came in while the store was read could make this one stale: read it again next time.
         if !forget_changed(&mut remembered) {
             if remembered.terms.len() >= SNAPSHOTS_MAX {
@@ -117,20 +135,37 @@ impl Resolver {
     }
 
     fn recall(&self, key: &(Scope, PluginName)) -> Option<Arc<Terms>> {
-        let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut remembered = self
+            .remembered
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         forget_changed(&mut remembered);
         remembered.terms.get(key).cloned()
     }
 
     /// What a release's metadata asks for.
-    pub(crate) async fn wants(&self, scope: &Scope, plugin: &PluginName, digest: Digest) -> Result<Arc<WantedGrants>> {
-        let known = self.remembered.lock().unwrap_or_else(PoisonError::into_inner).wants.get(&digest).cloned();
+    pub(crate) async fn wants(
+        &self,
+        scope: &Scope,
+        plugin: &PluginName,
+        digest: Digest,
+    ) -> Result<Arc<WantedGrants>> {
+        let known = self
+            .remembered
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .wants
+            .get(&digest)
+            .cloned();
         if let Some(wants) = known {
             return Ok(wants);
         }
         let release = self.store.releases.get(scope, plugin, &digest).await?;
         let wants = Arc::new(release.metadata.wants);
-        let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut remembered = self
+            .remembered
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if remembered.wants.len() >= SNAPSHOTS_MAX {
             remembered.wants.clear();
         }
@@ -147,7 +182,9 @@ impl Resolver {
     ) -> Result<Arc<LoadedComponent>> {
         // Compiled code is shared between scopes, the right to run it is not: a context or a pin can only name
         // a digest that this host wrote for the scope.
-        self.sandbox.load(digest, self.store.component(scope, plugin, &digest)).await
+        self.sandbox
+            .load(digest, self.store.component(scope, plugin, &digest))
+            .await
     }
 }
 

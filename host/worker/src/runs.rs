@@ -33,7 +33,10 @@ pub(crate) struct Runs {
 
 impl Runs {
     pub(crate) fn new(bytes_max: u64) -> Self {
-        Self { cached: Mutex::default(), bytes_max }
+        Self {
+            cached: Mutex::default(),
+            bytes_max,
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Cached> {
@@ -59,11 +62,16 @@ impl Runs {
         let used = cached.uses;
         cached.bytes += bytes;
         cached.by_use.insert(used, run_id.to_owned());
-        cached.runs.insert(run_id.to_owned(), Entry { run, used, bytes });
+        cached
+            .runs
+            .insert(run_id.to_owned(), Entry { run, used, bytes });
         if cached.bytes <= self.bytes_max {
             return None;
         }
-        cached.by_use.first_key_value().map(|(_, oldest)| oldest.clone())
+        cached
+            .by_use
+            .first_key_value()
+            .map(|(_, oldest)| oldest.clone())
     }
 
     /// Drops every run: Core sends no evictions when it shuts down.

@@ -3,7 +3,10 @@
 use prost::Message as _;
 use temporalio_protos::{
     coresdk::workflow_commands::{WorkflowCommand, workflow_command::Variant as Command},
-    temporal::api::{common::v1::Payload, sdk::v1::event_group_marker},
+    temporal::api::{
+        common::v1::{Payload, SearchAttributes},
+        sdk::v1::event_group_marker,
+    },
 };
 use tenterhook_domain::Code;
 
@@ -106,22 +109,19 @@ fn largest(command: &WorkflowCommand) -> usize {
         Some(Command::StartChildWorkflowExecution(it)) => {
             found.extend(&it.input);
             found.extend(it.headers.values().chain(it.memo.values()));
-            let attributes = it.search_attributes.iter();
-            found.extend(attributes.flat_map(|all| all.indexed_fields.values()));
+            found.extend(values(it.search_attributes.as_ref()));
         }
         Some(Command::ContinueAsNewWorkflowExecution(it)) => {
             found.extend(&it.arguments);
             found.extend(it.headers.values().chain(it.memo.values()));
-            let attributes = it.search_attributes.iter();
-            found.extend(attributes.flat_map(|all| all.indexed_fields.values()));
+            found.extend(values(it.search_attributes.as_ref()));
         }
         Some(Command::SignalExternalWorkflowExecution(it)) => {
             found.extend(&it.args);
             found.extend(it.headers.values());
         }
         Some(Command::UpsertWorkflowSearchAttributes(it)) => {
-            let attributes = it.search_attributes.iter();
-            found.extend(attributes.flat_map(|all| all.indexed_fields.values()));
+            found.extend(values(it.search_attributes.as_ref()));
         }
         Some(Command::ModifyWorkflowProperties(it)) => {
             let memo = it.upserted_memo.iter();
@@ -153,4 +153,10 @@ fn largest(command: &WorkflowCommand) -> usize {
         .map(Payload::encoded_len)
         .max()
         .unwrap_or(0)
+}
+
+fn values(attributes: Option<&SearchAttributes>) -> impl Iterator<Item = &Payload> {
+    attributes
+        .into_iter()
+        .flat_map(|all| all.indexed_fields.values())
 }

@@ -174,16 +174,27 @@ impl Run {
         let driven = live.routines.drive(live.instance.as_mut(), payload_bytes)?;
         commands.extend(driven.responses);
         let pushed = live.instance.take_commands();
-        let as_new = match &driven.ended {
+        commands.extend(self.admit(&pushed, driven.ended)?);
+        Ok(commands)
+    }
+
+    /// Checks and completes what the guest pushed, and how it ended.
+    fn admit(
+        &self,
+        pushed: &[Vec<u8>],
+        ended: Option<Ended>,
+    ) -> Result<Vec<WorkflowCommand>, TaskFailure> {
+        let as_new = match &ended {
             Some(Ended::AsNew(bytes)) => Some(bytes.as_slice()),
             Some(Ended::With(_)) | None => None,
         };
-        payload::check_commands(&pushed, as_new, self.limits.activation_commands)?;
-        let firewall = Firewall::new(&self.identity, &self.keys, payload_bytes);
-        for bytes in &pushed {
+        payload::check_commands(pushed, as_new, self.limits.activation_commands)?;
+        let firewall = Firewall::new(&self.identity, &self.keys, self.limits.payload_bytes);
+        let mut commands = Vec::with_capacity(pushed.len() + 1);
+        for bytes in pushed {
             commands.push(firewall.admit(bytes)?);
         }
-        match driven.ended {
+        match ended {
             None => {}
             Some(Ended::With(command)) => commands.push(*command),
             Some(Ended::AsNew(bytes)) => {

@@ -19,7 +19,7 @@ activities! {
     pub Noop(u64) -> u64 = noop;
 }
 
-use workflows::{OneActivity, SignalWait, TenActivities};
+use workflows::{ManyActivities, OneActivity, SignalWait, TenActivities};
 
 plugin! {
     workflows: [
@@ -27,6 +27,8 @@ plugin! {
         OneActivity,
         /// Runs `Noop` ten times, one after another.
         TenActivities,
+        /// Runs `Noop` as often as its input says, one after another.
+        ManyActivities,
         /// Waits for the signal `go`.
         SignalWait { signals: [go], queries: [waiting] },
     ],

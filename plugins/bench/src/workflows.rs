@@ -46,6 +46,24 @@ impl TenActivities {
     }
 }
 
+/// Runs `Noop` as often as its input says, one after another: a history as long as one wants.
+#[workflow]
+#[derive(Debug, Default)]
+pub struct ManyActivities;
+
+#[workflow_methods]
+impl ManyActivities {
+    #[run]
+    pub async fn run(ctx: &mut WorkflowContext<Self>, times: u64) -> WorkflowResult<u64> {
+        let mut sum = 0;
+        for number in 0..times {
+            let options = ActivityOptions::start_to_close_timeout(NOOP_TIMEOUT);
+            sum += ctx.execute_activity(Noop, number, options).await?;
+        }
+        Ok(sum)
+    }
+}
+
 /// Waits for the signal `go` and answers with its number.
 #[workflow]
 #[derive(Debug, Default)]

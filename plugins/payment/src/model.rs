@@ -51,26 +51,26 @@ pub(crate) struct Item {
     pub(crate) quantity: u32,
 }
 
-/// How a payment ended that did not fail.
+/// A payment that was taken.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct PaymentResult {
     pub(crate) payment_id: String,
-    /// `completed`, or `cancelled` after the update `cancel`.
+    /// `completed`: any other end is a failure or a cancellation of the workflow.
     pub(crate) status: Stage,
     /// The gateway's id of the charge.
-    pub(crate) charge_id: Option<String>,
+    pub(crate) charge_id: String,
     /// The inventory's id of the reservation.
-    pub(crate) reservation_id: Option<String>,
+    pub(crate) reservation_id: String,
     /// The fulfilment's id of the shipment.
-    pub(crate) shipment_id: Option<String>,
+    pub(crate) shipment_id: String,
 }
 
-/// What the query `status` and the update `cancel` answer.
+/// What the query `status` answers.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct PaymentStatus {
     pub(crate) payment_id: String,
     /// Where the payment stands.
-    pub(crate) status: Stage,
+    pub(crate) step: Stage,
     pub(crate) charge_id: Option<String>,
     pub(crate) reservation_id: Option<String>,
     pub(crate) shipment_id: Option<String>,

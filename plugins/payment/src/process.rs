@@ -28,10 +28,8 @@ pub(crate) struct ProcessPayment {
 enum Stop {
     /// A step failed.
     Failed(Box<ActivityExecutionError>),
-    /// The update `cancel` came in time.
-    CancelRequested,
-    /// The workflow was cancelled.
-    WorkflowCancelled,
+    /// The update `cancel` came in time, or the workflow was cancelled.
+    Cancelled,
 }
 
 impl From<ActivityExecutionError> for Stop {
@@ -62,7 +60,10 @@ impl ProcessPayment {
         log::in_workflow(ctx, Level::Info, &format!("payment {payment_id} begins"));
         let mut steps = Steps::new(request);
         let ended = match go_on(ctx, &mut steps).await {
-            Ok(()) => Ok(finish(ctx, Stage::Completed)),
+            Ok(result) => {
+                enter(ctx, Stage::Completed);
+                Ok(result)
+            }
             Err(stop) => {
                 let reason = stop.reason();
                 log::in_workflow(
@@ -88,7 +89,7 @@ impl ProcessPayment {
     pub(crate) fn status(&self, _ctx: &WorkflowContextView) -> PaymentStatus {
         PaymentStatus {
             payment_id: self.request.payment_id.clone(),
-            status: self.stage,
+            step: self.stage,
             charge_id: self.charge_id.clone(),
             reservation_id: self.reservation_id.clone(),
             shipment_id: self.shipment_id.clone(),
@@ -96,7 +97,7 @@ impl ProcessPayment {
         }
     }
 
-    /// Takes effect when the step under way has ended.
+    /// Takes effect when the step under way has ended: what was done is undone, and the workflow ends as cancelled.
     #[update]
     pub(crate) fn cancel(&mut self, _ctx: &mut SyncWorkflowContext<Self>) -> Stage {
         self.cancel_requested = true;
@@ -122,34 +123,41 @@ impl ProcessPayment {
 
 /// The steps in order. Cancellation is looked for before each of them, and not after the last: what is shipped is
 /// done.
-async fn go_on(ctx: &WorkflowContext<ProcessPayment>, steps: &mut Steps) -> Result<(), Stop> {
+async fn go_on(
+    ctx: &WorkflowContext<ProcessPayment>,
+    steps: &mut Steps,
+) -> Result<PaymentResult, Stop> {
     enter_unless_cancelled(ctx, Stage::Validating)?;
     steps.validate(ctx).await?;
 
     enter_unless_cancelled(ctx, Stage::Reserving)?;
-    let reserved = steps.reserve(ctx).await?;
-    let reservation_id = reserved.reservation_id;
+    let reservation_id = steps.reserve(ctx).await?.reservation_id;
     ctx.state_mut(|payment| payment.reservation_id = Some(reservation_id.clone()));
 
     enter_unless_cancelled(ctx, Stage::Charging)?;
-    let charged = steps.charge(ctx).await?;
-    ctx.state_mut(|payment| payment.charge_id = Some(charged.charge_id));
+    let charge_id = steps.charge(ctx).await?.charge_id;
+    ctx.state_mut(|payment| payment.charge_id = Some(charge_id.clone()));
 
     enter_unless_cancelled(ctx, Stage::Confirming)?;
     steps.confirm(ctx).await?;
 
     enter_unless_cancelled(ctx, Stage::Fulfilling)?;
-    let shipped = steps.fulfil(ctx, reservation_id).await?;
-    ctx.state_mut(|payment| payment.shipment_id = Some(shipped.shipment_id));
-    Ok(())
+    let shipped = steps.fulfil(ctx, reservation_id.clone()).await?;
+    let shipment_id = shipped.shipment_id;
+    ctx.state_mut(|payment| payment.shipment_id = Some(shipment_id.clone()));
+    Ok(PaymentResult {
+        payment_id: ctx.state(|payment| payment.request.payment_id.clone()),
+        status: Stage::Completed,
+        charge_id,
+        reservation_id,
+        shipment_id,
+    })
 }
 
 fn enter_unless_cancelled(ctx: &WorkflowContext<ProcessPayment>, next: Stage) -> Result<(), Stop> {
-    if ctx.cancellation_token().is_cancelled() {
-        return Err(Stop::WorkflowCancelled);
-    }
-    if ctx.state(|payment| payment.cancel_requested) {
-        return Err(Stop::CancelRequested);
+    let requested = ctx.state(|payment| payment.cancel_requested);
+    if requested || ctx.cancellation_token().is_cancelled() {
+        return Err(Stop::Cancelled);
     }
     enter(ctx, next);
     Ok(())
@@ -164,17 +172,6 @@ fn stage(ctx: &WorkflowContext<ProcessPayment>) -> Stage {
     ctx.state(|payment| payment.stage)
 }
 
-fn finish(ctx: &WorkflowContext<ProcessPayment>, last: Stage) -> PaymentResult {
-    enter(ctx, last);
-    ctx.state(|payment| PaymentResult {
-        payment_id: payment.request.payment_id.clone(),
-        status: last,
-        charge_id: payment.charge_id.clone(),
-        reservation_id: payment.reservation_id.clone(),
-        shipment_id: payment.shipment_id.clone(),
-    })
-}
-
 impl Stop {
     /// Why, for a person.
     fn reason(&self) -> String {
@@ -183,8 +180,7 @@ impl Stop {
                 Some(reason) => reason.to_string(),
                 None => error.to_string(),
             },
-            Self::CancelRequested => "cancelled by the update cancel".to_owned(),
-            Self::WorkflowCancelled => "the workflow was cancelled".to_owned(),
+            Self::Cancelled => "cancelled before it was complete".to_owned(),
         }
     }
 
@@ -195,8 +191,7 @@ impl Stop {
                 enter(ctx, Stage::Failed);
                 Err(error.into_workflow_failure())
             }
-            Self::CancelRequested => Ok(finish(ctx, Stage::Cancelled)),
-            Self::WorkflowCancelled => {
+            Self::Cancelled => {
                 enter(ctx, Stage::Cancelled);
                 Err(WorkflowTermination::cancelled())
             }

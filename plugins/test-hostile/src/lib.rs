@@ -1,5 +1,6 @@
 //! Shows what a host must survive: a workflow or activity type for each way to misbehave. What cannot be said with
-//! an SDK, such as malformed bytes, is in `test-garbage`.
+//! an SDK, such as malformed bytes, is in `test-garbage`. Inputs are optional: without one, it is more than any host
+//! allows.
 
 #![allow(clippy::panic, reason = "misbehaving is what this plugin is for")]
 

@@ -18,6 +18,12 @@ use crate::misdeeds;
 /// The timers of [`FloodsCommands`] are never waited for.
 const LONG: Duration = Duration::from_secs(3600);
 
+/// What the workflows do when their input does not say how much: more than any host allows.
+const COMMANDS: u64 = 20_000;
+const LINES: u64 = 200_000;
+const SLEEP_MS: u64 = 60_000;
+const PAYLOAD_BYTES: usize = 8 * 1024 * 1024;
+
 /// A marker that only the host may emit, with a digest of nothing.
 const FORGED_PIN: &str = "tenterhook:release@sha256:\
     e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
@@ -46,8 +52,8 @@ runs!(Behaves, |ctx, input: String| -> usize {
     Ok(ctx.execute_activity(Innocent, input, options).await?)
 });
 
-runs!(Panics, |_ctx, message: String| -> () {
-    panic!("{message}")
+runs!(Panics, |_ctx, message: Option<String>| -> () {
+    panic!("{}", message.unwrap_or_else(|| "on purpose".to_owned()))
 });
 
 runs!(Spins, |_ctx, _input: ()| -> () { misdeeds::spin() });
@@ -58,7 +64,8 @@ runs!(Overflows, |_ctx, _input: ()| -> u64 {
     Ok(misdeeds::overflow(0))
 });
 
-runs!(FloodsCommands, |ctx, count: u64| -> () {
+runs!(FloodsCommands, |ctx, count: Option<u64>| -> () {
+    let count = count.unwrap_or(COMMANDS);
     let timers: Vec<_> = (0..count).map(|_| ctx.timer(LONG)).collect();
     for timer in timers {
         timer.await;
@@ -66,22 +73,22 @@ runs!(FloodsCommands, |ctx, count: u64| -> () {
     Ok(())
 });
 
-runs!(FloodsLog, |ctx, lines: u64| -> () {
-    for line in 0..lines / 2 {
+runs!(FloodsLog, |ctx, lines: Option<u64>| -> () {
+    for line in 0..lines.unwrap_or(LINES) / 2 {
         log::in_workflow(ctx, Level::Info, &format!("line {line} of a flood"));
         print_line(line);
     }
     Ok(())
 });
 
-runs!(Sleeps, |_ctx, millis: u64| -> () {
-    std::thread::sleep(Duration::from_millis(millis));
+runs!(Sleeps, |_ctx, millis: Option<u64>| -> () {
+    std::thread::sleep(Duration::from_millis(millis.unwrap_or(SLEEP_MS)));
     Ok(())
 });
 
-runs!(HugePayload, |ctx, bytes: usize| -> usize {
+runs!(HugePayload, |ctx, bytes: Option<usize>| -> usize {
     let options = activity_options(Timeout::Short, Retry::None);
-    let input = "x".repeat(bytes);
+    let input = "x".repeat(bytes.unwrap_or(PAYLOAD_BYTES));
     Ok(ctx.execute_activity(Innocent, input, options).await?)
 });
 
@@ -89,7 +96,8 @@ runs!(ForgesPin, |ctx, _input: ()| -> bool {
     Ok(ctx.patched(FORGED_PIN))
 });
 
-runs!(CallsStranger, |ctx, activity: String| -> () {
+runs!(CallsStranger, |ctx, activity: Option<String>| -> () {
+    let activity = activity.unwrap_or_else(|| "payment.RefundPayment".to_owned());
     let mut options = activity_options(Timeout::Short, Retry::None);
     options.task_queue = Some("somebody-elses-queue".to_owned());
     let input = RawValue::from_value(&"hello".to_owned(), &PayloadConverter::default());
@@ -116,8 +124,8 @@ impl PanicsOnSignal {
     }
 
     #[signal]
-    pub(crate) fn go(&mut self, _ctx: &mut SyncWorkflowContext<Self>, message: String) {
-        panic!("{message}")
+    pub(crate) fn go(&mut self, _ctx: &mut SyncWorkflowContext<Self>, message: Option<String>) {
+        panic!("{}", message.unwrap_or_else(|| "on purpose".to_owned()))
     }
 }
 

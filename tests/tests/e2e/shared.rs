@@ -17,7 +17,8 @@ pub(crate) async fn api() -> Api {
             (Host::start(data.path()).await.unwrap(), data)
         })
         .await;
-    host.api.clone()
+    // A client of its own: pooled connections belong to the runtime of the test that opened them.
+    host.api.reconnected()
 }
 
 /// A tenant of the shared host for one test.
@@ -35,9 +36,16 @@ pub(crate) struct Shop {
 
 impl Shop {
     pub(crate) async fn open(world: World, book: &str) -> Self {
-        let standin = StandIn::start("127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let standin = StandIn::start("127.0.0.1:0".parse().unwrap())
+            .await
+            .unwrap();
         let digest = world.push_guest("payment").await.unwrap();
-        let shop = Self { world, standin, digest, book: book.to_owned() };
+        let shop = Self {
+            world,
+            standin,
+            digest,
+            book: book.to_owned(),
+        };
         shop.connect().await;
         shop
     }
@@ -71,7 +79,12 @@ impl Shop {
     /// Sets the providers' switches.
     pub(crate) async fn switch(&self, switches: &Value) {
         let url = format!("http://{}/{}/switches", self.standin.address(), self.book);
-        let set = reqwest::Client::new().put(url).json(switches).send().await.unwrap();
+        let set = reqwest::Client::new()
+            .put(url)
+            .json(switches)
+            .send()
+            .await
+            .unwrap();
         assert!(set.status().is_success(), "{}", set.text().await.unwrap());
     }
 }

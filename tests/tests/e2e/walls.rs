@@ -9,14 +9,32 @@ use crate::shared::{api, world};
 async fn another_tenants_things_do_not_exist() {
     let admin = api().await;
     let theirs = world("wall-theirs").await;
-    let digest = theirs.push("test-pin", guest("test-pin-v1").unwrap()).await.unwrap();
-    theirs.start("test-pin.Versioned", "secret", Value::Null).await.unwrap();
+    let digest = theirs
+        .push("test-pin", guest("test-pin-v1").unwrap())
+        .await
+        .unwrap();
+    theirs
+        .start("test-pin.Versioned", "secret", Value::Null)
+        .await
+        .unwrap();
     let ours = world("wall-ours").await;
-    let token = admin.post("/v1/tokens", &json!({ "principal": { "kind": "tenant", "tenant": "wall-ours" } })).await;
+    let token = admin
+        .post(
+            "/v1/tokens",
+            &json!({ "principal": { "kind": "tenant", "tenant": "wall-ours" } }),
+        )
+        .await;
     let token = token.unwrap().ok().unwrap();
     let stranger = admin.with_token(token["token"].as_str().unwrap());
 
-    assert!(stranger.get(&ours.path("workflows")).await.unwrap().status.is_success());
+    assert!(
+        stranger
+            .get(&ours.path("workflows"))
+            .await
+            .unwrap()
+            .status
+            .is_success()
+    );
     let there = [
         theirs.path("workflows/secret"),
         theirs.path("workflows/secret/result"),
@@ -27,16 +45,31 @@ async fn another_tenants_things_do_not_exist() {
     ];
     for path in there {
         let seen = stranger.get(&path).await.unwrap();
-        let missing = stranger.get(&path.replace("wall-theirs", "wall-nobody")).await.unwrap();
+        let missing = stranger
+            .get(&path.replace("wall-theirs", "wall-nobody"))
+            .await
+            .unwrap();
         assert_eq!(seen.status.as_u16(), 404, "{path}: {seen:?}");
-        let unnamed = |answer: &Value| answer.to_string().replace("wall-theirs", "T").replace("wall-nobody", "T");
-        assert_eq!(unnamed(&seen.body), unnamed(&missing.body), "{path} differs from what does not exist");
+        let unnamed = |answer: &Value| {
+            answer
+                .to_string()
+                .replace("wall-theirs", "T")
+                .replace("wall-nobody", "T")
+        };
+        assert_eq!(
+            unnamed(&seen.body),
+            unnamed(&missing.body),
+            "{path} differs from what does not exist"
+        );
     }
     // Their id in our own scope is another execution, which is not there.
     let mine = stranger.get(&ours.path("workflows/secret")).await.unwrap();
     assert_eq!(mine.code(), Some("workflow-not-found"));
     // A digest names a blob of theirs: it is not ours to see or to run.
-    let blob = stranger.get(&ours.path(&format!("plugins/test-pin/releases/{digest}"))).await.unwrap();
+    let blob = stranger
+        .get(&ours.path(&format!("plugins/test-pin/releases/{digest}")))
+        .await
+        .unwrap();
     assert_eq!(blob.status.as_u16(), 404, "{blob:?}");
 }
 
@@ -50,22 +83,34 @@ async fn a_hostile_workflow_fails_its_own_task_with_the_reason() {
     let neighbour = world("neighbour").await;
     neighbour.push_guest("bench").await.unwrap();
     let cases = [
-        ("Panics", "guest-trapped"),
-        ("Spins", "guest-fuel-exhausted"),
-        ("Grows", "guest-memory-exceeded"),
-        ("FloodsCommands", "guest-too-many-commands"),
-        ("Sleeps", "guest-capability-denied"),
+        ("Panics", json!("on purpose"), "guest-trapped"),
+        ("Overflows", Value::Null, "guest-trapped"),
+        ("Spins", Value::Null, "guest-fuel-exhausted"),
+        ("Grows", Value::Null, "guest-memory-exceeded"),
+        ("FloodsCommands", Value::Null, "guest-too-many-commands"),
+        ("HugePayload", Value::Null, "guest-payload-too-large"),
+        ("Sleeps", Value::Null, "guest-capability-denied"),
+        ("ForgesPin", Value::Null, "command-refused"),
     ];
-    for (name, code) in cases {
+    for (name, input, code) in cases {
         let id = format!("h-{name}");
-        hostile.start(&format!("test-hostile.{name}"), &id, Value::Null).await.unwrap();
+        hostile
+            .start(&format!("test-hostile.{name}"), &id, input)
+            .await
+            .unwrap();
         let failure = first_task_failure(&hostile, &id).await;
         assert!(failure.contains(code), "{name}: {failure}");
-        let outcome = neighbour.execute("bench.OneActivity", &format!("n-{name}"), json!(1)).await.unwrap();
+        let outcome = neighbour
+            .execute("bench.OneActivity", &format!("n-{name}"), json!(1))
+            .await
+            .unwrap();
         assert_eq!(outcome["status"], "completed");
     }
     let panicked = first_task_failure(&hostile, "h-Panics").await;
-    assert!(panicked.contains("on purpose"), "the panic's own words are missing: {panicked}");
+    assert!(
+        panicked.contains("on purpose"),
+        "the panic's own words are missing: {panicked}"
+    );
 }
 
 /// The reason of the first failed task, from Temporal's history.
@@ -73,9 +118,15 @@ async fn first_task_failure(world: &World, id: &str) -> String {
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
     loop {
         let events = world.events(id).await.unwrap();
-        if let Some(event) = events.iter().find(|event| event["type"] == "WorkflowTaskFailed") {
+        if let Some(event) = events
+            .iter()
+            .find(|event| event["type"] == "WorkflowTaskFailed")
+        {
             return event["failure"].as_str().unwrap_or_default().to_owned();
         }
-        assert!(std::time::Instant::now() < deadline, "{id}: no task failed: {events:#?}");
+        assert!(
+            std::time::Instant::now() < deadline,
+            "{id}: no task failed: {events:#?}"
+        );
     }
 }

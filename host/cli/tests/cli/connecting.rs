@@ -20,7 +20,7 @@ async fn the_data_folder_says_where_the_host_is() {
             .file(&format!("{folder}/admin-token"), "tth_admin_x\n");
         restrict(&program, folder, 0o600);
         let ran = program.run(arguments).await.exited(0);
-        assert_eq!(ran.words(), [["TENANT"], ["acme"]]);
+        assert_eq!(ran.stdout, "TENANT\nacme\n");
         assert_eq!(ran.stderr, "", "a private token is no cause for warnings");
 
         restrict(&program, folder, 0o644);

@@ -33,7 +33,9 @@ impl activity_context::Host for ActivityState {
         if bytes > limit {
             return Err(Refusal::new(
                 Code::GuestPayloadTooLarge,
-                format!("a heartbeat's details have {bytes} bytes, the limit payload_bytes is {limit}"),
+                format!(
+                    "a heartbeat's details have {bytes} bytes, the limit payload_bytes is {limit}"
+                ),
             )
             .into());
         }

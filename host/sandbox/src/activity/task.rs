@@ -36,9 +36,8 @@ pub struct FailureLink {
 
 impl FailureLink {
     pub(crate) fn bytes(&self) -> u64 {
-        let text = self.message.len()
-            + self.kind.len()
-            + self.stack_trace.as_ref().map_or(0, String::len);
+        let text =
+            self.message.len() + self.kind.len() + self.stack_trace.as_ref().map_or(0, String::len);
         text as u64 + self.details.iter().map(Payload::bytes).sum::<u64>()
     }
 }

@@ -174,7 +174,11 @@ impl Gate {
             return Err(Error::HttpRequestUriInvalid);
         };
         let port = port_of(uri);
-        if !self.wanted.iter().any(|pattern| pattern.matches(host, port)) {
+        if !self
+            .wanted
+            .iter()
+            .any(|pattern| pattern.matches(host, port))
+        {
             self.say(&format!(
                 "{}: {method} to {host}:{port}: the plugin's metadata does not ask for this host (wants.http)",
                 Code::OutboundDenied
@@ -246,12 +250,7 @@ impl Gate {
     }
 
     /// What the guest is told of a request that could not be sent or answered.
-    fn failed(
-        &self,
-        error: &hyper_util::client::legacy::Error,
-        host: &str,
-        port: u16,
-    ) -> Error {
+    fn failed(&self, error: &hyper_util::client::legacy::Error, host: &str, port: u16) -> Error {
         let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error);
         while let Some(cause) = source {
             if let Some(refused) = cause.downcast_ref::<ConnectError>() {

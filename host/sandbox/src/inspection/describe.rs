@@ -22,7 +22,9 @@ use crate::{
     fault::{self, Work},
     generated::{
         metadata::exports::tenterhook::plugin::metadata::Plugin,
-        workflow::{WorkflowIndices, WorkflowPre, temporal::workflow_runtime::types::WorkflowDefinition},
+        workflow::{
+            WorkflowIndices, WorkflowPre, temporal::workflow_runtime::types::WorkflowDefinition,
+        },
     },
     guest_log::Subject,
     outline::METADATA,
@@ -73,19 +75,22 @@ fn describe_by_workflow(
     };
     let mut store = workflow::store(pre.engine(), limits, owner, Subject::Inspection, MOMENT)
         .map_err(|error| asked(&error, ""))?;
-    let answer = pre.instance_pre().instantiate(&mut store).and_then(|instance| {
-        let guest = WorkflowIndices::new(pre.instance_pre())?.load(&mut store, &instance)?;
-        let workflows = guest
-            .temporal_workflow_runtime_workflow_guest()
-            .call_list_workflows(&mut store)?;
-        let plugin = if has_metadata {
-            let (plugin,) = describe_func(&mut store, &instance)?.call(&mut store, ())?;
-            Some(plugin)
-        } else {
-            None
-        };
-        Ok(Described { workflows, plugin })
-    });
+    let answer = pre
+        .instance_pre()
+        .instantiate(&mut store)
+        .and_then(|instance| {
+            let guest = WorkflowIndices::new(pre.instance_pre())?.load(&mut store, &instance)?;
+            let workflows = guest
+                .temporal_workflow_runtime_workflow_guest()
+                .call_list_workflows(&mut store)?;
+            let plugin = if has_metadata {
+                let (plugin,) = describe_func(&mut store, &instance)?.call(&mut store, ())?;
+                Some(plugin)
+            } else {
+                None
+            };
+            Ok(Described { workflows, plugin })
+        });
     store.data_mut().log.end();
     answer.map_err(|error| asked(&error, &store.data().log.last_words()))
 }

@@ -51,25 +51,22 @@ pub(super) fn merge(
             ..Metadata::default()
         });
     };
-    check_identity(plugin, &said)?;
+    let mut lies = identity_lies(plugin, &said);
     let mut said_workflows = by_name(plugin, "workflow", said.workflows, |workflow| {
         &workflow.definition.name
     })?;
-    check_same_workflows(outline, &listed, &said_workflows)?;
+    lies.extend(workflow_lies(outline, &listed, &said_workflows));
+    let activities = by_name(plugin, "activity", said.activities, |activity| {
+        &activity.name
+    })?;
+    lies.extend(activity_lie(outline, activities.is_empty()));
+    if !lies.is_empty() {
+        return Err(untrue(lies.join("; ")));
+    }
     let workflows = listed
         .into_iter()
         .map(|(name, definition)| workflow(definition, said_workflows.remove(&name)))
         .collect::<Result<_>>()?;
-    let activities = by_name(plugin, "activity", said.activities, |activity| {
-        &activity.name
-    })?;
-    if outline.has_export(ACTIVITIES) == activities.is_empty() {
-        return Err(untrue(if activities.is_empty() {
-            format!("the component exports {ACTIVITIES:?}, but its metadata has no activities")
-        } else {
-            format!("the metadata has activities, but the component does not export {ACTIVITIES:?}")
-        }));
-    }
     Ok(Metadata {
         name: Some(said.name),
         version: Some(said.version),
@@ -83,20 +80,22 @@ pub(super) fn merge(
     })
 }
 
-fn check_identity(plugin: &PluginName, said: &wit::Plugin) -> Result<()> {
+fn identity_lies(plugin: &PluginName, said: &wit::Plugin) -> Vec<String> {
+    let mut lies = Vec::new();
     if said.name != plugin.as_str() {
-        return Err(untrue(format!(
-            "the component says that it is plugin {:?}, but it was uploaded as {plugin:?}: upload it under its own name",
-            cut(&said.name)
-        )));
+        lies.push(format!(
+            "the component says that it is plugin {:?}, but it was uploaded as {:?}: upload it under its own name",
+            cut(&said.name),
+            plugin.as_str()
+        ));
     }
     if let Err(error) = said.version.parse::<semver::Version>() {
-        return Err(untrue(format!(
+        lies.push(format!(
             "the version {:?} is no semantic version: {error}",
             cut(&said.version)
-        )));
+        ));
     }
-    Ok(())
+    lies
 }
 
 /// `items` by their names, which must be type names and differ.
@@ -124,11 +123,12 @@ fn by_name<T>(
     Ok(by_name)
 }
 
-fn check_same_workflows(
+fn workflow_lies(
     outline: &Outline,
     listed_by_guest: &BTreeMap<String, WorkflowDefinition>,
     said: &BTreeMap<String, wit::WorkflowType>,
-) -> Result<()> {
+) -> Vec<String> {
+    let mut lies = Vec::new();
     let extra: Vec<String> = said
         .keys()
         .filter(|name| !listed_by_guest.contains_key(*name))
@@ -140,10 +140,10 @@ fn check_same_workflows(
         } else {
             format!("the component does not export {WORKFLOW_GUEST:?}")
         };
-        return Err(untrue(format!(
+        lies.push(format!(
             "the metadata has workflows that do not exist ({why}): {}",
             listed(&extra)
-        )));
+        ));
     }
     let missing: Vec<String> = listed_by_guest
         .keys()
@@ -151,12 +151,24 @@ fn check_same_workflows(
         .cloned()
         .collect();
     if !missing.is_empty() {
-        return Err(untrue(format!(
+        lies.push(format!(
             "the metadata does not mention these workflows of list-workflows: {}",
             listed(&missing)
-        )));
+        ));
     }
-    Ok(())
+    lies
+}
+
+fn activity_lie(outline: &Outline, none_said: bool) -> Option<String> {
+    match (outline.has_export(ACTIVITIES), none_said) {
+        (true, true) => Some(format!(
+            "the component exports {ACTIVITIES:?}, but its metadata has no activities"
+        )),
+        (false, false) => Some(format!(
+            "the metadata has activities, but the component does not export {ACTIVITIES:?}"
+        )),
+        _ => None,
+    }
 }
 
 /// A workflow as the guest lists it, with what its metadata says of it.

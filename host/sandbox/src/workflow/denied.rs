@@ -3,13 +3,24 @@
 //! Language runtimes import more than a program uses, so an import alone is no offence.
 
 use tenterhook_domain::Code;
-use wasmtime::component::{
-    Component, Linker, LinkerInstance, Resource, ResourceType,
-    types::{ComponentInstance, ComponentItem},
+use wasmtime::{
+    Engine,
+    component::{
+        Component, Linker, LinkerInstance, Resource, ResourceType,
+        types::{ComponentInstance, ComponentItem},
+    },
 };
 
 use super::state::WorkflowState;
-use crate::{fault::Refusal, outline::interface_of};
+use crate::{
+    fault::Refusal,
+    generated::workflow::wasi::io::{
+        error::Error as IoError,
+        poll::Pollable,
+        streams::{InputStream, OutputStream},
+    },
+    outline::interface_of,
+};
 
 /// Interfaces that [`super::linker`] offers.
 const OFFERED: &[&str] = &[
@@ -35,6 +46,25 @@ const OFFERED: &[&str] = &[
     "wasi:filesystem/preopens",
     "temporal:workflow-runtime/workflow-host",
     "temporal:workflow-runtime/types",
+];
+
+/// The interface and name of a resource, and what it is on the host.
+type SharedResource = (&'static str, &'static str, fn() -> ResourceType);
+
+/// Resources of offered interfaces, which denied interfaces may mention under names of their own.
+const RESOURCES: &[SharedResource] = &[
+    ("wasi:io/error", "error", ResourceType::host::<IoError>),
+    ("wasi:io/poll", "pollable", ResourceType::host::<Pollable>),
+    (
+        "wasi:io/streams",
+        "input-stream",
+        ResourceType::host::<InputStream>,
+    ),
+    (
+        "wasi:io/streams",
+        "output-stream",
+        ResourceType::host::<OutputStream>,
+    ),
 ];
 
 /// Stands for any resource of a denied interface; there never is one.
@@ -70,6 +100,7 @@ pub(crate) fn deny<T: Send + 'static>(
     sentence: fn(&str) -> String,
 ) -> wasmtime::Result<()> {
     let engine = linker.engine().clone();
+    let known = known_resources(&engine, component);
     for (name, import) in component.component_type().imports(&engine) {
         if offered.contains(&interface_of(name)) {
             continue;
@@ -77,7 +108,7 @@ pub(crate) fn deny<T: Send + 'static>(
         match import.ty {
             ComponentItem::ComponentInstance(instance) => {
                 let mut into = linker.instance(name)?;
-                deny_instance(&mut into, &engine, name, &instance, sentence)?;
+                deny_instance(&mut into, name, &instance, &known, sentence)?;
             }
             ComponentItem::ComponentFunc(_) => {
                 deny_function(&mut linker.root(), name, name.to_owned(), sentence)?;
@@ -89,20 +120,54 @@ pub(crate) fn deny<T: Send + 'static>(
     Ok(())
 }
 
+/// Resources that a component's denied interfaces share with the offered ones.
+struct Known {
+    engine: Engine,
+    resources: Vec<(ResourceType, ResourceType)>,
+}
+
+fn known_resources(engine: &Engine, component: &Component) -> Known {
+    let mut resources = Vec::new();
+    for (name, import) in component.component_type().imports(engine) {
+        let ComponentItem::ComponentInstance(instance) = import.ty else {
+            continue;
+        };
+        for (interface, resource, ours) in RESOURCES {
+            if interface_of(name) != *interface {
+                continue;
+            }
+            let export = instance.get_export(engine, resource);
+            if let Some(ComponentItem::Resource(theirs)) = export.map(|export| export.ty) {
+                // `wasi:io/streams` mentions `error` of `wasi:io/error`: the same type, found once is enough.
+                resources.push((theirs, ours()));
+            }
+        }
+    }
+    Known {
+        engine: engine.clone(),
+        resources,
+    }
+}
+
 fn deny_instance<T: Send + 'static>(
     linker: &mut LinkerInstance<'_, T>,
-    engine: &wasmtime::Engine,
     interface: &str,
     instance: &ComponentInstance,
+    known: &Known,
     sentence: fn(&str) -> String,
 ) -> wasmtime::Result<()> {
-    for (name, export) in instance.exports(engine) {
+    for (name, export) in instance.exports(&known.engine) {
         match export.ty {
             ComponentItem::ComponentFunc(_) => {
                 deny_function(linker, name, format!("{interface}#{name}"), sentence)?;
             }
-            ComponentItem::Resource(_) => {
-                linker.resource(name, ResourceType::host::<Nothing>(), |_, _| Ok(()))?;
+            ComponentItem::Resource(resource) => {
+                let ours = known
+                    .resources
+                    .iter()
+                    .find(|(theirs, _)| *theirs == resource);
+                let ours = ours.map_or_else(ResourceType::host::<Nothing>, |(_, ours)| *ours);
+                linker.resource(name, ours, |_, _| Ok(()))?;
             }
             _ => {}
         }

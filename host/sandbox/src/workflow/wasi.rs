@@ -49,7 +49,11 @@ impl WorkflowState {
         self.log.write(stream, bytes);
     }
 
-    fn write_zeroes_to(&mut self, stream: &Resource<OutputStream>, len: u64) -> wasmtime::Result<()> {
+    fn write_zeroes_to(
+        &mut self,
+        stream: &Resource<OutputStream>,
+        len: u64,
+    ) -> wasmtime::Result<()> {
         let len = usize::try_from(len.min(WRITE_BYTES_MAX))?;
         self.write(stream, &vec![0; len]);
         Ok(())

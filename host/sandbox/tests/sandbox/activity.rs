@@ -140,7 +140,12 @@ async fn an_attempt_that_computes_for_ever_is_ended_and_stops_nobody() {
         execute: "(loop $l (br $l))",
         ..handmade::Activity::default()
     };
-    let spinning = run_made(made, Arc::default(), Arc::default(), Duration::from_millis(300));
+    let spinning = run_made(
+        made,
+        Arc::default(),
+        Arc::default(),
+        Duration::from_millis(300),
+    );
     let (_place, module) = payment().await;
     // One thread runs both: the second gets its turns only because the first gives way.
     let other = async {

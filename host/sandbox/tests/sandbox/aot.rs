@@ -11,12 +11,17 @@ use std::{
 };
 
 use bytes::Bytes;
+use tempfile::TempDir;
 use tenterhook_domain::{Code, Digest, Error};
 
 use crate::{Place, guest};
 
-fn files(place: &Place, extension: &str) -> Vec<PathBuf> {
-    fs::read_dir(place.dir.path().join("aot"))
+fn place_in(dir: &TempDir) -> Place {
+    Place::at(&dir.path().join("aot"))
+}
+
+fn files(dir: &TempDir, extension: &str) -> Vec<PathBuf> {
+    fs::read_dir(dir.path().join("aot"))
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .filter(|path| path.extension().is_some_and(|found| found == extension))
@@ -30,46 +35,46 @@ async fn nothing_to_fetch() -> tenterhook_domain::Result<Bytes> {
 
 #[tokio::test]
 async fn a_second_host_loads_what_the_first_compiled() {
-    let place = Place::new();
+    let dir = TempDir::new().unwrap();
     let bytes = guest("test-native-sdk");
     let digest = Digest::of(&bytes);
-    place.load(&bytes).await;
-    let again = Place::sandbox_in(&place.dir);
+    place_in(&dir).load(&bytes).await;
+    let again = place_in(&dir).sandbox;
     let loaded = again.load(digest, nothing_to_fetch()).await.unwrap();
     assert_eq!(loaded.digest(), digest);
-    let mode = fs::metadata(place.dir.path().join("aot"))
+    let mode = fs::metadata(dir.path().join("aot"))
         .unwrap()
         .permissions()
         .mode();
     assert_eq!(mode & 0o777, 0o700);
-    assert!(files(&place, "tmp").is_empty());
+    assert!(files(&dir, "tmp").is_empty());
 }
 
 #[tokio::test]
 async fn damaged_files_are_compiled_again() {
     let bytes = Bytes::from(guest("test-native-sdk"));
     let digest = Digest::of(&bytes);
-    let damages: [fn(&Place); 4] = [
-        |place| {
-            let file = &files(place, "aot")[0];
+    let damages: [fn(&TempDir); 4] = [
+        |dir| {
+            let file = &files(dir, "aot")[0];
             let mut code = fs::read(file).unwrap();
             let middle = code.len() / 2;
             code[middle] ^= 0xff;
             fs::write(file, code).unwrap();
         },
-        |place| {
-            let file = &files(place, "aot")[0];
+        |dir| {
+            let file = &files(dir, "aot")[0];
             let code = fs::read(file).unwrap();
             fs::write(file, &code[..code.len() / 3]).unwrap();
         },
-        |place| fs::write(&files(place, "json")[0], "{").unwrap(),
-        |place| fs::remove_file(&files(place, "aot")[0]).unwrap(),
+        |dir| fs::write(&files(dir, "json")[0], "{").unwrap(),
+        |dir| fs::remove_file(&files(dir, "aot")[0]).unwrap(),
     ];
     for damage in damages {
-        let place = Place::new();
-        place.load(&bytes).await;
-        damage(&place);
-        let again = Place::sandbox_in(&place.dir);
+        let dir = TempDir::new().unwrap();
+        place_in(&dir).load(&bytes).await;
+        damage(&dir);
+        let again = place_in(&dir).sandbox;
         assert_eq!(
             again
                 .load(digest, nothing_to_fetch())
@@ -80,14 +85,15 @@ async fn damaged_files_are_compiled_again() {
         );
         let bytes = bytes.clone();
         again.load(digest, async { Ok(bytes) }).await.unwrap();
-        let third = Place::sandbox_in(&place.dir);
+        let third = place_in(&dir).sandbox;
         third.load(digest, nothing_to_fetch()).await.unwrap();
     }
 }
 
 #[tokio::test]
 async fn many_callers_compile_once() {
-    let place = Place::new();
+    let dir = TempDir::new().unwrap();
+    let place = place_in(&dir);
     let bytes = Bytes::from(guest("test-native-sdk"));
     let digest = Digest::of(&bytes);
     let fetched = AtomicUsize::new(0);

@@ -146,7 +146,9 @@ mod signature {
         match (&def.name, def.owner) {
             (Some(name), TypeOwner::Interface(owner)) => {
                 let interface = &resolve.interfaces[owner];
-                let package = interface.package.map(|id| resolve.packages[id].name.to_string());
+                let package = interface
+                    .package
+                    .map(|id| resolve.packages[id].name.to_string());
                 format!("{package:?}/{:?}.{name}", interface.name)
             }
             _ => definition(resolve, def),
@@ -166,8 +168,16 @@ mod signature {
                 .iter()
                 .map(|case| format!("{}({}) | ", case.name, some(&case.ty)))
                 .collect(),
-            TypeDefKind::Enum(cases) => cases.cases.iter().map(|case| format!("{} | ", case.name)).collect(),
-            TypeDefKind::Flags(flags) => flags.flags.iter().map(|flag| format!("{} & ", flag.name)).collect(),
+            TypeDefKind::Enum(cases) => cases
+                .cases
+                .iter()
+                .map(|case| format!("{} | ", case.name))
+                .collect(),
+            TypeDefKind::Flags(flags) => flags
+                .flags
+                .iter()
+                .map(|flag| format!("{} & ", flag.name))
+                .collect(),
             TypeDefKind::Tuple(tuple) => {
                 let types: Vec<String> = tuple.types.iter().map(|of| ty(resolve, of)).collect();
                 format!("({})", types.join(", "))

@@ -6,20 +6,11 @@ use wit_parser::Resolve;
 /// A workflow guest whose `activate` is `activate` and whose `list-workflows` begins with `list`, both in WAT.
 ///
 /// Both may call `$call`, which is the function `import` (interface, function, its core type) if one is given.
+#[derive(Default)]
 pub(crate) struct Workflow<'a> {
     pub(crate) list: &'a str,
     pub(crate) activate: &'a str,
     pub(crate) import: Option<(&'a str, &'a str, &'a str)>,
-}
-
-impl Default for Workflow<'_> {
-    fn default() -> Self {
-        Self {
-            list: "",
-            activate: "",
-            import: None,
-        }
-    }
 }
 
 const GUEST: &str = "temporal:workflow-runtime/workflow-guest@0.1.0";

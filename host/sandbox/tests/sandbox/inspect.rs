@@ -26,7 +26,11 @@ async fn check_refused(bytes: impl Into<Bytes>, code: Code, says: &[&str]) {
 #[tokio::test]
 async fn a_plugin_of_ours_passes() {
     let found = inspect(guest("payment"), "payment").await.unwrap();
-    let names: Vec<&str> = found.checks.iter().map(|check| check.name.as_str()).collect();
+    let names: Vec<&str> = found
+        .checks
+        .iter()
+        .map(|check| check.name.as_str())
+        .collect();
     assert_eq!(
         names,
         [
@@ -47,7 +51,12 @@ async fn a_plugin_of_ours_passes() {
     assert_eq!(workflow.definition.name, "ProcessPayment");
     assert!(workflow.definition.input_schema.is_some());
     assert!(workflow.queries.iter().any(|query| query.name == "status"));
-    assert!(workflow.updates.iter().any(|update| update.name == "cancel"));
+    assert!(
+        workflow
+            .updates
+            .iter()
+            .any(|update| update.name == "cancel")
+    );
     assert!(
         found
             .metadata
@@ -55,7 +64,13 @@ async fn a_plugin_of_ours_passes() {
             .iter()
             .any(|activity| activity.name == "ProcessPaymentGateway")
     );
-    assert!(found.metadata.wants.http.contains(&"config:gateway_url".to_owned()));
+    assert!(
+        found
+            .metadata
+            .wants
+            .http
+            .contains(&"config:gateway_url".to_owned())
+    );
 }
 
 #[tokio::test]
@@ -120,10 +135,8 @@ async fn unknown_imports_are_named() {
         ("wasi:cli/stdout@0.3.0", "wasm32-wasip2"),
         ("acme:secrets/store@1.0.0", "acme:secrets/store@1.0.0"),
     ] {
-        let component = wat::parse_str(format!(
-            r#"(component (import "{import}" (instance)))"#
-        ))
-        .unwrap();
+        let component =
+            wat::parse_str(format!(r#"(component (import "{import}" (instance)))"#)).unwrap();
         check_refused(component, Code::ComponentImportUnknown, &[import, instead]).await;
     }
 }
@@ -156,7 +169,10 @@ async fn exports_must_be_there_and_fit() {
     .await;
     let empty = r#"(component (instance $empty) (export "NAME" (instance $empty)))"#;
     for (name, says) in [
-        ("temporal:workflow-runtime/workflow-guest@0.1.0", "list-workflows"),
+        (
+            "temporal:workflow-runtime/workflow-guest@0.1.0",
+            "list-workflows",
+        ),
         ("temporal:workflow-runtime/workflow-guest@0.2.0", "0.1.0"),
         ("tenterhook:plugin/activities@0.1.0", "metadata"),
     ] {

@@ -1,41 +1,50 @@
 //! The sandbox, through its public door: real guests, and small hostile components written by hand.
 
-#![allow(missing_docs, clippy::unwrap_used)]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::field_reassign_with_default,
+    reason = "a test; and protobuf messages are non-exhaustive"
+)]
 
 mod activity;
 mod aot;
 mod contract;
 mod handmade;
+mod hostile;
 mod inspect;
+mod measure;
 mod outbound;
 mod workflow;
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use bytes::Bytes;
-use tempfile::TempDir;
 use tenterhook_domain::{Digest, PluginName, limit::Limits};
 use tenterhook_sandbox::{LoadedComponent, Owner, Sandbox, SandboxConfig};
 
-/// A sandbox with a folder of its own.
+/// A sandbox.
 struct Place {
     sandbox: Arc<Sandbox>,
-    dir: TempDir,
 }
 
 impl Place {
+    /// With compiled code that all tests share, and the next run too.
     fn new() -> Self {
-        let dir = TempDir::new().unwrap();
-        let sandbox = Self::sandbox_in(&dir);
-        Self { sandbox, dir }
+        Self::at(&Path::new(env!("CARGO_TARGET_TMPDIR")).join("sandbox-aot"))
     }
 
-    fn sandbox_in(dir: &TempDir) -> Arc<Sandbox> {
-        Sandbox::new(SandboxConfig {
-            aot_dir: dir.path().join("aot"),
+    fn at(aot_dir: &Path) -> Self {
+        let config = SandboxConfig {
+            aot_dir: aot_dir.to_owned(),
             keyvalue: None,
-        })
-        .unwrap()
+        };
+        Self {
+            sandbox: Sandbox::new(config).unwrap(),
+        }
     }
 
     async fn load(&self, bytes: &[u8]) -> Arc<LoadedComponent> {
@@ -55,9 +64,8 @@ fn guest(name: &str) -> Vec<u8> {
         .find(|folder| folder.join("CACHEDIR.TAG").exists())
         .unwrap();
     let file: PathBuf = target.join("guests").join(format!("{name}.wasm"));
-    std::fs::read(&file).unwrap_or_else(|error| {
-        panic!("{}: {error}; run `cargo xtask guests`", file.display())
-    })
+    std::fs::read(&file)
+        .unwrap_or_else(|error| panic!("{}: {error}; run `cargo xtask guests`", file.display()))
 }
 
 fn plugin(name: &str) -> PluginName {

@@ -198,7 +198,10 @@ async fn a_granted_request_arrives_and_its_answer_comes_back() {
         panic!("{requests:?}")
     };
     let request = request.to_ascii_lowercase();
-    assert!(request.starts_with("post /charges http/1.1\r\n"), "{request}");
+    assert!(
+        request.starts_with("post /charges http/1.1\r\n"),
+        "{request}"
+    );
     assert!(request.contains("idempotency-key: key-1"), "{request}");
     assert!(
         request.contains(&format!("host: {}", server.address)),

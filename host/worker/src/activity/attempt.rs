@@ -25,7 +25,10 @@ use crate::resolver::Resolver;
 /// Runs the attempt to its end. Dropping the future ends the guest.
 pub(super) async fn run(resolver: &Resolver, start: Start, host: Arc<dyn ActivityHost>) -> Status {
     match execute(resolver, start, host.clone()).await {
-        Ok(Ok(result)) => Status::Completed(Success { result: result.map(payload_to_proto) }),
+        // Core refuses a completion without a payload, and Temporal's SDKs write null for "nothing".
+        Ok(Ok(result)) => Status::Completed(Success {
+            result: Some(result.map_or_else(crate::payload::of_nothing, payload_to_proto)),
+        }),
         Ok(Err(refused)) => failure::of_guest(refused, host.cancelled()),
         Err(error) => {
             tracing::warn!(code = %error.code(), cause = error.source_text(), "an attempt failed: {}", error.detail());
@@ -37,35 +40,59 @@ pub(super) async fn run(resolver: &Resolver, start: Start, host: Arc<dyn Activit
 type Answer = std::result::Result<Option<Payload>, tenterhook_sandbox::ActivityFailure>;
 
 async fn execute(resolver: &Resolver, start: Start, host: Arc<dyn ActivityHost>) -> Result<Answer> {
-    let workflow_id = start.workflow_execution.as_ref().map_or("", |execution| &execution.workflow_id);
-    let (context, type_name) = resolver.context(&start.header_fields, workflow_id, &start.activity_type)?;
+    let workflow_id = start
+        .workflow_execution
+        .as_ref()
+        .map_or("", |execution| &execution.workflow_id);
+    let (context, type_name) =
+        resolver.context(&start.header_fields, workflow_id, &start.activity_type)?;
     let terms = resolver.terms(&context.scope, &context.plugin).await?;
     let digest = context.digest.or(terms.current).ok_or_else(|| {
         Error::new(
             Code::ReleaseNotFound,
-            format!("plugin {} of {} has no current release for {type_name}: push one", context.plugin, context.scope),
+            format!(
+                "plugin {} of {} has no current release for {type_name}: push one",
+                context.plugin, context.scope
+            ),
         )
     })?;
-    let component = resolver.load(&context.scope, &context.plugin, digest).await?;
+    let component = resolver
+        .load(&context.scope, &context.plugin, digest)
+        .await?;
     let module = component.activities().ok_or_else(|| {
         Error::new(
             Code::ActivityTypeNotFound,
-            format!("release {digest} of plugin {} has no activities, so no {type_name}", context.plugin),
+            format!(
+                "release {digest} of plugin {} has no activities, so no {type_name}",
+                context.plugin
+            ),
         )
     })?;
     let access = ActivityAccess {
-        owner: Arc::new(Owner { scope: context.scope.clone(), plugin: context.plugin.clone(), digest }),
+        owner: Arc::new(Owner {
+            scope: context.scope.clone(),
+            plugin: context.plugin.clone(),
+            digest,
+        }),
         limits: terms.limits.clone(),
         grants: terms.grants.clone(),
-        wants: resolver.wants(&context.scope, &context.plugin, digest).await?,
+        wants: resolver
+            .wants(&context.scope, &context.plugin, digest)
+            .await?,
         config: terms.config.clone(),
     };
     let left = time_left(&start, Duration::from_millis(terms.limits.activity_millis));
     let task = guest_task(start, context, &type_name, left);
-    module.execute(task, access, host, left).await.map_err(|fault| match fault {
-        Fault::Dead { code, message } => Error::new(code, message),
-        Fault::Failure(_) => Error::new(Code::GuestMalformed, "the activity answered as only workflows do"),
-    })
+    module
+        .execute(task, access, host, left)
+        .await
+        .map_err(|fault| match fault {
+            Fault::Dead { code, message } => Error::new(code, message),
+            Fault::Failure(_) => Error::new(
+                Code::GuestMalformed,
+                "the activity answered as only workflows do",
+            ),
+        })
 }
 
 /// What is left of the attempt's own time-outs and the host's limit, whichever ends first.
@@ -75,22 +102,47 @@ fn time_left(start: &Start, limit: Duration) -> Duration {
         let (from, timeout) = (timestamp_millis(from?), duration_millis(timeout?));
         (timeout > 0).then(|| Duration::from_millis((from + timeout).saturating_sub(now)))
     };
-    let own = until(start.started_time.as_ref(), start.start_to_close_timeout.as_ref());
-    let whole = until(start.scheduled_time.as_ref(), start.schedule_to_close_timeout.as_ref());
-    [own, whole].into_iter().flatten().fold(limit, Duration::min)
+    let own = until(
+        start.started_time.as_ref(),
+        start.start_to_close_timeout.as_ref(),
+    );
+    let whole = until(
+        start.scheduled_time.as_ref(),
+        start.schedule_to_close_timeout.as_ref(),
+    );
+    [own, whole]
+        .into_iter()
+        .flatten()
+        .fold(limit, Duration::min)
 }
 
-fn guest_task(start: Start, context: Context, type_name: &TypeName, left: Duration) -> ActivityTask {
+fn guest_task(
+    start: Start,
+    context: Context,
+    type_name: &TypeName,
+    left: Duration,
+) -> ActivityTask {
     let execution = start.workflow_execution.unwrap_or_default();
-    let caller_id = context.scope.caller_id(&execution.workflow_id).unwrap_or_default().to_owned();
+    let caller_id = context
+        .scope
+        .caller_id(&execution.workflow_id)
+        .unwrap_or_default()
+        .to_owned();
     let workflow_type = start.workflow_type.parse::<TypeName>();
     ActivityTask {
         activity_type: type_name.name.to_string(),
         input: start.input.into_iter().map(payload_of_proto).collect(),
-        heartbeat_details: start.heartbeat_details.into_iter().map(payload_of_proto).collect(),
+        heartbeat_details: start
+            .heartbeat_details
+            .into_iter()
+            .map(payload_of_proto)
+            .collect(),
         info: TaskInfo {
             // The run keeps activities of a workflow that continues as new apart: their ids begin again.
-            idempotency_key: format!("{}/{}/{}", execution.workflow_id, execution.run_id, start.activity_id),
+            idempotency_key: format!(
+                "{}/{}/{}",
+                execution.workflow_id, execution.run_id, start.activity_id
+            ),
             activity_id: start.activity_id,
             workflow_id: caller_id,
             run_id: execution.run_id,
@@ -101,7 +153,11 @@ fn guest_task(start: Start, context: Context, type_name: &TypeName, left: Durati
             attempt: start.attempt.max(1),
             scheduled_at: start.scheduled_time.as_ref().map_or(0, timestamp_millis),
             deadline: SystemClock.now_millis().saturating_add(millis(left)),
-            heartbeat_timeout: start.heartbeat_timeout.as_ref().map(duration_millis).filter(|&timeout| timeout > 0),
+            heartbeat_timeout: start
+                .heartbeat_timeout
+                .as_ref()
+                .map(duration_millis)
+                .filter(|&timeout| timeout > 0),
             local: start.is_local,
         },
     }
@@ -109,18 +165,29 @@ fn guest_task(start: Start, context: Context, type_name: &TypeName, left: Durati
 
 fn timestamp_millis(time: &Timestamp) -> u64 {
     let seconds = u64::try_from(time.seconds).unwrap_or(0);
-    seconds.saturating_mul(1_000).saturating_add(u64::try_from(time.nanos).unwrap_or(0) / 1_000_000)
+    seconds
+        .saturating_mul(1_000)
+        .saturating_add(u64::try_from(time.nanos).unwrap_or(0) / 1_000_000)
 }
 
 fn duration_millis(duration: &ProtoDuration) -> u64 {
     let seconds = u64::try_from(duration.seconds).unwrap_or(0);
-    seconds.saturating_mul(1_000).saturating_add(u64::try_from(duration.nanos).unwrap_or(0) / 1_000_000)
+    seconds
+        .saturating_mul(1_000)
+        .saturating_add(u64::try_from(duration.nanos).unwrap_or(0) / 1_000_000)
 }
 
 pub(super) fn payload_of_proto(payload: ProtoPayload) -> Payload {
-    Payload { metadata: payload.metadata.into_iter().collect(), data: payload.data }
+    Payload {
+        metadata: payload.metadata.into_iter().collect(),
+        data: payload.data,
+    }
 }
 
 pub(super) fn payload_to_proto(payload: Payload) -> ProtoPayload {
-    ProtoPayload { metadata: payload.metadata.into_iter().collect(), data: payload.data, ..Default::default() }
+    ProtoPayload {
+        metadata: payload.metadata.into_iter().collect(),
+        data: payload.data,
+        ..Default::default()
+    }
 }

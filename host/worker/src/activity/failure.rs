@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use temporalio_protos::{
-    coresdk::activity_result::{Cancellation as Cancelled, Failure as Failed, activity_execution_result::Status},
+    coresdk::activity_result::{
+        Cancellation as Cancelled, Failure as Failed, activity_execution_result::Status,
+    },
     temporal::api::{
         common::v1::Payloads,
         enums::v1::ApplicationErrorCategory,
@@ -23,20 +25,40 @@ const CANCELED: &str = "Canceled";
 /// A guest's failure. One of kind `Canceled`, after a cancel request, is Temporal's own cancellation.
 pub(super) fn of_guest(failure: ActivityFailure, cancelled: Option<Cancellation>) -> Status {
     if cancelled.is_some() && failure.error.kind == CANCELED {
-        return canceled(failure.error.message, failure.error.details.into_iter().map(payload_to_proto).collect());
+        return canceled(
+            failure.error.message,
+            failure
+                .error
+                .details
+                .into_iter()
+                .map(payload_to_proto)
+                .collect(),
+        );
     }
     let mut cause = None;
     for link in failure.causes.into_iter().rev() {
         cause = Some(Box::new(with_info(link, cause, |info| info)));
     }
-    let (non_retryable, benign, delay) = (failure.non_retryable, failure.benign, failure.next_retry_delay);
+    let (non_retryable, benign, delay) = (
+        failure.non_retryable,
+        failure.benign,
+        failure.next_retry_delay,
+    );
     let proto = with_info(failure.error, cause, |info| ApplicationFailureInfo {
         non_retryable,
         next_retry_delay: delay.and_then(|millis| Duration::from_millis(millis).try_into().ok()),
-        category: if benign { ApplicationErrorCategory::Benign } else { ApplicationErrorCategory::Unspecified }.into(),
+        category: if benign {
+            ApplicationErrorCategory::Benign
+        } else {
+            ApplicationErrorCategory::Unspecified
+        }
+        .into(),
         ..info
     });
-    Status::Failed(Failed { failure: Some(proto), ..Default::default() })
+    Status::Failed(Failed {
+        failure: Some(proto),
+        ..Default::default()
+    })
 }
 
 fn with_info(
@@ -62,16 +84,21 @@ fn with_info(
 /// A failure that the host makes: its code is the type. What no retry can mend is not retried.
 pub(super) fn of_host(code: Code, detail: &str) -> Status {
     let non_retryable = matches!(code, Code::ActivityTypeNotFound)
-        || matches!(code.kind(), Kind::Forbidden | Kind::Invalid | Kind::NotFound);
+        || matches!(
+            code.kind(),
+            Kind::Forbidden | Kind::Invalid | Kind::NotFound
+        );
     Status::Failed(Failed {
         failure: Some(Failure {
             message: format!("[{code}] {detail}"),
             source: SOURCE.to_owned(),
-            failure_info: Some(FailureInfo::ApplicationFailureInfo(ApplicationFailureInfo {
-                r#type: code.as_str().to_owned(),
-                non_retryable,
-                ..Default::default()
-            })),
+            failure_info: Some(FailureInfo::ApplicationFailureInfo(
+                ApplicationFailureInfo {
+                    r#type: code.as_str().to_owned(),
+                    non_retryable,
+                    ..Default::default()
+                },
+            )),
             ..Default::default()
         }),
         ..Default::default()
@@ -80,10 +107,16 @@ pub(super) fn of_host(code: Code, detail: &str) -> Status {
 
 /// The attempt was dropped because nobody waits for it.
 pub(super) fn cancelled(why: Cancellation) -> Status {
-    canceled(format!("the attempt was ended by the host: {why:?}"), Vec::new())
+    canceled(
+        format!("the attempt was ended by the host: {why:?}"),
+        Vec::new(),
+    )
 }
 
-fn canceled(message: String, details: Vec<temporalio_protos::temporal::api::common::v1::Payload>) -> Status {
+fn canceled(
+    message: String,
+    details: Vec<temporalio_protos::temporal::api::common::v1::Payload>,
+) -> Status {
     Status::Cancelled(Cancelled {
         failure: Some(Failure {
             message,

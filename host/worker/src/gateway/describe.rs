@@ -35,15 +35,30 @@ pub(super) async fn describe(
         namespace: temporal.namespace().to_owned(),
         execution: Some(execution),
     };
-    let described = temporal.service().describe_workflow_execution(Request::new(request)).await;
-    let described = described.map_err(|status| refusal(&status, id))?.into_inner();
+    let described = temporal
+        .service()
+        .describe_workflow_execution(Request::new(request))
+        .await;
+    let described = described
+        .map_err(|status| refusal(&status, id))?
+        .into_inner();
     let info = described.workflow_execution_info.ok_or_else(|| {
-        Error::new(Code::Internal, format!("Temporal described workflow {id:?} without saying what it is"))
+        Error::new(
+            Code::Internal,
+            format!("Temporal described workflow {id:?} without saying what it is"),
+        )
     })?;
     let mut execution = of_info(scope, info).ok_or_else(|| {
-        Error::new(Code::WorkflowNotFound, format!("there is no workflow {id:?}"))
+        Error::new(
+            Code::WorkflowNotFound,
+            format!("there is no workflow {id:?}"),
+        )
     })?;
-    execution.pending_activities = described.pending_activities.into_iter().map(pending_activity).collect();
+    execution.pending_activities = described
+        .pending_activities
+        .into_iter()
+        .map(pending_activity)
+        .collect();
     Ok(execution)
 }
 
@@ -55,7 +70,10 @@ pub(super) async fn list(
 ) -> Result<Page<Execution>> {
     let next_page_token = match cursor {
         Some(cursor) => BASE64.decode(&cursor).map_err(|_| {
-            Error::new(Code::RequestInvalid, format!("{cursor:?} is not a cursor: give back the `next` of a page"))
+            Error::new(
+                Code::RequestInvalid,
+                format!("{cursor:?} is not a cursor: give back the `next` of a page"),
+            )
         })?,
         None => Vec::new(),
     };
@@ -64,13 +82,25 @@ pub(super) async fn list(
         page_size: i32::try_from(limit).unwrap_or(i32::MAX),
         next_page_token,
         // Names have no quotes by their own rules, so they cannot leave the string.
-        query: format!("Tenant = '{}' AND Environment = '{}'", scope.tenant, scope.environment),
+        query: format!(
+            "Tenant = '{}' AND Environment = '{}'",
+            scope.tenant, scope.environment
+        ),
     };
-    let listed = temporal.service().list_workflow_executions(Request::new(request)).await;
+    let listed = temporal
+        .service()
+        .list_workflow_executions(Request::new(request))
+        .await;
     let listed = listed.map_err(|status| refusal(&status, ""))?.into_inner();
     Ok(Page {
-        items: listed.executions.into_iter().filter_map(|info| of_info(scope, info)).collect(),
-        next: Some(listed.next_page_token).filter(|token| !token.is_empty()).map(|token| BASE64.encode(token)),
+        items: listed
+            .executions
+            .into_iter()
+            .filter_map(|info| of_info(scope, info))
+            .collect(),
+        next: Some(listed.next_page_token)
+            .filter(|token| !token.is_empty())
+            .map(|token| BASE64.encode(token)),
     })
 }
 
@@ -81,7 +111,9 @@ fn of_info(scope: &Scope, info: WorkflowExecutionInfo) -> Option<Execution> {
     Some(Execution {
         id: scope.caller_id(&execution.workflow_id)?.to_owned(),
         run_id: execution.run_id,
-        workflow_type: info.r#type.map_or_else(String::new, |workflow| workflow.name),
+        workflow_type: info
+            .r#type
+            .map_or_else(String::new, |workflow| workflow.name),
         status,
         digest: info.search_attributes.as_ref().and_then(pinned_digest),
         started_at: info.start_time.map(millis),
@@ -95,14 +127,22 @@ fn of_info(scope: &Scope, info: WorkflowExecutionInfo) -> Option<Execution> {
 
 /// The release that the execution's history pins it to.
 fn pinned_digest(attributes: &SearchAttributes) -> Option<Digest> {
-    let Value::Array(markers) = payload::to_json(attributes.indexed_fields.get(CHANGE_VERSION)?) else { return None };
-    markers.iter().filter_map(Value::as_str).find_map(|marker| marker.strip_prefix(RELEASE_MARKER_PREFIX)?.parse().ok())
+    let Value::Array(markers) = payload::to_json(attributes.indexed_fields.get(CHANGE_VERSION)?)
+    else {
+        return None;
+    };
+    markers
+        .iter()
+        .filter_map(Value::as_str)
+        .find_map(|marker| marker.strip_prefix(RELEASE_MARKER_PREFIX)?.parse().ok())
 }
 
 fn pending_activity(info: PendingActivityInfo) -> PendingActivity {
     PendingActivity {
         id: info.activity_id,
-        activity_type: info.activity_type.map_or_else(String::new, |activity| activity.name),
+        activity_type: info
+            .activity_type
+            .map_or_else(String::new, |activity| activity.name),
         attempt: u32::try_from(info.attempt).unwrap_or(1),
         last_failure: info.last_failure.as_ref().map(report::failure),
     }
@@ -123,5 +163,7 @@ pub(super) fn status(status: WorkflowExecutionStatus) -> Status {
 
 pub(super) fn millis(time: Timestamp) -> u64 {
     let seconds = u64::try_from(time.seconds).unwrap_or(0);
-    seconds.saturating_mul(1_000).saturating_add(u64::try_from(time.nanos).unwrap_or(0) / 1_000_000)
+    seconds
+        .saturating_mul(1_000)
+        .saturating_add(u64::try_from(time.nanos).unwrap_or(0) / 1_000_000)
 }

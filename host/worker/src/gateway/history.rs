@@ -7,7 +7,9 @@ use temporalio_protos::temporal::api::{
     common::v1::WorkflowExecution,
     enums::v1::{EventType, HistoryEventFilterType},
     history::v1::{HistoryEvent, history_event::Attributes},
-    workflowservice::v1::{GetWorkflowExecutionHistoryRequest, GetWorkflowExecutionHistoryResponse},
+    workflowservice::v1::{
+        GetWorkflowExecutionHistoryRequest, GetWorkflowExecutionHistoryResponse,
+    },
 };
 use tenterhook_domain::{
     Result,
@@ -31,8 +33,12 @@ async fn read(
     request: GetWorkflowExecutionHistoryRequest,
     id: &str,
 ) -> Result<GetWorkflowExecutionHistoryResponse> {
-    let read = temporal.service().get_workflow_execution_history(Request::new(request)).await;
-    read.map(|response| response.into_inner()).map_err(|status| refusal(&status, id))
+    let read = temporal
+        .service()
+        .get_workflow_execution_history(Request::new(request))
+        .await;
+    read.map(|response| response.into_inner())
+        .map_err(|status| refusal(&status, id))
 }
 
 pub(super) async fn events(
@@ -54,7 +60,10 @@ pub(super) async fn events(
         };
         let page = read(temporal, request, id).await?;
         let found = page.history.map_or_else(Vec::new, |history| history.events);
-        for event in found.iter().filter(|event| u64::try_from(event.event_id).is_ok_and(|id| id > after)) {
+        for event in found
+            .iter()
+            .filter(|event| u64::try_from(event.event_id).is_ok_and(|id| id > after))
+        {
             if items.len() == limit {
                 let next = items.last().map(|event: &Event| event.id.to_string());
                 return Ok(Page { items, next });
@@ -76,15 +85,33 @@ pub(super) async fn outcome(
     deadline: Instant,
 ) -> Result<Outcome> {
     for _ in 0..CHAIN_MAX {
-        let Some(event) = close_event(temporal, &execution, id, deadline).await? else { break };
+        let Some(event) = close_event(temporal, &execution, id, deadline).await? else {
+            break;
+        };
         match closed(&event) {
             Closed::Next(run_id) => execution.run_id = run_id,
-            Closed::With { status, result, failure } => {
-                return Ok(Outcome { id: id.to_owned(), run_id: execution.run_id, status, result, failure });
+            Closed::With {
+                status,
+                result,
+                failure,
+            } => {
+                return Ok(Outcome {
+                    id: id.to_owned(),
+                    run_id: execution.run_id,
+                    status,
+                    result,
+                    failure,
+                });
             }
         }
     }
-    Ok(Outcome { id: id.to_owned(), run_id: execution.run_id, status: Status::Running, result: None, failure: None })
+    Ok(Outcome {
+        id: id.to_owned(),
+        run_id: execution.run_id,
+        status: Status::Running,
+        result: None,
+        failure: None,
+    })
 }
 
 /// The event that closed the run, or nothing when the deadline comes first.
@@ -114,7 +141,9 @@ async fn close_event(
         } else {
             read(temporal, request, id).await?
         };
-        let last = page.history.and_then(|history| history.events.into_iter().next_back());
+        let last = page
+            .history
+            .and_then(|history| history.events.into_iter().next_back());
         if let Some(event) = last.filter(is_close) {
             return Ok(Some(event));
         }
@@ -147,7 +176,11 @@ enum Closed {
 }
 
 fn closed(event: &HistoryEvent) -> Closed {
-    let with = |status| Closed::With { status, result: None, failure: None };
+    let with = |status| Closed::With {
+        status,
+        result: None,
+        failure: None,
+    };
     match &event.attributes {
         Some(Attributes::WorkflowExecutionCompletedEventAttributes(done)) => {
             next_run(&done.new_execution_run_id).unwrap_or_else(|| Closed::With {
@@ -184,7 +217,10 @@ fn next_run(run_id: &str) -> Option<Closed> {
 }
 
 fn brief(event: &HistoryEvent) -> Event {
-    let (name, attempt, failure) = event.attributes.as_ref().map_or((None, None, None), particulars);
+    let (name, attempt, failure) = event
+        .attributes
+        .as_ref()
+        .map_or((None, None, None), particulars);
     Event {
         id: u64::try_from(event.event_id).unwrap_or(0),
         event_type: spelled(event.event_type()),
@@ -197,8 +233,17 @@ fn brief(event: &HistoryEvent) -> Event {
 
 /// `EVENT_TYPE_TIMER_FIRED` as Temporal's own tools print it: `TimerFired`.
 fn spelled(event_type: EventType) -> String {
-    let words = event_type.as_str_name().trim_start_matches("EVENT_TYPE_").split('_');
-    words.flat_map(|word| word.chars().take(1).chain(word.chars().skip(1).map(|c| c.to_ascii_lowercase()))).collect()
+    let words = event_type
+        .as_str_name()
+        .trim_start_matches("EVENT_TYPE_")
+        .split('_');
+    words
+        .flat_map(|word| {
+            word.chars()
+                .take(1)
+                .chain(word.chars().skip(1).map(|c| c.to_ascii_lowercase()))
+        })
+        .collect()
 }
 
 type Particulars = (Option<String>, Option<i32>, Option<String>);
@@ -207,22 +252,28 @@ type Particulars = (Option<String>, Option<i32>, Option<String>);
 fn particulars(attributes: &Attributes) -> Particulars {
     let named = |name: &str| (Some(name.to_owned()), None, None);
     match attributes {
-        Attributes::WorkflowExecutionStartedEventAttributes(a) => {
-            (a.workflow_type.as_ref().map(|t| t.name.clone()), Some(a.attempt), None)
-        }
+        Attributes::WorkflowExecutionStartedEventAttributes(a) => (
+            a.workflow_type.as_ref().map(|t| t.name.clone()),
+            Some(a.attempt),
+            None,
+        ),
         Attributes::ActivityTaskScheduledEventAttributes(a) => {
             (a.activity_type.as_ref().map(|t| t.name.clone()), None, None)
         }
-        Attributes::ActivityTaskStartedEventAttributes(a) => {
-            (None, Some(a.attempt), a.last_failure.as_ref().map(report::sentence))
-        }
+        Attributes::ActivityTaskStartedEventAttributes(a) => (
+            None,
+            Some(a.attempt),
+            a.last_failure.as_ref().map(report::sentence),
+        ),
         Attributes::ActivityTaskFailedEventAttributes(a) => {
             (None, None, a.failure.as_ref().map(report::sentence))
         }
         Attributes::ActivityTaskTimedOutEventAttributes(a) => {
             (None, None, a.failure.as_ref().map(report::sentence))
         }
-        Attributes::WorkflowTaskFailedEventAttributes(a) => (None, None, a.failure.as_ref().map(report::sentence)),
+        Attributes::WorkflowTaskFailedEventAttributes(a) => {
+            (None, None, a.failure.as_ref().map(report::sentence))
+        }
         Attributes::WorkflowExecutionFailedEventAttributes(a) => {
             (None, None, a.failure.as_ref().map(report::sentence))
         }
@@ -234,7 +285,10 @@ fn particulars(attributes: &Attributes) -> Particulars {
             (a.workflow_type.as_ref().map(|t| t.name.clone()), None, None)
         }
         Attributes::WorkflowExecutionUpdateAcceptedEventAttributes(a) => {
-            let input = a.accepted_request.as_ref().and_then(|request| request.input.as_ref());
+            let input = a
+                .accepted_request
+                .as_ref()
+                .and_then(|request| request.input.as_ref());
             (input.map(|input| input.name.clone()), None, None)
         }
         _ => (None, None, None),

@@ -18,22 +18,38 @@ pub(crate) fn failure(proto: &ProtoFailure) -> Failure {
 
 fn chain(proto: &ProtoFailure, depth: usize) -> Failure {
     let (kind, non_retryable, details) = match &proto.failure_info {
-        Some(FailureInfo::ApplicationFailureInfo(info)) => {
-            (info.r#type.clone(), info.non_retryable, info.details.as_ref())
-        }
+        Some(FailureInfo::ApplicationFailureInfo(info)) => (
+            info.r#type.clone(),
+            info.non_retryable,
+            info.details.as_ref(),
+        ),
         Some(FailureInfo::TimeoutFailureInfo(info)) => {
             let kind = TimeoutType::try_from(info.timeout_type).unwrap_or_default();
-            (format!("timeout:{}", timeout_word(kind)), false, info.last_heartbeat_details.as_ref())
+            (
+                format!("timeout:{}", timeout_word(kind)),
+                false,
+                info.last_heartbeat_details.as_ref(),
+            )
         }
-        Some(FailureInfo::CanceledFailureInfo(info)) => ("canceled".to_owned(), true, info.details.as_ref()),
+        Some(FailureInfo::CanceledFailureInfo(info)) => {
+            ("canceled".to_owned(), true, info.details.as_ref())
+        }
         Some(FailureInfo::TerminatedFailureInfo(_)) => ("terminated".to_owned(), true, None),
-        Some(FailureInfo::ServerFailureInfo(info)) => ("server".to_owned(), info.non_retryable, None),
+        Some(FailureInfo::ServerFailureInfo(info)) => {
+            ("server".to_owned(), info.non_retryable, None)
+        }
         Some(FailureInfo::ActivityFailureInfo(info)) => {
-            let name = info.activity_type.as_ref().map_or("", |activity| &activity.name);
+            let name = info
+                .activity_type
+                .as_ref()
+                .map_or("", |activity| &activity.name);
             (format!("activity:{name}"), false, None)
         }
         Some(FailureInfo::ChildWorkflowExecutionFailureInfo(info)) => {
-            let name = info.workflow_type.as_ref().map_or("", |workflow| &workflow.name);
+            let name = info
+                .workflow_type
+                .as_ref()
+                .map_or("", |workflow| &workflow.name);
             (format!("child:{name}"), false, None)
         }
         _ => ("failure".to_owned(), false, None),
@@ -42,9 +58,17 @@ fn chain(proto: &ProtoFailure, depth: usize) -> Failure {
         message: proto.message.clone(),
         kind,
         non_retryable,
-        details: details.map_or_else(Vec::new, |list| list.payloads.iter().map(payload::to_json).collect()),
-        stack_trace: Some(&proto.stack_trace).filter(|trace| !trace.is_empty()).cloned(),
-        cause: proto.cause.as_ref().filter(|_| depth > 0).map(|cause| Box::new(chain(cause, depth - 1))),
+        details: details.map_or_else(Vec::new, |list| {
+            list.payloads.iter().map(payload::to_json).collect()
+        }),
+        stack_trace: Some(&proto.stack_trace)
+            .filter(|trace| !trace.is_empty())
+            .cloned(),
+        cause: proto
+            .cause
+            .as_ref()
+            .filter(|_| depth > 0)
+            .map(|cause| Box::new(chain(cause, depth - 1))),
     }
 }
 

@@ -175,7 +175,8 @@ fn results_and_failures_are_measured() {
         };
         failure.encode_to_vec()
     };
-    let cases: Vec<Box<dyn Fn(&Scene)>> = vec![
+    type Arrange<'a> = Box<dyn Fn(&Scene) + 'a>;
+    let cases: Vec<Arrange<'_>> = vec![
         Box::new(|scene| scene.script.end(Terminal::Completed(big()))),
         Box::new(|scene| scene.script.end(Terminal::Failed(failure()))),
         Box::new(|scene| scene.script.end(Terminal::Cancelled(Some(big())))),

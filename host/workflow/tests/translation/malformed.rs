@@ -36,8 +36,11 @@ fn update_routine(instance: &str) -> JobResult {
     }
 }
 
+/// A place by name, what arranges that bytes come from there, and the jobs that reach it.
+type Place = (&'static str, fn(&Scene, Vec<u8>), Vec<Job>);
+
 /// Every place, by name, with what arranges that `bytes` come from there and the jobs that reach it.
-fn places() -> Vec<(&'static str, fn(&Scene, Vec<u8>), Vec<Job>)> {
+fn places() -> Vec<Place> {
     let u = || vec![update("u")];
     let s = || vec![signal("s")];
     let q = || vec![query("q")];

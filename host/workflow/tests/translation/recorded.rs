@@ -302,9 +302,9 @@ fn play(recording: &Value) -> Value {
     for step in played["steps"].as_array_mut().expect("steps") {
         act(&scene, &step["guest"]);
         let mut sent = activation(
-            step["jobs"]
+            step["arrives"]
                 .as_array()
-                .expect("jobs")
+                .expect("jobs that arrive")
                 .iter()
                 .map(job)
                 .collect(),
@@ -324,8 +324,8 @@ fn play(recording: &Value) -> Value {
             }
             None => vec!["nothing".to_owned()],
         };
-        step["shown"] = value!(shown(scene.script.calls()));
-        step["completion"] = value!(completion);
+        step["given"] = value!(shown(scene.script.calls()));
+        step["leaves"] = value!(completion);
     }
     played
 }
@@ -354,15 +354,15 @@ fn recorded_runs_come_out_the_same() {
             .enumerate()
         {
             assert_eq!(
-                step["shown"],
-                came["shown"],
-                "{}, step {at}: shown",
+                step["given"],
+                came["given"],
+                "{}, step {at}: given",
                 path.display()
             );
             assert_eq!(
-                step["completion"],
-                came["completion"],
-                "{}, step {at}: completion",
+                step["leaves"],
+                came["leaves"],
+                "{}, step {at}: leaves",
                 path.display()
             );
         }

@@ -106,8 +106,17 @@ mod tests {
 
     #[test]
     fn only_global_addresses_without_a_grant() {
-        for allowed in ["1.1.1.1", "93.184.216.34", "2606:4700::1111", "64:ff9b::101:101"] {
-            assert_eq!(prohibited(allowed.parse().unwrap(), false), None, "{allowed}");
+        for allowed in [
+            "1.1.1.1",
+            "93.184.216.34",
+            "2606:4700::1111",
+            "64:ff9b::101:101",
+        ] {
+            assert_eq!(
+                prohibited(allowed.parse().unwrap(), false),
+                None,
+                "{allowed}"
+            );
         }
         for private in [
             "127.0.0.1",
@@ -146,7 +155,10 @@ mod tests {
             "ff02::1",
             "::ffff:0.0.0.0",
         ] {
-            assert!(prohibited(never.parse().unwrap(), true).is_some(), "{never}");
+            assert!(
+                prohibited(never.parse().unwrap(), true).is_some(),
+                "{never}"
+            );
         }
     }
 }

@@ -65,9 +65,7 @@ impl Outbound {
         }
         let tls = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
-            .map_err(|error| {
-                Error::new(Code::Internal, "TLS cannot be set up").caused_by(error)
-            })?
+            .map_err(|error| Error::new(Code::Internal, "TLS cannot be set up").caused_by(error))?
             .with_root_certificates(roots)
             .with_no_client_auth();
         Ok(Self {

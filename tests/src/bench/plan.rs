@@ -1,0 +1,70 @@
+//! How much is measured.
+
+use std::time::Duration;
+
+/// Counts and bounds of one run of the bench.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// Its name in the report.
+    pub name: &'static str,
+    /// Sleeping workflows on each side.
+    pub sleepers: usize,
+    /// One-activity workflows of a round.
+    pub ones: usize,
+    /// Ten-activity workflows of a round.
+    pub tens: usize,
+    /// Rounds of each workload on each side.
+    pub rounds: usize,
+    /// No further round is begun after this much of the whole run.
+    pub rounds_until: Duration,
+    /// One-activity workflows one after another.
+    pub sequential: usize,
+    /// Activities of the long recorded history.
+    pub long_activities: u64,
+    /// Replays of the short history in a round; the long one's are fewer by its length.
+    pub replays: usize,
+    /// Rounds of replays.
+    pub replay_rounds: usize,
+    /// Loads of the component, cold and from compiled code each.
+    pub loads: usize,
+    /// Instances started and stepped through the short history.
+    pub instances: usize,
+}
+
+impl Plan {
+    /// The whole bench: under six minutes on two cores.
+    pub fn full() -> Self {
+        Self {
+            name: "full",
+            sleepers: 2_000,
+            ones: 400,
+            tens: 60,
+            rounds: 3,
+            rounds_until: Duration::from_secs(240),
+            sequential: 100,
+            long_activities: 200,
+            replays: 300,
+            replay_rounds: 3,
+            loads: 3,
+            instances: 500,
+        }
+    }
+
+    /// A look in under a minute; its figures are rough.
+    pub fn quick() -> Self {
+        Self {
+            name: "quick",
+            sleepers: 300,
+            ones: 150,
+            tens: 20,
+            rounds: 1,
+            rounds_until: Duration::from_secs(40),
+            sequential: 30,
+            long_activities: 50,
+            replays: 60,
+            replay_rounds: 1,
+            loads: 1,
+            instances: 100,
+        }
+    }
+}

@@ -240,7 +240,7 @@ impl ActivityError {
     /// Names any error, and the errors behind it, as the cause.
     #[must_use]
     pub fn with_source<E: Error>(mut self, cause: &E) -> Self {
-        self.push_cause(cause.to_string(), std::any::type_name::<E>());
+        self.push_cause(cause.to_string(), short_name(std::any::type_name::<E>()));
         let mut next = cause.source();
         while let Some(error) = next {
             // The type of an error behind a trait object is gone.
@@ -316,6 +316,12 @@ impl ActivityError {
     }
 }
 
+/// A type's name without the path to it, and without its parameters.
+fn short_name(name: &str) -> &str {
+    let name = name.split('<').next().unwrap_or(name);
+    name.rsplit("::").next().unwrap_or(name)
+}
+
 impl fmt::Display for ActivityError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.0.kind.name(), self.0.message)
@@ -323,3 +329,75 @@ impl fmt::Display for ActivityError {
 }
 
 impl Error for ActivityError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_taxonomy_says_what_is_retried() {
+        let retried = [
+            ErrorKind::Database,
+            ErrorKind::Network,
+            ErrorKind::ExternalService,
+            ErrorKind::RateLimited,
+        ];
+        let kept = [
+            ErrorKind::Validation,
+            ErrorKind::Authorization,
+            ErrorKind::NotFound,
+            ErrorKind::Conflict,
+        ];
+        for kind in retried {
+            let failure = ActivityError::new(kind.clone(), "text").into_failure();
+            assert!(!failure.non_retryable, "{kind:?}");
+        }
+        for kind in kept {
+            let failure = ActivityError::new(kind.clone(), "text").into_failure();
+            assert!(failure.non_retryable, "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_lost_on_the_way_to_the_host() {
+        let number = "x".parse::<u32>().expect_err("x is no number");
+        let failure = ActivityError::custom("PaymentDeclined", "no money")
+            .non_retryable()
+            .benign()
+            .retry_after(Duration::from_millis(1_500))
+            .with_detail(&"card_declined")
+            .caused_by(ActivityError::network("cut").with_source(&number))
+            .into_failure();
+        assert_eq!(failure.error.kind, "PaymentDeclined");
+        assert_eq!(failure.error.message, "no money");
+        assert_eq!(failure.error.details[0].data, b"\"card_declined\"");
+        let place = failure.error.stack_trace.unwrap_or_default();
+        assert!(place.contains("error.rs:"), "{place}");
+        assert!(failure.non_retryable && failure.benign);
+        assert_eq!(failure.next_retry_delay, Some(1_500));
+        let causes: Vec<_> = failure
+            .causes
+            .iter()
+            .map(|cause| (cause.kind.as_str(), cause.message.as_str()))
+            .collect();
+        let expected = [
+            ("NetworkError", "cut"),
+            ("ParseIntError", "invalid digit found in string"),
+        ];
+        assert_eq!(causes, expected);
+    }
+
+    #[test]
+    fn chains_are_bounded() {
+        let deep = (0..100).fold(ActivityError::network("bottom"), |cause, level| {
+            ActivityError::database(format!("level {level}")).caused_by(cause)
+        });
+        assert_eq!(deep.into_failure().causes.len(), CAUSES_MAX);
+    }
+
+    #[test]
+    fn only_the_workflows_own_cancellation_is_final() {
+        assert!(!ActivityError::cancelled(Cancellation::Requested).is_retryable());
+        assert!(ActivityError::cancelled(Cancellation::WorkerShutdown).is_retryable());
+    }
+}

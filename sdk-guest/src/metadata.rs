@@ -167,3 +167,23 @@ fn said(text: &str) -> Option<String> {
     let text = lines.join("\n").trim().to_owned();
     (!text.is_empty()).then_some(text)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn doc_comments_become_plain_text() {
+        assert_eq!(said(""), None);
+        assert_eq!(said("\n \n"), None);
+        let text = said(" Takes a payment.\n\n Or not.\n");
+        assert_eq!(text.as_deref(), Some("Takes a payment.\n\nOr not."));
+    }
+
+    #[test]
+    fn schemas_are_of_the_draft_that_the_host_reads() {
+        let schema = schema::<Option<u32>>();
+        assert!(schema.contains("https://json-schema.org/draft/2020-12/schema"));
+        assert!(schema.contains("\"null\""), "{schema}");
+    }
+}

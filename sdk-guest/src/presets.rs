@@ -85,3 +85,34 @@ pub fn local_activity_options(timeout: Timeout, retry: Retry) -> LocalActivityOp
         .retry_policy(retry.policy())
         .build()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn presets_are_what_the_domain_says() {
+        let seconds = |timeout: Timeout| timeout.duration().as_secs();
+        let timeouts = [
+            Timeout::Short,
+            Timeout::Medium,
+            Timeout::Long,
+            Timeout::VeryLong,
+        ];
+        assert_eq!(timeouts.map(seconds), [30, 60, 300, 900]);
+        let facts = |retry: Retry| {
+            let policy = retry.policy();
+            let maximum = policy.maximum_interval().unwrap_or_default();
+            (
+                policy.initial_interval().as_secs(),
+                maximum.as_secs(),
+                policy.maximum_attempts(),
+            )
+        };
+        assert_eq!(facts(Retry::Standard), (1, 30, 3));
+        assert_eq!(facts(Retry::Aggressive), (1, 300, 10));
+        assert_eq!(facts(Retry::Patient), (5, 300, 3));
+        assert_eq!(facts(Retry::None).2, 1);
+        assert_eq!(facts(Retry::Forever).2, 0);
+    }
+}

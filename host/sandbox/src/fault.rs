@@ -83,6 +83,11 @@ fn explain(
         trap => {
             let what = match (last_words.is_empty(), trap) {
                 (false, _) => format!("the plugin died: {last_words}"),
+                // Languages put their stack at the bottom of memory: full, it runs out of it.
+                (true, Some(Trap::MemoryOutOfBounds)) => {
+                    "the plugin reached outside its memory: most often its stack is full, by recursing too deep"
+                        .to_owned()
+                }
                 (true, Some(trap)) => format!("the plugin trapped: {trap}"),
                 (true, None) => format!("the plugin failed: {}", error.root_cause()),
             };

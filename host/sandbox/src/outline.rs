@@ -1,5 +1,7 @@
 //! What a component imports and exports at its outside, read without compiling it, and what of it is offered.
 
+mod offer;
+
 use tenterhook_domain::{Code, Error, Result};
 use wasmparser::{Encoding, Parser, Payload};
 
@@ -9,141 +11,6 @@ pub(crate) const WORKFLOW_GUEST: &str = "temporal:workflow-runtime/workflow-gues
 pub(crate) const ACTIVITIES: &str = "tenterhook:plugin/activities@0.1.0";
 /// The export by which a component says what it is.
 pub(crate) const METADATA: &str = "tenterhook:plugin/metadata@0.1.0";
-
-/// Which versions of an interface are offered.
-enum Versions {
-    /// Every `0.<minor>.x`.
-    Minor(&'static str),
-    /// This one alone: a draft promises nothing.
-    Exact(&'static str),
-}
-
-/// One package of interfaces that a component may import.
-struct Offer {
-    package: &'static str,
-    interfaces: &'static [&'static str],
-    versions: Versions,
-}
-
-const OFFERS: &[Offer] = &[
-    Offer {
-        package: "temporal:workflow-runtime",
-        interfaces: &["workflow-host", "types"],
-        versions: Versions::Minor("0.1."),
-    },
-    Offer {
-        package: "tenterhook:plugin",
-        interfaces: &["activity-context", "values"],
-        versions: Versions::Minor("0.1."),
-    },
-    Offer {
-        package: "wasi:cli",
-        interfaces: &[
-            "environment",
-            "exit",
-            "stdin",
-            "stdout",
-            "stderr",
-            "terminal-input",
-            "terminal-output",
-            "terminal-stdin",
-            "terminal-stdout",
-            "terminal-stderr",
-        ],
-        versions: Versions::Minor("0.2."),
-    },
-    Offer {
-        package: "wasi:io",
-        interfaces: &["error", "poll", "streams"],
-        versions: Versions::Minor("0.2."),
-    },
-    Offer {
-        package: "wasi:clocks",
-        interfaces: &["monotonic-clock", "wall-clock"],
-        versions: Versions::Minor("0.2."),
-    },
-    Offer {
-        package: "wasi:random",
-        interfaces: &["random", "insecure", "insecure-seed"],
-        versions: Versions::Minor("0.2."),
-    },
-    // Language runtimes import files and sockets whether a program uses them or not. There is nothing behind them.
-    Offer {
-        package: "wasi:filesystem",
-        interfaces: &["types", "preopens"],
-        versions: Versions::Minor("0.2."),
-    },
-    Offer {
-        package: "wasi:sockets",
-        interfaces: &[
-            "network",
-            "instance-network",
-            "tcp",
-            "tcp-create-socket",
-            "udp",
-            "udp-create-socket",
-            "ip-name-lookup",
-        ],
-        versions: Versions::Minor("0.2."),
-    },
-    Offer {
-        package: "wasi:http",
-        interfaces: &["types", "outgoing-handler"],
-        versions: Versions::Minor("0.2."),
-    },
-    Offer {
-        package: "wasi:keyvalue",
-        interfaces: &["store", "atomics", "batch"],
-        versions: Versions::Exact("0.2.0-draft"),
-    },
-    Offer {
-        package: "wasi:config",
-        interfaces: &["store"],
-        versions: Versions::Exact("0.2.0-rc.1"),
-    },
-    Offer {
-        package: "wasi:logging",
-        interfaces: &["logging"],
-        versions: Versions::Exact("0.1.0-draft"),
-    },
-];
-
-/// What to use in place of interfaces that people try.
-const INSTEAD: &[(&str, &str)] = &[
-    (
-        "wasi:http/incoming-handler",
-        "export activities and let the host call them",
-    ),
-    (
-        "wasi:clocks/timezone",
-        "compute with UTC, or carry a time zone library in the component",
-    ),
-    (
-        "wasi:keyvalue/",
-        "use wasi:keyvalue/store, atomics or batch @0.2.0-draft",
-    ),
-    ("wasi:config/", "use wasi:config/store@0.2.0-rc.1"),
-    ("wasi:runtime-config/", "use wasi:config/store@0.2.0-rc.1"),
-    ("wasi:logging/", "use wasi:logging/logging@0.1.0-draft"),
-    (
-        "wasi:blobstore/",
-        "reach an object store over wasi:http/outgoing-handler",
-    ),
-    (
-        "wasi:messaging/",
-        "use a signal, or a child workflow, or wasi:http/outgoing-handler",
-    ),
-    ("wasi:http/", "use wasi:http/outgoing-handler@0.2"),
-    ("wasi:", "use WASI 0.2: build for wasm32-wasip2"),
-    (
-        "wasi_snapshot_preview1",
-        "build for wasm32-wasip2, not for wasm32-wasip1",
-    ),
-    (
-        "env",
-        "link what the component needs into it: it can import interfaces only",
-    ),
-];
 
 /// A component's outside.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -207,8 +74,8 @@ impl Outline {
         let unknown: Vec<String> = self
             .imports
             .iter()
-            .filter(|import| !is_offered(import))
-            .map(|import| match instead(import) {
+            .filter(|import| !offer::is_offered(import))
+            .map(|import| match offer::instead(import) {
                 Some(instead) => format!("{import:?} ({instead})"),
                 None => format!("{import:?}"),
             })
@@ -281,32 +148,6 @@ pub(crate) fn listed(names: &[String]) -> String {
     quoted.join(", ")
 }
 
-fn is_offered(import: &str) -> bool {
-    let Some((path, version)) = import.split_once('@') else {
-        return false;
-    };
-    let Some((package, interface)) = path.split_once('/') else {
-        return false;
-    };
-    OFFERS.iter().any(|offer| {
-        offer.package == package
-            && offer.interfaces.contains(&interface)
-            && match offer.versions {
-                Versions::Minor(minor) => version
-                    .strip_prefix(minor)
-                    .is_some_and(|patch| patch.parse::<u32>().is_ok()),
-                Versions::Exact(exact) => version == exact,
-            }
-    })
-}
-
-fn instead(import: &str) -> Option<&'static str> {
-    INSTEAD
-        .iter()
-        .find(|(prefix, _)| import.starts_with(prefix))
-        .map(|(_, instead)| *instead)
-}
-
 fn invalid(error: &wasmparser::BinaryReaderError) -> Error {
     Error::new(
         Code::ComponentInvalid,
@@ -341,26 +182,6 @@ fn core_module() -> Error {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn offers_are_by_interface_and_version() {
-        for (import, offered) in [
-            ("wasi:cli/stdout@0.2.0", true),
-            ("wasi:cli/stdout@0.2.12", true),
-            ("wasi:cli/stdout@0.3.0", false),
-            ("wasi:cli/stdout", false),
-            ("wasi:cli/stdout@0.2.0-rc.1", false),
-            ("wasi:http/outgoing-handler@0.2.6", true),
-            ("wasi:http/incoming-handler@0.2.6", false),
-            ("wasi:keyvalue/store@0.2.0-draft", true),
-            ("wasi:keyvalue/store@0.2.0-draft2", false),
-            ("tenterhook:plugin/activity-context@0.1.0", true),
-            ("tenterhook:plugin/activity-context@0.2.0", false),
-            ("env", false),
-        ] {
-            assert_eq!(is_offered(import), offered, "{import}");
-        }
-    }
 
     #[test]
     fn an_unknown_import_is_named_with_what_to_use() {

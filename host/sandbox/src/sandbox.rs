@@ -42,7 +42,7 @@ struct Parts {
     linkers: Linkers,
     shared: Arc<Shared>,
     aot: AotFiles,
-    compilations: Semaphore,
+    compilations: Arc<Semaphore>,
     engines: Engines,
 }
 
@@ -59,7 +59,7 @@ impl Sandbox {
                 linkers: Linkers::new(&engines)?,
                 shared: Arc::new(Shared::new(config.keyvalue)?),
                 aot,
-                compilations: Semaphore::new(COMPILATIONS_MAX),
+                compilations: Arc::new(Semaphore::new(COMPILATIONS_MAX)),
                 engines,
             }),
             cache: Cache::default(),
@@ -107,14 +107,12 @@ impl Sandbox {
     }
 
     async fn compile(&self, digest: Digest, bytes: Bytes) -> Result<Arc<LoadedComponent>> {
-        let _permit = self
-            .parts
-            .compilations
-            .acquire()
-            .await
-            .map_err(|_| Error::new(Code::HostStopping, "the host is stopping"))?;
+        let permit = self.parts.compilations.clone().acquire_owned().await;
+        let permit = permit.map_err(|_| Error::new(Code::HostStopping, "the host is stopping"))?;
         let parts = self.parts.clone();
         blocking(move || {
+            // Held by the work itself: a caller that goes away does not end a compilation.
+            let _permit = permit;
             let outline = Outline::read(&bytes)?;
             let mut codes = Vec::new();
             let mut compiled = Compiled::new();

@@ -4,7 +4,7 @@ mod body;
 mod duration;
 mod path;
 
-pub(crate) use body::{Json, JsonOrNothing, upload};
+pub(crate) use body::{Json, JsonOrNothing, given, upload};
 pub(crate) use duration::duration;
 pub(crate) use path::{
     AtMessage, AtPlugin, AtRelease, AtScope, AtTenant, AtToken, AtWorkflow, path_invalid,

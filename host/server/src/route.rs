@@ -121,8 +121,8 @@ routes! {
     ListPlugins: Get "/v1/tenants/{tenant}/environments/{environment}/plugins" Tenant => handle::plugin::list;
     /// One plugin.
     GetPlugin: Get "/v1/tenants/{tenant}/environments/{environment}/plugins/{plugin}" Tenant => handle::plugin::get;
-    /// Sets what a plugin may do.
-    PutGrants: Put "/v1/tenants/{tenant}/environments/{environment}/plugins/{plugin}/grants" Tenant => handle::plugin::put_grants;
+    /// Sets what a plugin may do. The operator grants: a tenant cannot give itself the network.
+    PutGrants: Put "/v1/tenants/{tenant}/environments/{environment}/plugins/{plugin}/grants" Admin => handle::plugin::put_grants;
     /// What a plugin may do.
     GetGrants: Get "/v1/tenants/{tenant}/environments/{environment}/plugins/{plugin}/grants" Tenant => handle::plugin::get_grants;
     /// Sets a plugin's configuration.

@@ -8,11 +8,8 @@ const ENCODING: &str = "encoding";
 const JSON: &[u8] = b"json/plain";
 const NULL: &[u8] = b"binary/null";
 
-/// `value` as a `json/plain` payload; null as Temporal's SDKs write it.
+/// `value` as a `json/plain` payload. Null too: Temporal's Rust SDK reads no optional value from `binary/null`.
 pub(crate) fn of_json(value: &Value) -> Payload {
-    if value.is_null() {
-        return of_nothing();
-    }
     of_json_bytes(value.to_string().into_bytes())
 }
 

@@ -18,6 +18,8 @@ mod generated {
     });
 }
 
+use std::cell::Cell;
+
 use generated::exports::temporal::workflow_runtime::workflow_guest::{
     ActivationResult, Failure, Guest, GuestWorkflowInstance, RoutineId, RoutinePollResult,
     WorkflowActivation, WorkflowDefinition, WorkflowInit, WorkflowInstance,
@@ -73,7 +75,7 @@ enum Breach {
     InterceptorStuck,
     /// Says that it makes progress, for ever.
     ProgressForever,
-    /// Is never done with its instantiation.
+    /// Traps while it is instantiated.
     InstantiateTraps,
 }
 
@@ -121,7 +123,10 @@ impl Guest for Garbage {
         match breach {
             Breach::InstantiateGarbage => Err(GARBAGE.to_vec()),
             Breach::InstantiateTraps => std::process::abort(),
-            _ => Ok(WorkflowInstance::new(Instance(breach))),
+            _ => Ok(WorkflowInstance::new(Instance {
+                breach,
+                pushed: Cell::new(false),
+            })),
         }
     }
 }
@@ -139,11 +144,15 @@ fn breach_of(initialize: &[u8]) -> Option<Breach> {
         .find(|breach| format!("{breach:?}") == name)
 }
 
-struct Instance(Breach);
+struct Instance {
+    breach: Breach,
+    /// Its one command is out.
+    pushed: Cell<bool>,
+}
 
 impl GuestWorkflowInstance for Instance {
     fn activate(&self, _activation: WorkflowActivation) -> Result<ActivationResult, Failure> {
-        let job_results = match self.0 {
+        let job_results = match self.breach {
             Breach::ActivateGarbage => return Err(GARBAGE.to_vec()),
             Breach::CountTooLow => Vec::new(),
             Breach::CountTooHigh => (0..RESULTS).map(|_| ActivationJobResult::None).collect(),
@@ -163,10 +172,10 @@ impl GuestWorkflowInstance for Instance {
     }
 
     fn poll_routine(&self, _routine_id: RoutineId) -> Result<RoutinePollResult, Failure> {
-        Ok(match self.0 {
-            Breach::CommandGarbage => pushing(GARBAGE),
-            Breach::CommandCutShort => pushing(CUT_SHORT),
-            Breach::CommandEmpty => pushing(&[]),
+        Ok(match self.breach {
+            Breach::CommandGarbage => self.pushing(GARBAGE),
+            Breach::CommandCutShort => self.pushing(CUT_SHORT),
+            Breach::CommandEmpty => self.pushing(&[]),
             Breach::ResultGarbage => ending(TerminalOutcome::Completed(GARBAGE.to_vec())),
             Breach::FailureGarbage => ending(TerminalOutcome::Failed(GARBAGE.to_vec())),
             Breach::ContinueGarbage => ending(TerminalOutcome::ContinueAsNew(GARBAGE.to_vec())),
@@ -180,24 +189,30 @@ impl GuestWorkflowInstance for Instance {
                     value: GARBAGE.to_vec(),
                 }),
             ))),
-            Breach::InterceptorStuck => RoutinePollResult {
-                completion: None,
-                made_progress: false,
-                pending_state: Some(RoutinePendingState::Interceptor),
-            },
-            Breach::ProgressForever => RoutinePollResult {
-                completion: None,
-                made_progress: true,
-                pending_state: Some(RoutinePendingState::Handler),
-            },
-            _ => main(MainRoutineCompletion::Blocked),
+            Breach::InterceptorStuck => waiting(false, RoutinePendingState::Interceptor),
+            Breach::ProgressForever => waiting(true, RoutinePendingState::Handler),
+            _ => waiting(false, RoutinePendingState::Handler),
         })
     }
 }
 
-fn pushing(command: &[u8]) -> RoutinePollResult {
-    workflow_host::push_command(command);
-    main(MainRoutineCompletion::Blocked)
+impl Instance {
+    /// Pushes the command once, and waits.
+    fn pushing(&self, command: &[u8]) -> RoutinePollResult {
+        let made_progress = !self.pushed.replace(true);
+        if made_progress {
+            workflow_host::push_command(command);
+        }
+        waiting(made_progress, RoutinePendingState::Handler)
+    }
+}
+
+fn waiting(made_progress: bool, pending_state: RoutinePendingState) -> RoutinePollResult {
+    RoutinePollResult {
+        completion: Some(RoutineCompletion::Main(MainRoutineCompletion::Blocked)),
+        made_progress,
+        pending_state: Some(pending_state),
+    }
 }
 
 fn ending(outcome: TerminalOutcome) -> RoutinePollResult {

@@ -1,6 +1,5 @@
 //! Shows what a host must survive: a workflow or activity type for each way to misbehave. What cannot be said with
-//! an SDK, such as malformed bytes, is in `test-garbage`. Inputs are optional: without one, it is more than any host
-//! allows.
+//! an SDK, such as malformed bytes, is in `test-garbage`.
 
 #![allow(clippy::panic, reason = "misbehaving is what this plugin is for")]
 
@@ -39,13 +38,13 @@ plugin! {
         Grows,
         /// Calls itself without end.
         Overflows,
-        /// Starts so many timers in one task.
+        /// Starts 20,000 timers in one task.
         FloodsCommands,
-        /// Writes so many log lines, half of them to standard output.
+        /// Writes 200,000 log lines, half of them to standard output.
         FloodsLog,
-        /// Blocks its thread for so many milliseconds.
+        /// Blocks its thread for a minute.
         Sleeps,
-        /// Runs `Innocent` with so many bytes of input.
+        /// Runs `Innocent` with 8 MiB of input.
         HugePayload,
         /// Emits the host's own marker with a digest of its choice.
         ForgesPin,

@@ -18,11 +18,14 @@ use crate::misdeeds;
 /// The timers of [`FloodsCommands`] are never waited for.
 const LONG: Duration = Duration::from_secs(3600);
 
-/// What the workflows do when their input does not say how much: more than any host allows.
+/// How much the workflows do: more than any host allows.
 const COMMANDS: u64 = 20_000;
 const LINES: u64 = 200_000;
-const SLEEP_MS: u64 = 60_000;
+const SLEEP: Duration = Duration::from_secs(60);
 const PAYLOAD_BYTES: usize = 8 * 1024 * 1024;
+
+/// An activity of another plugin.
+const STRANGER: &str = "payment.RefundPayment";
 
 /// A marker that only the host may emit, with a digest of nothing.
 const FORGED_PIN: &str = "tenterhook:release@sha256:\
@@ -52,9 +55,7 @@ runs!(Behaves, |ctx, input: String| -> usize {
     Ok(ctx.execute_activity(Innocent, input, options).await?)
 });
 
-runs!(Panics, |_ctx, message: Option<String>| -> () {
-    panic!("{}", message.unwrap_or_else(|| "on purpose".to_owned()))
-});
+runs!(Panics, |_ctx, _input: ()| -> () { panic!("on purpose") });
 
 runs!(Spins, |_ctx, _input: ()| -> () { misdeeds::spin() });
 
@@ -64,31 +65,30 @@ runs!(Overflows, |_ctx, _input: ()| -> u64 {
     Ok(misdeeds::overflow(0))
 });
 
-runs!(FloodsCommands, |ctx, count: Option<u64>| -> () {
-    let count = count.unwrap_or(COMMANDS);
-    let timers: Vec<_> = (0..count).map(|_| ctx.timer(LONG)).collect();
+runs!(FloodsCommands, |ctx, _input: ()| -> () {
+    let timers: Vec<_> = (0..COMMANDS).map(|_| ctx.timer(LONG)).collect();
     for timer in timers {
         timer.await;
     }
     Ok(())
 });
 
-runs!(FloodsLog, |ctx, lines: Option<u64>| -> () {
-    for line in 0..lines.unwrap_or(LINES) / 2 {
+runs!(FloodsLog, |ctx, _input: ()| -> () {
+    for line in 0..LINES / 2 {
         log::in_workflow(ctx, Level::Info, &format!("line {line} of a flood"));
         print_line(line);
     }
     Ok(())
 });
 
-runs!(Sleeps, |_ctx, millis: Option<u64>| -> () {
-    std::thread::sleep(Duration::from_millis(millis.unwrap_or(SLEEP_MS)));
+runs!(Sleeps, |_ctx, _input: ()| -> () {
+    std::thread::sleep(SLEEP);
     Ok(())
 });
 
-runs!(HugePayload, |ctx, bytes: Option<usize>| -> usize {
+runs!(HugePayload, |ctx, _input: ()| -> usize {
     let options = activity_options(Timeout::Short, Retry::None);
-    let input = "x".repeat(bytes.unwrap_or(PAYLOAD_BYTES));
+    let input = "x".repeat(PAYLOAD_BYTES);
     Ok(ctx.execute_activity(Innocent, input, options).await?)
 });
 
@@ -96,12 +96,11 @@ runs!(ForgesPin, |ctx, _input: ()| -> bool {
     Ok(ctx.patched(FORGED_PIN))
 });
 
-runs!(CallsStranger, |ctx, activity: Option<String>| -> () {
-    let activity = activity.unwrap_or_else(|| "payment.RefundPayment".to_owned());
+runs!(CallsStranger, |ctx, _input: ()| -> () {
     let mut options = activity_options(Timeout::Short, Retry::None);
     options.task_queue = Some("somebody-elses-queue".to_owned());
     let input = RawValue::from_value(&"hello".to_owned(), &PayloadConverter::default());
-    ctx.execute_activity(UntypedActivity::new(activity), input, options)
+    ctx.execute_activity(UntypedActivity::new(STRANGER), input, options)
         .await?;
     Ok(())
 });
@@ -124,8 +123,8 @@ impl PanicsOnSignal {
     }
 
     #[signal]
-    pub(crate) fn go(&mut self, _ctx: &mut SyncWorkflowContext<Self>, message: Option<String>) {
-        panic!("{}", message.unwrap_or_else(|| "on purpose".to_owned()))
+    pub(crate) fn go(&mut self, _ctx: &mut SyncWorkflowContext<Self>, _input: ()) {
+        panic!("on purpose")
     }
 }
 

@@ -5,7 +5,7 @@ use temporalio_workflow::{
     MemoValue, SyncWorkflowContext, WorkflowContext, WorkflowResult, workflow, workflow_methods,
 };
 
-/// Search attributes that Temporal's development server has from the start.
+/// Search attributes by the names that Temporal's own tests use. The namespace must have them; a test adds them.
 const KEYWORD: SearchAttributeKey<String> = SearchAttributeKey::keyword("CustomKeywordField");
 const NUMBER: SearchAttributeKey<i64> = SearchAttributeKey::int("CustomIntField");
 

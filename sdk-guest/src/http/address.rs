@@ -86,3 +86,55 @@ fn hex_digit(value: u8) -> char {
         .unwrap_or('0')
         .to_ascii_uppercase()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_taken_apart() {
+        let cases = [
+            ("http://a.example", false, "a.example", "/"),
+            (
+                "HTTPS://a.example:8443/b/c?d=e#f",
+                true,
+                "a.example:8443",
+                "/b/c?d=e",
+            ),
+            ("https://a.example?d=e", true, "a.example", "/?d=e"),
+            ("http://[::1]:80/", false, "[::1]:80", "/"),
+        ];
+        for (url, secure, authority, path) in cases {
+            let expected = Address {
+                secure,
+                authority: authority.to_owned(),
+                path_with_query: path.to_owned(),
+            };
+            assert_eq!(Address::parse(url).expect(url), expected);
+        }
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused_without_its_secrets() {
+        for url in [
+            "a.example/b",
+            "ftp://a.example",
+            "http://",
+            "http:///b",
+            "http://user:word@a.example/?key=secret",
+        ] {
+            let error = Address::parse(url).expect_err(url);
+            assert!(!error.is_retryable(), "{url}");
+            assert!(!error.message().contains("secret"), "{error}");
+        }
+    }
+
+    #[test]
+    fn paths_are_joined_and_segments_encoded() {
+        assert_eq!(join("http://a/b/", "/c"), "http://a/b/c");
+        assert_eq!(join("http://a", "c/d"), "http://a/c/d");
+        assert_eq!(encode_segment("rv_1.a~b-C"), "rv_1.a~b-C");
+        assert_eq!(encode_segment("a/b?c ä"), "a%2Fb%3Fc%20%C3%A4");
+        assert_eq!(encode_segment(".."), "%2E%2E");
+    }
+}

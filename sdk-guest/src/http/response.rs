@@ -133,3 +133,72 @@ impl Response {
         format!("{} {}", self.method.name(), self.url)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn response(status: u16, headers: &[(&str, &str)], body: &str) -> Response {
+        Response {
+            method: Method::Post,
+            url: "http://a.example/charges".to_owned(),
+            status,
+            headers: headers
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec()))
+                .collect(),
+            body: body.as_bytes().to_vec(),
+        }
+    }
+
+    #[test]
+    fn statuses_have_their_place_in_the_taxonomy() {
+        let cases = [
+            (400, "ValidationError"),
+            (401, "AuthorizationError"),
+            (402, "ValidationError"),
+            (403, "AuthorizationError"),
+            (404, "NotFound"),
+            (408, "ExternalServiceError"),
+            (409, "Conflict"),
+            (422, "ValidationError"),
+            (429, "RateLimited"),
+            (301, "ExternalServiceError"),
+            (500, "ExternalServiceError"),
+            (503, "ExternalServiceError"),
+        ];
+        for (status, kind) in cases {
+            let error = response(status, &[], "").ok().expect_err("no success");
+            assert_eq!(error.kind().name(), kind, "{status}");
+        }
+        assert!(response(201, &[], "{}").ok().is_ok());
+    }
+
+    #[test]
+    fn a_provider_that_asks_for_a_pause_gets_it() {
+        let headers = [("Retry-After", "7")];
+        let limited = response(429, &headers, "slow down").refusal();
+        assert_eq!(limited.next_retry_delay(), Some(Duration::from_secs(7)));
+        assert_eq!(
+            limited.message(),
+            "POST http://a.example/charges answered 429: slow down"
+        );
+        let plain = response(429, &[], "").refusal();
+        assert_eq!(plain.next_retry_delay(), None);
+    }
+
+    #[test]
+    fn long_bodies_are_cut_in_messages() {
+        let error = response(500, &[], &"x".repeat(10_000)).refusal();
+        assert!(error.message().len() < EXCERPT_BYTES_MAX + 100);
+    }
+
+    #[test]
+    fn a_body_that_does_not_fit_is_the_providers_fault() {
+        let error = response(200, &[], "[]").json::<String>();
+        let error = error.expect_err("a list is no text");
+        assert_eq!(error.kind().name(), "ExternalServiceError");
+    }
+}

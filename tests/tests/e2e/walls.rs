@@ -83,7 +83,7 @@ async fn a_hostile_workflow_fails_its_own_task_with_the_reason() {
     let neighbour = world("neighbour").await;
     neighbour.push_guest("bench").await.unwrap();
     let cases = [
-        ("Panics", json!("on purpose"), "guest-trapped"),
+        ("Panics", Value::Null, "guest-trapped"),
         ("Overflows", Value::Null, "guest-trapped"),
         ("Spins", Value::Null, "guest-fuel-exhausted"),
         ("Grows", Value::Null, "guest-memory-exceeded"),

@@ -3,6 +3,8 @@
 //! Nothing here waits. What would have to wait traps, because waiting inside an activation stops a thread and
 //! cannot be repeated; a workflow waits by Temporal's timers.
 
+mod streams;
+
 use tenterhook_domain::Code;
 use tracing::Level;
 use wasmtime::component::Resource;
@@ -19,15 +21,12 @@ use crate::{
         io::{
             error::{self, Error as IoError},
             poll::{self, Pollable},
-            streams::{self, InputStream, OutputStream, StreamError},
+            streams::{InputStream, OutputStream},
         },
         random::{insecure, insecure_seed, random},
     },
-    guest_log::Stream,
 };
 
-/// Bytes a guest may write to a stream at once.
-const WRITE_BYTES_MAX: u64 = 64 * 1024;
 /// Bytes of randomness a guest may ask for at once.
 const RANDOM_BYTES_MAX: u64 = 1024 * 1024;
 /// Nanoseconds in a second.
@@ -39,26 +38,6 @@ const STDOUT: u32 = 1;
 const STDERR: u32 = 2;
 const READY: u32 = 0;
 const NEVER_READY: u32 = 1;
-
-impl WorkflowState {
-    fn write(&mut self, stream: &Resource<OutputStream>, bytes: &[u8]) {
-        let stream = match stream.rep() {
-            STDERR => Stream::Stderr,
-            _ => Stream::Stdout,
-        };
-        self.log.write(stream, bytes);
-    }
-
-    fn write_zeroes_to(
-        &mut self,
-        stream: &Resource<OutputStream>,
-        len: u64,
-    ) -> wasmtime::Result<()> {
-        let len = usize::try_from(len.min(WRITE_BYTES_MAX))?;
-        self.write(stream, &vec![0; len]);
-        Ok(())
-    }
-}
 
 /// What waiting comes to.
 fn waiting(what: &str) -> wasmtime::Error {
@@ -111,131 +90,6 @@ impl poll::HostPollable for WorkflowState {
     }
 
     fn drop(&mut self, _: Resource<Pollable>) -> wasmtime::Result<()> {
-        Ok(())
-    }
-}
-
-impl streams::Host for WorkflowState {}
-
-/// stdin is the only input stream, and it is closed.
-impl streams::HostInputStream for WorkflowState {
-    fn read(
-        &mut self,
-        _: Resource<InputStream>,
-        _: u64,
-    ) -> wasmtime::Result<Result<Vec<u8>, StreamError>> {
-        Ok(Err(StreamError::Closed))
-    }
-
-    fn blocking_read(
-        &mut self,
-        _: Resource<InputStream>,
-        _: u64,
-    ) -> wasmtime::Result<Result<Vec<u8>, StreamError>> {
-        Ok(Err(StreamError::Closed))
-    }
-
-    fn skip(
-        &mut self,
-        _: Resource<InputStream>,
-        _: u64,
-    ) -> wasmtime::Result<Result<u64, StreamError>> {
-        Ok(Err(StreamError::Closed))
-    }
-
-    fn blocking_skip(
-        &mut self,
-        _: Resource<InputStream>,
-        _: u64,
-    ) -> wasmtime::Result<Result<u64, StreamError>> {
-        Ok(Err(StreamError::Closed))
-    }
-
-    fn subscribe(&mut self, _: Resource<InputStream>) -> wasmtime::Result<Resource<Pollable>> {
-        Ok(Resource::new_own(READY))
-    }
-
-    fn drop(&mut self, _: Resource<InputStream>) -> wasmtime::Result<()> {
-        Ok(())
-    }
-}
-
-impl streams::HostOutputStream for WorkflowState {
-    fn check_write(
-        &mut self,
-        _: Resource<OutputStream>,
-    ) -> wasmtime::Result<Result<u64, StreamError>> {
-        Ok(Ok(WRITE_BYTES_MAX))
-    }
-
-    fn write(
-        &mut self,
-        stream: Resource<OutputStream>,
-        contents: Vec<u8>,
-    ) -> wasmtime::Result<Result<(), StreamError>> {
-        WorkflowState::write(self, &stream, &contents);
-        Ok(Ok(()))
-    }
-
-    fn blocking_write_and_flush(
-        &mut self,
-        stream: Resource<OutputStream>,
-        contents: Vec<u8>,
-    ) -> wasmtime::Result<Result<(), StreamError>> {
-        WorkflowState::write(self, &stream, &contents);
-        Ok(Ok(()))
-    }
-
-    fn flush(&mut self, _: Resource<OutputStream>) -> wasmtime::Result<Result<(), StreamError>> {
-        Ok(Ok(()))
-    }
-
-    fn blocking_flush(
-        &mut self,
-        _: Resource<OutputStream>,
-    ) -> wasmtime::Result<Result<(), StreamError>> {
-        Ok(Ok(()))
-    }
-
-    fn subscribe(&mut self, _: Resource<OutputStream>) -> wasmtime::Result<Resource<Pollable>> {
-        Ok(Resource::new_own(READY))
-    }
-
-    fn write_zeroes(
-        &mut self,
-        stream: Resource<OutputStream>,
-        len: u64,
-    ) -> wasmtime::Result<Result<(), StreamError>> {
-        self.write_zeroes_to(&stream, len).map(Ok)
-    }
-
-    fn blocking_write_zeroes_and_flush(
-        &mut self,
-        stream: Resource<OutputStream>,
-        len: u64,
-    ) -> wasmtime::Result<Result<(), StreamError>> {
-        self.write_zeroes_to(&stream, len).map(Ok)
-    }
-
-    fn splice(
-        &mut self,
-        _: Resource<OutputStream>,
-        _: Resource<InputStream>,
-        _: u64,
-    ) -> wasmtime::Result<Result<u64, StreamError>> {
-        Ok(Err(StreamError::Closed))
-    }
-
-    fn blocking_splice(
-        &mut self,
-        _: Resource<OutputStream>,
-        _: Resource<InputStream>,
-        _: u64,
-    ) -> wasmtime::Result<Result<u64, StreamError>> {
-        Ok(Err(StreamError::Closed))
-    }
-
-    fn drop(&mut self, _: Resource<OutputStream>) -> wasmtime::Result<()> {
         Ok(())
     }
 }

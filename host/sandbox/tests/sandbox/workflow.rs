@@ -225,7 +225,7 @@ async fn a_trap_says_which() {
         "(i32.store (i32.const -4) (i32.const 1))",
         Arc::default(),
         Code::GuestTrapped,
-        &["out of bounds"],
+        &["outside its memory"],
     )
     .await;
 }

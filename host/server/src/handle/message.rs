@@ -21,6 +21,7 @@ const REASON_BYTES_MAX: usize = 1_000;
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Message {
+    #[serde(default, deserialize_with = "crate::request::given")]
     input: Option<Value>,
 }
 

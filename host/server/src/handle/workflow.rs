@@ -25,6 +25,7 @@ use crate::{
 pub(crate) struct StartRequest {
     r#type: String,
     id: Option<String>,
+    #[serde(default, deserialize_with = "crate::request::given")]
     input: Option<Value>,
     execution_timeout: Option<String>,
     run_timeout: Option<String>,

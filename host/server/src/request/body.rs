@@ -7,7 +7,8 @@ use axum::{
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, header};
 use http_body_util::BodyExt as _;
-use serde::de::DeserializeOwned;
+use serde::{Deserialize as _, Deserializer, de::DeserializeOwned};
+use serde_json::Value;
 use tenterhook_domain::{Code, Error, Result, component::COMPONENT_BYTES_MAX};
 
 use crate::problem::Problem;
@@ -19,6 +20,16 @@ pub const JSON_BYTES_MAX: usize = 2 * 1024 * 1024 + 64 * 1024;
 const DISCARD_TIMES: usize = 4;
 /// Space taken before anything came in, whatever the request announces.
 const FIRST_BYTES: usize = 64 * 1024;
+
+/// Reads a field that is there, null included: null is an argument, a field that is not there is none.
+///
+/// # Errors
+/// What `deserializer` reports.
+pub(crate) fn given<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(deserializer).map(Some)
+}
 
 /// A JSON body.
 pub(crate) struct Json<T>(pub(crate) T);

@@ -45,7 +45,7 @@ fn row(operation: Operation) -> (Statuses, Body<'static>) {
         | O::GetWorkflow
         | O::GetHistory => (READ, none),
         O::GetResult => ([401, 404, 202, 202], none),
-        O::PutGrants => (READ, Body::Json(r#"{"keyvalue": true}"#)),
+        O::PutGrants => (ADMIN, Body::Json(r#"{"keyvalue": true}"#)),
         O::PutConfig => (READ, Body::Json(r#"{"key": "value"}"#)),
         O::PushRelease => (MADE, Body::Component(b"\0asm:2.0.0")),
         // The digest of the component that `furnished` pushes.

@@ -142,6 +142,7 @@ async fn a_component_that_is_too_large_is_refused_with_an_answer() {
 async fn grants_and_configuration_are_set_as_a_whole() {
     let host = furnished().await;
     let acme = host.tenant("acme").await;
+    let admin = host.admin().await;
     let (grants, config) = (format!("{PLUGIN}/grants"), format!("{PLUGIN}/config"));
     let none = acme.get(&grants).await;
     assert_eq!(
@@ -151,7 +152,7 @@ async fn grants_and_configuration_are_set_as_a_whole() {
     assert_eq!(acme.get(&config).await.json, json!({}));
 
     let body = r#"{"http": [{"host": "127.0.0.1:9000"}], "private_network": true, "config": true}"#;
-    assert_eq!(acme.put(&grants, body).await.status, 200);
+    assert_eq!(admin.put(&grants, body).await.status, 200);
     let got = acme.get(&grants).await.json;
     assert_eq!(got["http"], json!([{"host": "127.0.0.1:9000"}]));
     assert_eq!(
@@ -186,7 +187,7 @@ async fn grants_and_configuration_are_set_as_a_whole() {
         (&config, r#"{"key": 1}"#, 400, "request-invalid"),
     ];
     for (path, body, status, code) in refused {
-        let answer = acme.put(path, body).await;
+        let answer = admin.put(path, body).await;
         assert_eq!(
             (answer.status.as_u16(), answer.code()),
             (status, code),

@@ -112,7 +112,8 @@ async fn a_start_that_cannot_be_is_refused() {
         assert_eq!(answer.code(), "environment-not-found");
     }
     let granted = format!("{SCOPE}/plugins/early/grants");
-    assert_eq!(acme.put(&granted, "{}").await.status, 200);
+    let admin = host.admin().await;
+    assert_eq!(admin.put(&granted, "{}").await.status, 200);
     let early = acme.post(WORKFLOWS, r#"{"type": "early.Pay"}"#).await;
     assert_eq!(early.code(), "release-not-found");
 }

@@ -238,3 +238,89 @@ impl AsyncWrite for Transport {
         }
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use rustls::{
+        ClientConfig, RootCertStore, ServerConfig,
+        crypto::ring,
+        pki_types::{CertificateDer, PrivateKeyDer},
+    };
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// A TLS server on a free port that shows a certificate for `name`; answers its port and certificate.
+    async fn serve(name: &str) -> (u16, CertificateDer<'static>) {
+        let made = rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
+        let certificate = made.cert.der().clone();
+        let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.clone()], key)
+            .unwrap();
+        let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                // A client that does not trust the certificate goes away.
+                drop(acceptor.accept(stream).await);
+            }
+        });
+        (port, certificate)
+    }
+
+    fn connector(trusted: Option<CertificateDer<'static>>) -> Connector {
+        let mut roots = RootCertStore::empty();
+        roots.add_parsable_certificates(trusted);
+        let tls = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        Connector {
+            tls: Arc::new(tls),
+            private_network: true,
+        }
+    }
+
+    #[tokio::test]
+    async fn certificates_are_verified_for_the_name_that_was_asked_for() {
+        let (port, certificate) = serve("localhost").await;
+        let uri = |host: &str| format!("https://{host}:{port}/").parse::<Uri>().unwrap();
+        let trusting = connector(Some(certificate));
+        assert!(trusting.connect(&uri("localhost")).await.is_ok());
+        let other_name = trusting.connect(&uri("127.0.0.1")).await;
+        assert!(matches!(other_name, Err(ConnectError::Certificate)));
+        let unknown = connector(None).connect(&uri("localhost")).await;
+        assert!(matches!(unknown, Err(ConnectError::Certificate)));
+    }
+
+    #[tokio::test]
+    async fn what_does_not_connect_says_why() {
+        let closed = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = closed.local_addr().unwrap().port();
+        drop(closed);
+        let connector = connector(None);
+        let uri = |text: String| text.parse::<Uri>().unwrap();
+        let refused = connector
+            .connect(&uri(format!("http://127.0.0.1:{port}/")))
+            .await;
+        assert!(matches!(refused, Err(ConnectError::Refused)));
+        let unknown = connector
+            .connect(&uri("http://nobody.invalid/".to_owned()))
+            .await;
+        assert!(matches!(unknown, Err(ConnectError::NotFound)));
+        let inside = Connector {
+            private_network: false,
+            ..connector
+        };
+        // Another way to write 127.0.0.1.
+        let disguised = inside.connect(&uri(format!("http://127.1:{port}/"))).await;
+        assert!(matches!(disguised, Err(ConnectError::Prohibited { .. })));
+    }
+}

@@ -90,6 +90,9 @@ pub struct Failure {
     /// True: no retry would help.
     #[serde(default)]
     pub non_retryable: bool,
+    /// Milliseconds until the next attempt, where the failure itself says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_retry_delay_ms: Option<u64>,
     /// Further values, as JSON where they are JSON.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub details: Vec<Value>,
@@ -123,13 +126,10 @@ pub struct Execution {
     pub closed_at: Option<u64>,
     /// Events in its history.
     pub history_length: u64,
-    /// What the workflow says of itself now, where it set current details.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub current_details: Option<String>,
     /// Activities under way.
     pub pending_activities: Vec<PendingActivity>,
-    /// Why its workflow task fails, if it does.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// Why its workflow task fails again and again, if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task_failure: Option<Failure>,
 }
 

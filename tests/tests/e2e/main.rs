@@ -5,6 +5,9 @@
 #![allow(clippy::unwrap_used)]
 
 mod durability;
+mod failures;
+mod features;
+mod guests;
 mod payments;
 mod releases;
 mod shared;

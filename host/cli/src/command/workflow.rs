@@ -36,7 +36,6 @@ const FIELDS: &[Field] = &[
     Field::time("Started", "/started_at"),
     Field::time("Closed", "/closed_at"),
     Field::new("Events", "/history_length"),
-    Field::new("Details", "/current_details"),
     Field::count("Pending activities", "/pending_activities"),
     Field::new("Task fails", "/task_failure/message"),
 ];

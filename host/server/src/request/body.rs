@@ -25,9 +25,7 @@ const FIRST_BYTES: usize = 64 * 1024;
 ///
 /// # Errors
 /// What `deserializer` reports.
-pub(crate) fn given<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<Value>, D::Error> {
+pub(crate) fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
     Value::deserialize(deserializer).map(Some)
 }
 

@@ -121,7 +121,6 @@ fn execution(entry: &Entry) -> Execution {
         started_at: Some(1),
         closed_at: None,
         history_length: 3,
-        current_details: None,
         pending_activities: Vec::new(),
         task_failure: None,
     }

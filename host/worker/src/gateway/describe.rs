@@ -16,7 +16,7 @@ use tenterhook_domain::{
 };
 use tenterhook_workflow::RELEASE_MARKER_PREFIX;
 
-use super::report;
+use super::{history, report};
 use crate::{
     connection::{Temporal, refusal},
     payload,
@@ -33,7 +33,7 @@ pub(super) async fn describe(
 ) -> Result<Execution> {
     let request = DescribeWorkflowExecutionRequest {
         namespace: temporal.namespace().to_owned(),
-        execution: Some(execution),
+        execution: Some(execution.clone()),
     };
     let described = temporal
         .service()
@@ -48,18 +48,24 @@ pub(super) async fn describe(
             format!("Temporal described workflow {id:?} without saying what it is"),
         )
     })?;
-    let mut execution = of_info(scope, info).ok_or_else(|| {
+    let mut known = of_info(scope, info).ok_or_else(|| {
         Error::new(
             Code::WorkflowNotFound,
             format!("there is no workflow {id:?}"),
         )
     })?;
-    execution.pending_activities = described
+    known.pending_activities = described
         .pending_activities
         .into_iter()
         .map(pending_activity)
         .collect();
-    Ok(execution)
+    if described
+        .pending_workflow_task
+        .is_some_and(|task| task.attempt > 1)
+    {
+        known.task_failure = history::last_task_failure(temporal, execution, id).await?;
+    }
+    Ok(known)
 }
 
 pub(super) async fn list(
@@ -119,7 +125,6 @@ fn of_info(scope: &Scope, info: WorkflowExecutionInfo) -> Option<Execution> {
         started_at: info.start_time.map(millis),
         closed_at: info.close_time.map(millis),
         history_length: u64::try_from(info.history_length).unwrap_or(0),
-        current_details: None,
         pending_activities: Vec::new(),
         task_failure: None,
     })

@@ -9,11 +9,12 @@ use temporalio_protos::temporal::api::{
     history::v1::{HistoryEvent, history_event::Attributes},
     workflowservice::v1::{
         GetWorkflowExecutionHistoryRequest, GetWorkflowExecutionHistoryResponse,
+        GetWorkflowExecutionHistoryReverseRequest,
     },
 };
 use tenterhook_domain::{
     Result,
-    execution::{Event, Outcome, Page, Status},
+    execution::{Event, Failure, Outcome, Page, Status},
 };
 
 use super::{describe::millis, report};
@@ -25,6 +26,8 @@ use crate::{
 /// Runs of one continue-as-new chain that are followed in one call.
 const CHAIN_MAX: usize = 1_000;
 const EVENTS_PER_CALL: i32 = 1_000;
+/// A failed task is among the newest events, or it is not what the run waits for.
+const NEWEST_EVENTS: i32 = 20;
 /// Shorter waits are not worth a long poll.
 const WAIT_MIN: Duration = Duration::from_millis(1);
 
@@ -75,6 +78,35 @@ pub(super) async fn events(
             return Ok(Page { items, next: None });
         }
     }
+}
+
+/// Why the newest failed workflow task failed, as far as the newest events tell.
+pub(super) async fn last_task_failure(
+    temporal: &Temporal,
+    execution: WorkflowExecution,
+    id: &str,
+) -> Result<Option<Failure>> {
+    let request = GetWorkflowExecutionHistoryReverseRequest {
+        namespace: temporal.namespace().to_owned(),
+        execution: Some(execution),
+        maximum_page_size: NEWEST_EVENTS,
+        ..Default::default()
+    };
+    let read = temporal
+        .service()
+        .get_workflow_execution_history_reverse(Request::new(request))
+        .await
+        .map_err(|status| refusal(&status, id))?;
+    let events = read
+        .into_inner()
+        .history
+        .map_or_else(Vec::new, |history| history.events);
+    Ok(events.iter().find_map(|event| match &event.attributes {
+        Some(Attributes::WorkflowTaskFailedEventAttributes(failed)) => {
+            failed.failure.as_ref().map(report::failure)
+        }
+        _ => None,
+    }))
 }
 
 /// Waits for the last event of the last run of the chain, until `deadline`.
@@ -171,7 +203,7 @@ enum Closed {
     With {
         status: Status,
         result: Option<serde_json::Value>,
-        failure: Option<tenterhook_domain::execution::Failure>,
+        failure: Option<Failure>,
     },
 }
 

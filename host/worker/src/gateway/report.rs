@@ -1,5 +1,7 @@
 //! Temporal's failures as a caller reads them.
 
+use std::time::Duration;
+
 use temporalio_protos::temporal::api::{
     enums::v1::TimeoutType,
     failure::v1::{Failure as ProtoFailure, failure::FailureInfo},
@@ -58,6 +60,7 @@ fn chain(proto: &ProtoFailure, depth: usize) -> Failure {
         message: proto.message.clone(),
         kind,
         non_retryable,
+        next_retry_delay_ms: next_retry_delay(proto),
         details: details.map_or_else(Vec::new, |list| {
             list.payloads.iter().map(payload::to_json).collect()
         }),
@@ -70,6 +73,14 @@ fn chain(proto: &ProtoFailure, depth: usize) -> Failure {
             .filter(|_| depth > 0)
             .map(|cause| Box::new(chain(cause, depth - 1))),
     }
+}
+
+fn next_retry_delay(proto: &ProtoFailure) -> Option<u64> {
+    let Some(FailureInfo::ApplicationFailureInfo(info)) = &proto.failure_info else {
+        return None;
+    };
+    let delay = Duration::try_from(info.next_retry_delay?).ok()?;
+    u64::try_from(delay.as_millis()).ok()
 }
 
 fn timeout_word(kind: TimeoutType) -> &'static str {

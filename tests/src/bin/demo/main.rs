@@ -164,10 +164,11 @@ async fn run(
         standin.switch(tenant, operation, switch);
     }
     let begun = Instant::now();
-    let outcome = world
+    let mut outcome = world
         .execute("payment.ProcessPayment", payment.id, payment.input())
         .await?;
     let took = begun.elapsed();
+    outcome["digest"] = world.describe(payment.id).await?["digest"].take();
     let steps = audit::steps(&world.events(payment.id).await?);
     let book = standin.book(tenant);
     story::payment(payment, &outcome, &steps, &book, took);

@@ -114,7 +114,9 @@ impl<'a> Firewall<'a> {
             Command::SignalExternalWorkflowExecution(it) => self.complete_signal(it),
             Command::RequestCancelExternalWorkflowExecution(it) => self.complete_cancel(it),
             Command::UpsertWorkflowSearchAttributes(it) => {
-                attribute::check(it.search_attributes.as_ref())
+                attribute::check(it.search_attributes.as_ref())?;
+                attribute::spell_out_unset(it.search_attributes.as_mut());
+                Ok(())
             }
             Command::ModifyWorkflowProperties(it) => {
                 attribute::check_memo(it.upserted_memo.iter().flat_map(|memo| memo.fields.keys()))

@@ -25,6 +25,14 @@ pub(crate) fn of_text(text: &str) -> Payload {
     }
 }
 
+/// The payload that says that there is no value.
+pub(crate) fn of_nothing() -> Payload {
+    Payload {
+        metadata: [("encoding".to_owned(), b"binary/null".to_vec())].into(),
+        ..Default::default()
+    }
+}
+
 /// `text` as a search attribute of type Keyword.
 pub(crate) fn of_keyword(text: &str) -> Payload {
     let mut payload = of_text(text);

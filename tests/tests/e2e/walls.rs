@@ -78,8 +78,7 @@ async fn another_tenants_things_do_not_exist() {
 async fn a_hostile_workflow_fails_its_own_task_with_the_reason() {
     let hostile = world("hostile").await;
     hostile.push_guest("test-hostile").await.unwrap();
-    let limits =
-        json!({ "limits": { "activation_fuel": 500_000_000, "memory_bytes": 16_777_216 } });
+    let limits = json!({ "limits": { "activation_fuel": 500_000_000 } });
     hostile.grant("test-hostile", &limits).await.unwrap();
     let neighbour = world("neighbour").await;
     neighbour.push_guest("bench").await.unwrap();

@@ -8,7 +8,10 @@ use temporalio_protos::temporal::api::{
     common::v1::{SearchAttributes, WorkflowExecution},
     enums::v1::WorkflowExecutionStatus,
     workflow::v1::{PendingActivityInfo, WorkflowExecutionInfo},
-    workflowservice::v1::{DescribeWorkflowExecutionRequest, ListWorkflowExecutionsRequest},
+    workflowservice::v1::{
+        DescribeWorkflowExecutionRequest, DescribeWorkflowExecutionResponse,
+        ListWorkflowExecutionsRequest,
+    },
 };
 use tenterhook_domain::{
     Code, Digest, Error, Result, Scope,
@@ -25,23 +28,44 @@ use crate::{
 /// Where Temporal lists the patch markers of an execution, the pin among them.
 const CHANGE_VERSION: &str = "TemporalChangeVersion";
 
+async fn ask(
+    temporal: &Temporal,
+    execution: WorkflowExecution,
+    id: &str,
+) -> Result<DescribeWorkflowExecutionResponse> {
+    let request = DescribeWorkflowExecutionRequest {
+        namespace: temporal.namespace().to_owned(),
+        execution: Some(execution),
+    };
+    let described = temporal
+        .service()
+        .describe_workflow_execution(Request::new(request))
+        .await;
+    described
+        .map(|response| response.into_inner())
+        .map_err(|status| refusal(&status, id))
+}
+
+/// The id of the newest run of `execution`.
+pub(super) async fn newest_run(
+    temporal: &Temporal,
+    execution: WorkflowExecution,
+    id: &str,
+) -> Result<String> {
+    let described = ask(temporal, execution, id).await?;
+    let newest = described
+        .workflow_execution_info
+        .and_then(|info| info.execution);
+    Ok(newest.map_or_else(String::new, |newest| newest.run_id))
+}
+
 pub(super) async fn describe(
     temporal: &Temporal,
     scope: &Scope,
     execution: WorkflowExecution,
     id: &str,
 ) -> Result<Execution> {
-    let request = DescribeWorkflowExecutionRequest {
-        namespace: temporal.namespace().to_owned(),
-        execution: Some(execution.clone()),
-    };
-    let described = temporal
-        .service()
-        .describe_workflow_execution(Request::new(request))
-        .await;
-    let described = described
-        .map_err(|status| refusal(&status, id))?
-        .into_inner();
+    let described = ask(temporal, execution.clone(), id).await?;
     let info = described.workflow_execution_info.ok_or_else(|| {
         Error::new(
             Code::Internal,

@@ -17,7 +17,10 @@ use tenterhook_domain::{
     execution::{Event, Failure, Outcome, Page, Status},
 };
 
-use super::{describe::millis, report};
+use super::{
+    describe::{self, millis},
+    report,
+};
 use crate::{
     connection::{Temporal, refusal},
     payload,
@@ -116,6 +119,10 @@ pub(super) async fn outcome(
     id: &str,
     deadline: Instant,
 ) -> Result<Outcome> {
+    // The history of "the newest run" does not say which one that is, and another may be newer when it ends.
+    if execution.run_id.is_empty() {
+        execution.run_id = describe::newest_run(temporal, execution.clone(), id).await?;
+    }
     for _ in 0..CHAIN_MAX {
         let Some(event) = close_event(temporal, &execution, id, deadline).await? else {
             break;

@@ -1,6 +1,6 @@
 //! Search attributes and memo.
 
-use temporalio_protos::temporal::api::common::v1::SearchAttributes;
+use temporalio_protos::temporal::api::common::v1::{Payload, SearchAttributes};
 use tenterhook_domain::{PluginName, Scope};
 
 use super::{Refusal, refused};
@@ -14,6 +14,15 @@ pub(super) fn check(attributes: Option<&SearchAttributes>) -> Result<(), Refusal
         Some(name) => refused(format!(
             "search attribute {name:?} is the host's or Temporal's: choose another"
         )),
+    }
+}
+
+/// Temporal's Rust SDK unsets an attribute by a payload without anything in it, which the server (1.29) refuses
+/// as no value of the attribute's type. It takes the payload that says that there is no value.
+pub(super) fn spell_out_unset(attributes: Option<&mut SearchAttributes>) {
+    let values = attributes.into_iter().flat_map(|all| all.indexed_fields.values_mut());
+    for value in values.filter(|value| **value == Payload::default()) {
+        *value = payload::of_nothing();
     }
 }
 

@@ -13,7 +13,7 @@ use std::{
 };
 
 /// Longest source file, in lines. The aim is 400; this is the next bound that holds.
-const LINES_MAX: usize = 425;
+const LINES_MAX: usize = 410;
 /// Where the environment is read: the program's own, and the place that looks for `temporal`.
 const ENVIRONMENT: &[&str] = &[
     "host/cli/src/command.rs",

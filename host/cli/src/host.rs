@@ -1,8 +1,8 @@
 //! The composition root: what a host is made of, the order in which its parts start, and the order in which
 //! they stop.
 //!
-//! Start: data folder, store, Temporal, sandbox, lane, API. Stop: API (no new requests, those under way end),
-//! lane (no new tasks, those under way end), store, Temporal.
+//! Start: signals, data folder, Temporal, store, sandbox, lane, API. Stop: API (no new requests, those under way
+//! end), lane (no new tasks, those under way end), store, Temporal.
 
 mod data_dir;
 mod key_value;
@@ -23,12 +23,12 @@ use self::{data_dir::DataDir, key_value::StoredKeyValue, temporal::Embedded};
 use crate::host_options::{DevOptions, ServeOptions};
 
 /// The task queue of the pooled lane unless the operator names another.
-pub const TASK_QUEUE: &str = "tenterhook";
+const TASK_QUEUE: &str = "tenterhook";
 /// Cached runs, where the machine's memory mappings allow them.
 const CACHED_RUNS_MAX: usize = 8_000;
-/// Linear memory that cached runs may hold together: a quarter of a GiB a core would be little, this is for
-/// a machine of a few GiB.
-const CACHED_BYTES_MAX: u64 = 2 * 1024 * 1024 * 1024;
+/// Linear memory that cached runs may hold together, where the machine's memory cannot be read. It is otherwise
+/// half of that memory: pages that a guest never touched cost nothing, but it may touch them all.
+const CACHED_BYTES_UNKNOWN: u64 = 2 * 1024 * 1024 * 1024;
 /// Memory mappings an instance takes, and those the host keeps for itself.
 const MAPPINGS_PER_RUN: usize = 4;
 const MAPPINGS_OF_HOST: usize = 16_000;
@@ -42,6 +42,8 @@ const STICKY_TIMEOUT: Duration = Duration::from_secs(2);
 /// # Errors
 /// When a part cannot start; the sentence says which and what to do.
 pub async fn dev(options: DevOptions) -> anyhow::Result<()> {
+    // Signals are heard before anything is started, so that none is missed in between.
+    let stop = StopSignals::listen()?;
     let data = DataDir::open(&options.data_dir)?;
     let identity = identity();
     let (target, embedded) = temporal::of_dev(&options, &data, &identity).await?;
@@ -53,7 +55,7 @@ pub async fn dev(options: DevOptions) -> anyhow::Result<()> {
         task_queue: TASK_QUEUE.to_owned(),
         drain: options.drain_timeout,
     };
-    run(parts, options.listen, ui).await
+    run(parts, options.listen, ui, stop).await
 }
 
 /// A host against the Temporal that `TEMPORAL_*` variables or `temporal.toml` name.
@@ -61,6 +63,8 @@ pub async fn dev(options: DevOptions) -> anyhow::Result<()> {
 /// # Errors
 /// When a part cannot start; the sentence says which and what to do.
 pub async fn serve(options: ServeOptions) -> anyhow::Result<()> {
+    // Signals are heard before anything is started, so that none is missed in between.
+    let stop = StopSignals::listen()?;
     let data = DataDir::open(&options.data_dir)?;
     let mut target = tenterhook_worker::Target::from_environment(&identity())?;
     if let Some(namespace) = options.namespace {
@@ -74,7 +78,7 @@ pub async fn serve(options: ServeOptions) -> anyhow::Result<()> {
         task_queue,
         drain: options.drain_timeout,
     };
-    run(parts, options.listen, None).await
+    run(parts, options.listen, None, stop).await
 }
 
 struct Parts {
@@ -85,7 +89,12 @@ struct Parts {
     drain: Duration,
 }
 
-async fn run(parts: Parts, listen: SocketAddr, ui: Option<String>) -> anyhow::Result<()> {
+async fn run(
+    parts: Parts,
+    listen: SocketAddr,
+    ui: Option<String>,
+    mut stop: StopSignals,
+) -> anyhow::Result<()> {
     let Parts {
         data,
         target,
@@ -93,8 +102,6 @@ async fn run(parts: Parts, listen: SocketAddr, ui: Option<String>) -> anyhow::Re
         task_queue,
         drain,
     } = parts;
-    // Signals are heard before anything is started, so that none is missed in between.
-    let mut stop = StopSignals::listen()?;
     let store = Store::open(data.path()).await?;
     data.admin_token(&store).await?;
     let keys = Arc::new(store.context_keys.load_or_create().await?);
@@ -162,7 +169,7 @@ async fn start_lane(
     let config = LaneConfig {
         task_queue: task_queue.to_owned(),
         cached_runs: cached_runs(),
-        cached_bytes: CACHED_BYTES_MAX,
+        cached_bytes: cached_bytes(),
         threads: std::thread::available_parallelism().map_or(1, usize::from),
         workflow_tasks: WORKFLOW_TASKS,
         activity_tasks: ACTIVITY_TASKS,
@@ -186,6 +193,23 @@ fn cached_runs() -> usize {
         .and_then(|text| text.trim().parse::<usize>().ok())
         .unwrap_or(65_530);
     (mappings.saturating_sub(MAPPINGS_OF_HOST) / MAPPINGS_PER_RUN).clamp(100, CACHED_RUNS_MAX)
+}
+
+/// Half of the machine's memory.
+fn cached_bytes() -> u64 {
+    let total_kib = std::fs::read_to_string("/proc/meminfo")
+        .ok()
+        .and_then(|text| {
+            let line = text
+                .lines()
+                .find_map(|line| line.strip_prefix("MemTotal:"))?;
+            line.trim()
+                .trim_end_matches("kB")
+                .trim()
+                .parse::<u64>()
+                .ok()
+        });
+    total_kib.map_or(CACHED_BYTES_UNKNOWN, |kib| kib * 1024 / 2)
 }
 
 /// Who this host is in Temporal's lists: the process and the machine.

@@ -2,6 +2,7 @@
 
 mod attempt;
 mod failure;
+mod threads;
 
 use std::{
     collections::HashMap,
@@ -15,11 +16,12 @@ use temporalio_protos::coresdk::{
     activity_task::{ActivityCancelReason, ActivityTask, Cancel, Start, activity_task::Variant},
 };
 use temporalio_sdk_core::{CompleteActivityError, Worker as CoreWorker};
-use tenterhook_domain::Code;
+use tenterhook_domain::{Code, Result};
 use tenterhook_sandbox::{ActivityHost, Cancellation, Payload};
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
+use self::threads::Threads;
 use crate::resolver::Resolver;
 
 /// How long an attempt that nobody waits for any more may go on before it is dropped.
@@ -33,17 +35,28 @@ pub(crate) struct Activities {
     core: Arc<CoreWorker>,
     resolver: Arc<Resolver>,
     tasks: TaskTracker,
+    threads: Arc<Threads>,
     running: Arc<Mutex<HashMap<Token, watch::Sender<Option<Cancellation>>>>>,
 }
 
 impl Activities {
-    pub(crate) fn new(core: Arc<CoreWorker>, resolver: Arc<Resolver>, tasks: TaskTracker) -> Self {
-        Self {
+    /// Attempts are run on `threads` threads of their own, and answered for in `tasks`.
+    ///
+    /// # Errors
+    /// `internal` when the system gives no threads.
+    pub(crate) fn new(
+        core: Arc<CoreWorker>,
+        resolver: Arc<Resolver>,
+        tasks: TaskTracker,
+        threads: usize,
+    ) -> Result<Self> {
+        Ok(Self {
             core,
             resolver,
             tasks,
+            threads: Arc::new(Threads::start(threads)?),
             running: Arc::default(),
-        }
+        })
     }
 
     fn running(&self) -> MutexGuard<'_, HashMap<Token, watch::Sender<Option<Cancellation>>>> {
@@ -76,7 +89,7 @@ impl Activities {
             let host = Arc::new(Host { core: activities.core.clone(), token: token.clone(), cancelled: cancelled.clone() });
             // A task of its own, so that a panic below it is an answer too.
             let resolver = activities.resolver.clone();
-            let attempt = tokio::spawn(async move { attempt::run(&resolver, start, host).await });
+            let attempt = activities.threads.spawn(async move { attempt::run(&resolver, start, host).await });
             let abort = attempt.abort_handle();
             let status = tokio::select! {
                 ended = attempt => ended.unwrap_or_else(|_| failure::of_host(Code::Internal, "the host failed while it ran this attempt")),

@@ -4,6 +4,8 @@
 //! [`Executor`] thread, put back, and the completion is sent from a task of its own, so that runs never wait
 //! for one another.
 
+mod config;
+
 use std::{
     sync::{
         Arc,
@@ -12,7 +14,6 @@ use std::{
     time::Duration,
 };
 
-use temporalio_common::worker::WorkerTaskTypes;
 use temporalio_protos::{
     coresdk::{
         workflow_activation::{
@@ -25,8 +26,7 @@ use temporalio_protos::{
     temporal::api::enums::v1::WorkflowTaskFailedCause,
 };
 use temporalio_sdk_core::{
-    CompleteWfError, CoreRuntime, PollError, PollerBehavior, RuntimeOptions, Worker as CoreWorker,
-    WorkerConfig, WorkerVersioningStrategy, init_worker,
+    CompleteWfError, CoreRuntime, PollError, RuntimeOptions, Worker as CoreWorker, init_worker,
 };
 use tenterhook_domain::{Code, Error, Result};
 use tenterhook_sandbox::Owner;
@@ -38,33 +38,10 @@ use crate::{
     activity::Activities, connection::Temporal, executor::Executor, resolver::Resolver, runs::Runs,
 };
 
-/// Concurrent polls for workflow tasks: Core splits them between its sticky queue and the lane's.
-const WORKFLOW_POLLERS: usize = 10;
-const ACTIVITY_POLLERS: usize = 5;
+pub use self::config::LaneConfig;
+
 /// Pause after a poll that failed for good, before the next.
 const POLL_PAUSE: Duration = Duration::from_millis(500);
-
-/// How a lane is worked.
-#[derive(Debug, Clone)]
-pub struct LaneConfig {
-    /// The task queue.
-    pub task_queue: String,
-    /// Runs kept in memory between activations.
-    pub cached_runs: usize,
-    /// Linear memory that all cached runs may hold together, in bytes.
-    pub cached_bytes: u64,
-    /// Threads that run workflow code.
-    pub threads: usize,
-    /// Workflow tasks under way at once.
-    pub workflow_tasks: usize,
-    /// Activity attempts under way at once.
-    pub activity_tasks: usize,
-    /// How long a task may lie on this host's own queue before any host may take it. It is what an execution
-    /// waits after its host died.
-    pub sticky_timeout: Duration,
-    /// How long stopping may take: running attempts get so long to end.
-    pub drain: Duration,
-}
 
 /// A running lane.
 pub struct Lane {
@@ -100,7 +77,7 @@ impl Lane {
         let core_runtime = runtime_options
             .map_err(|error| Error::new(Code::Internal, error))
             .and_then(|options| CoreRuntime::new_assume_tokio(options).map_err(internal))?;
-        let settings = core_config(temporal, config).map_err(|error| {
+        let settings = config::core(temporal, config).map_err(|error| {
             Error::new(
                 Code::HostConfigInvalid,
                 format!("the lane cannot be set up so: {error}"),
@@ -131,7 +108,8 @@ impl Lane {
         });
         let pollers = TaskTracker::new();
         pollers.spawn(poll_workflows(shared.clone()));
-        let activities = Activities::new(core.clone(), resolver, shared.tasks.clone());
+        let activities =
+            Activities::new(core.clone(), resolver, shared.tasks.clone(), config.threads)?;
         pollers.spawn(poll_activities(shared.clone(), activities));
         pollers.close();
         Ok(Self {
@@ -173,36 +151,6 @@ fn internal(error: impl std::fmt::Display) -> Error {
         Code::Internal,
         format!("Temporal's Core does not start: {error}"),
     )
-}
-
-fn core_config(
-    temporal: &Temporal,
-    config: &LaneConfig,
-) -> std::result::Result<WorkerConfig, String> {
-    WorkerConfig::builder()
-        .namespace(temporal.namespace())
-        .task_queue(config.task_queue.clone())
-        .client_identity_override(temporal.identity().to_owned())
-        .versioning_strategy(WorkerVersioningStrategy::None {
-            build_id: concat!("tenterhook-", env!("CARGO_PKG_VERSION")).to_owned(),
-        })
-        .task_types(WorkerTaskTypes {
-            enable_workflows: true,
-            enable_local_activities: true,
-            enable_remote_activities: true,
-            enable_nexus: false,
-        })
-        .max_cached_workflows(config.cached_runs)
-        .max_outstanding_workflow_tasks(config.workflow_tasks)
-        .max_outstanding_activities(config.activity_tasks)
-        .max_outstanding_local_activities(config.activity_tasks)
-        .workflow_task_poller_behavior(PollerBehavior::SimpleMaximum(WORKFLOW_POLLERS))
-        .activity_task_poller_behavior(PollerBehavior::SimpleMaximum(ACTIVITY_POLLERS))
-        .sticky_queue_schedule_to_start_timeout(config.sticky_timeout)
-        // Attempts hear of the stop while there is still time to end well.
-        .graceful_shutdown_period(config.drain / 2)
-        .ignore_evicts_on_shutdown(true)
-        .build()
 }
 
 async fn poll_workflows(shared: Arc<Shared>) {

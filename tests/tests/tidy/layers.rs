@@ -24,8 +24,8 @@ const KNOWS: &[(&str, &[&str])] = &[
 const ONLY: &[(&str, &[&str])] = &[
     ("wasmtime", &["sandbox"]),
     ("wasmparser", &["sandbox"]),
-    ("temporalio-sdk-core", &["worker", "embedded", "cli"]),
-    ("temporalio-client", &["worker", "embedded", "cli"]),
+    ("temporalio-sdk-core", &["worker", "embedded"]),
+    ("temporalio-client", &["worker", "embedded"]),
     ("axum", &["server"]),
     ("tower-http", &["server"]),
     ("sqlx", &["store"]),

@@ -5,6 +5,7 @@ use std::{
     io::{self, Write as _},
     os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
+    time::{Duration, Instant},
 };
 
 use anyhow::Context as _;
@@ -17,6 +18,9 @@ use tenterhook_store::Store;
 use crate::host_options::{ADMIN_TOKEN_FILE, API_ADDRESS_FILE, TEMPORAL_UI_ADDRESS_FILE};
 
 const LOCK_FILE: &str = "host.lock";
+/// How long a dying host may keep the folder before a new one gives up.
+const LOCK_WAIT_MAX: Duration = Duration::from_secs(2);
+const LOCK_LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// A data folder that this process holds.
 pub(super) struct DataDir {
@@ -40,22 +44,7 @@ impl DataDir {
             .write(true)
             .mode(0o600)
             .open(path.join(LOCK_FILE))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(Error::new(
-                    Code::DataDirLocked,
-                    format!(
-                        "another host uses the data folder {}: stop it, or give another --data-dir",
-                        path.display()
-                    ),
-                )
-                .into());
-            }
-            Err(TryLockError::Error(error)) => {
-                return Err(error).context("the data folder cannot be locked");
-            }
-        }
+        lock_soon(&lock, &path)?;
         let data = Self { path, _lock: lock };
         // What a host that was killed left behind is not this one's address.
         data.retract();
@@ -99,6 +88,32 @@ impl DataDir {
         for file in [API_ADDRESS_FILE, TEMPORAL_UI_ADDRESS_FILE] {
             // Gone already is as good.
             let _ = fs::remove_file(self.path.join(file));
+        }
+    }
+}
+
+/// Takes the lock. A host that was just killed may hold it for a moment longer, until the kernel took it down.
+fn lock_soon(lock: &File, path: &Path) -> anyhow::Result<()> {
+    let deadline = Instant::now() + LOCK_WAIT_MAX;
+    loop {
+        match lock.try_lock() {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
+                std::thread::sleep(LOCK_LOOK_AGAIN);
+            }
+            Err(TryLockError::WouldBlock) => {
+                return Err(Error::new(
+                    Code::DataDirLocked,
+                    format!(
+                        "another host uses the data folder {}: stop it, or give another --data-dir",
+                        path.display()
+                    ),
+                )
+                .into());
+            }
+            Err(TryLockError::Error(error)) => {
+                return Err(error).context("the data folder cannot be locked");
+            }
         }
     }
 }

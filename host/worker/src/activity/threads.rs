@@ -5,13 +5,14 @@
 
 use tenterhook_domain::{Code, Error, Result};
 use tokio::{
-    runtime::{Builder, Runtime},
+    runtime::{Builder, Handle, Runtime},
     task::JoinHandle,
 };
 
 /// A Tokio runtime of its own. Dropping it ends what still runs on it, without waiting.
 #[derive(Debug)]
 pub(super) struct Threads {
+    handle: Handle,
     /// Nothing only while it is dropped.
     runtime: Option<Runtime>,
 }
@@ -32,16 +33,17 @@ impl Threads {
                     .caused_by(error)
             })?;
         Ok(Self {
+            handle: runtime.handle().clone(),
             runtime: Some(runtime),
         })
     }
 
-    /// Runs `attempt` here. Nothing when the threads are ending.
+    /// Runs `attempt` here.
     pub(super) fn spawn<T: Send + 'static>(
         &self,
         attempt: impl Future<Output = T> + Send + 'static,
-    ) -> Option<JoinHandle<T>> {
-        Some(self.runtime.as_ref()?.spawn(attempt))
+    ) -> JoinHandle<T> {
+        self.handle.spawn(attempt)
     }
 }
 

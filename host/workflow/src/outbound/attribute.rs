@@ -20,7 +20,9 @@ pub(super) fn check(attributes: Option<&SearchAttributes>) -> Result<(), Refusal
 /// Temporal's Rust SDK unsets an attribute by a payload without anything in it, which the server (1.29) refuses
 /// as no value of the attribute's type. It takes the payload that says that there is no value.
 pub(super) fn spell_out_unset(attributes: Option<&mut SearchAttributes>) {
-    let values = attributes.into_iter().flat_map(|all| all.indexed_fields.values_mut());
+    let values = attributes
+        .into_iter()
+        .flat_map(|all| all.indexed_fields.values_mut());
     for value in values.filter(|value| **value == Payload::default()) {
         *value = payload::of_nothing();
     }

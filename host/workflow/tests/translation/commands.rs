@@ -101,6 +101,25 @@ const TYPES: &[(&str, &str, bool)] = &[
 ];
 
 #[test]
+fn an_unset_attribute_is_spelled_as_the_server_reads_it() {
+    let mut attributes = attributes(&["Colour"]).unwrap();
+    let unset = ("Size".to_owned(), Payload::default());
+    attributes.indexed_fields.extend([unset]);
+    let mut expected = attributes.clone();
+    let nothing = Payload {
+        metadata: [("encoding".to_owned(), b"binary/null".to_vec())].into(),
+        ..Default::default()
+    };
+    expected.indexed_fields.insert("Size".to_owned(), nothing);
+    let upsert = |attributes| {
+        Command::UpsertWorkflowSearchAttributes(UpsertWorkflowSearchAttributes {
+            search_attributes: Some(attributes),
+        })
+    };
+    assert_eq!(carried(upsert(attributes)).0, upsert(expected));
+}
+
+#[test]
 fn attributes_memo_and_patches_are_free_but_for_the_hosts_names() {
     let upsert = |name| {
         let search_attributes = attributes(&[name]);

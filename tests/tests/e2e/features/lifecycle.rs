@@ -1,11 +1,12 @@
 //! Continue-as-new, patches, tasks that fail.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Instant};
 
 use serde_json::{Value, json};
+use tenterhook_tests::host::World;
 
 use super::{
-    PLUGIN, completed, event, events_of,
+    EVENT_WITHIN, PLUGIN, completed, event, events_of,
     family::{make_current, relabelled},
     result_of, start, tenant,
 };
@@ -48,22 +49,41 @@ async fn the_next_run_takes_the_release_that_is_current_then() {
     make_current(&world, &first).await;
     // Temporal leaves a second between runs, so the change comes in the middle of the chain.
     start(&world, "ContinuesAsNew", "c", json!({ "remaining": 5 })).await;
-    let begun = world
-        .until("c", |seen| seen["digest"] == json!(first))
-        .await;
-    let begun = begun.unwrap()["run_id"].clone();
-    make_current(&world, &second).await;
-    let last = completed(&world, "c").await;
-    assert_ne!(last["runs"][5], begun, "{last:#}");
-    let ended = world
-        .until("c", |seen| seen["digest"].is_string())
+    let begun = world.describe("c").await.unwrap()["run_id"].clone();
+    world
+        .until("c", |seen| seen["run_id"] != begun)
         .await
         .unwrap();
-    assert_eq!(
-        (&ended["digest"], &ended["run_id"]),
-        (&json!(second), &last["runs"][5]),
-        "{ended:#}"
+    make_current(&world, &second).await;
+    let last = completed(&world, "c").await;
+    assert_eq!(last["runs"][0], begun, "{last:#}");
+    let (before, after) = (
+        digest_of(&world, &begun).await,
+        digest_of(&world, &last["runs"][5]).await,
     );
+    assert_eq!((before, after), (json!(first), json!(second)));
+}
+
+/// The release that one run was pinned to, once Temporal's list says so.
+async fn digest_of(world: &World, run_id: &Value) -> Value {
+    let deadline = Instant::now() + EVENT_WITHIN;
+    loop {
+        let listed = world
+            .api
+            .get(&world.path("workflows?limit=50"))
+            .await
+            .unwrap();
+        let listed = listed.ok().unwrap();
+        let mut items = listed["items"].as_array().unwrap().iter();
+        let item = items.find(|item| item["run_id"] == *run_id);
+        if let Some(digest) = item.and_then(|item| item.get("digest")) {
+            return digest.clone();
+        }
+        assert!(
+            Instant::now() < deadline,
+            "run {run_id} has no digest: {listed:#}"
+        );
+    }
 }
 
 #[tokio::test]

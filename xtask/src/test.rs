@@ -6,7 +6,7 @@ use crate::totals::Totals;
 use crate::workspace::Workspace;
 use crate::{guests, host, step, temporal, tools};
 
-/// A script that runs README's commands, once there is one.
+/// The script that runs README's commands.
 const README_CHECK: &str = "tests/readme";
 
 /// Runs every check; `only` narrows what `cargo test` runs.
@@ -31,15 +31,12 @@ pub(crate) fn everything(workspace: &Workspace, only: &[String]) -> anyhow::Resu
     let status = step::run_read("run the tests", &mut cargo, |line| totals.read(line))?;
     let mut passed = status.success() && totals.failed == 0;
 
-    let readme = workspace.root.join(README_CHECK);
-    if readme.is_file() {
-        let mut check = Command::new(readme);
-        check.current_dir(&workspace.root);
-        let status = step::run_read("run README's commands", &mut check, |line| {
-            totals.read(line)
-        })?;
-        passed &= status.success();
-    }
+    let mut check = Command::new(workspace.root.join(README_CHECK));
+    check.current_dir(&workspace.root);
+    let status = step::run_read("run README's commands", &mut check, |line| {
+        totals.read(line)
+    })?;
+    passed &= status.success();
     println!("{totals}");
     Ok(if passed {
         ExitCode::SUCCESS

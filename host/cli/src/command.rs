@@ -103,10 +103,15 @@ fn client(connection: &ConnectionArguments, console: &Console) -> Result<Client>
     Client::new(connection.resolve(console)?)
 }
 
+/// How long a stopped host waits for threads that cannot be interrupted.
+const BLOCKING_WAIT_MAX: std::time::Duration = std::time::Duration::from_secs(1);
+
 fn run_host(host: impl Future<Output = anyhow::Result<()>>) -> Result<()> {
-    runtime(&mut Builder::new_multi_thread())?
-        .block_on(host)
-        .map_err(|error| Failure::of_host(&error))
+    let runtime = runtime(&mut Builder::new_multi_thread())?;
+    let ended = runtime.block_on(host);
+    // What still runs on blocking threads, a compilation perhaps, is nobody's any more.
+    runtime.shutdown_timeout(BLOCKING_WAIT_MAX);
+    ended.map_err(|error| Failure::of_host(&error))
 }
 
 fn runtime(builder: &mut Builder) -> Result<Runtime> {

@@ -8,7 +8,11 @@ mod data_dir;
 mod key_value;
 mod temporal;
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use anyhow::Context as _;
 use tenterhook_domain::{clock::SystemClock, context::ContextKeys};
@@ -123,17 +127,21 @@ async fn run(
         readiness: Arc::new(temporal::Readiness::new(temporal, store.clone())),
     };
     let stopping = CancellationToken::new();
-    let serving = tokio::spawn(server.serve(state, stopping.clone()));
+    let mut serving = tokio::spawn(server.serve(state, stopping.clone()));
     data.announce(&address, ui.as_deref())?;
     tracing::info!(api = address, temporal_ui = ui.as_deref().unwrap_or("-"), data_dir = %data.path().display(), "ready");
 
-    stop.wait().await;
+    tokio::select! {
+        () = stop.wait() => {}
+        served = &mut serving => anyhow::bail!("the API ended by itself: {served:?}"),
+        () = lane.ended() => anyhow::bail!("the workers ended by themselves: see the log"),
+    }
     tracing::info!(
         drain_seconds = drain.as_secs(),
         "stopping: what is under way may end"
     );
     let stopped = tokio::select! {
-        result = stop_in_order(stopping, serving, lane, &store, embedded) => result,
+        result = stop_in_order(stopping, serving, lane, drain, &store, embedded) => result,
         () = stop.wait() => anyhow::bail!("stopped at once by a second signal"),
     };
     data.retract();
@@ -145,12 +153,14 @@ async fn stop_in_order(
     stopping: CancellationToken,
     serving: tokio::task::JoinHandle<tenterhook_domain::Result<()>>,
     lane: Lane,
+    drain: Duration,
     store: &Store,
     embedded: Option<Embedded>,
 ) -> anyhow::Result<()> {
+    let begun = Instant::now();
     stopping.cancel();
     let served = serving.await.context("the API failed")?;
-    lane.stop().await;
+    lane.stop(drain.saturating_sub(begun.elapsed())).await;
     store.database.close().await;
     if let Some(embedded) = embedded {
         embedded.stop().await;
@@ -195,21 +205,24 @@ fn cached_runs() -> usize {
     (mappings.saturating_sub(MAPPINGS_OF_HOST) / MAPPINGS_PER_RUN).clamp(100, CACHED_RUNS_MAX)
 }
 
-/// Half of the machine's memory.
+/// Half of the memory that this process may have: the machine's, or its control group's where that is less.
 fn cached_bytes() -> u64 {
-    let total_kib = std::fs::read_to_string("/proc/meminfo")
-        .ok()
-        .and_then(|text| {
-            let line = text
-                .lines()
-                .find_map(|line| line.strip_prefix("MemTotal:"))?;
-            line.trim()
-                .trim_end_matches("kB")
-                .trim()
-                .parse::<u64>()
-                .ok()
-        });
-    total_kib.map_or(CACHED_BYTES_UNKNOWN, |kib| kib * 1024 / 2)
+    let group = std::fs::read_to_string("/sys/fs/cgroup/memory.max").ok();
+    let group = group.and_then(|text| text.trim().parse::<u64>().ok());
+    [machine_bytes(), group]
+        .into_iter()
+        .flatten()
+        .min()
+        .map_or(CACHED_BYTES_UNKNOWN, |bytes| bytes / 2)
+}
+
+fn machine_bytes() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix("MemTotal:"))?;
+    let kib: u64 = line.trim().trim_end_matches("kB").trim().parse().ok()?;
+    kib.checked_mul(1024)
 }
 
 /// Who this host is in Temporal's lists: the process and the machine.

@@ -171,12 +171,12 @@ impl Instance for WorkflowInstance {
             .into_iter()
             .map(convert::job_result)
             .collect();
-        // A query is no part of the history: what it drew from the randomness must not be missing afterwards, or a
-        // replay without the query would draw other values.
-        let only_queries = results
+        // A query, or an update that was rejected, is no part of the history: what it drew from the randomness must
+        // not be missing afterwards, or a replay without it would draw other values.
+        let leaves_no_trace = results
             .iter()
-            .all(|result| matches!(result, JobResult::Query(_)));
-        if only_queries && !results.is_empty() {
+            .all(|result| matches!(result, JobResult::Query(_) | JobResult::UpdateRejected(_)));
+        if leaves_no_trace && !results.is_empty() {
             self.store.data_mut().randomness = before;
         }
         Ok(results)

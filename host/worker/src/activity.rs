@@ -24,8 +24,9 @@ use tokio_util::task::TaskTracker;
 use self::threads::Threads;
 use crate::resolver::Resolver;
 
-/// How long an attempt that nobody waits for any more may go on before it is dropped.
-const ABANDONED_GRACE: Duration = Duration::from_secs(5);
+/// How long an attempt that nobody waits for any more may go on before it is dropped. Less where the lane's
+/// drain time is short.
+const ABANDONED_GRACE_MAX: Duration = Duration::from_secs(5);
 
 type Token = Vec<u8>;
 
@@ -36,11 +37,13 @@ pub(crate) struct Activities {
     resolver: Arc<Resolver>,
     tasks: TaskTracker,
     threads: Arc<Threads>,
+    grace: Duration,
     running: Arc<Mutex<HashMap<Token, watch::Sender<Option<Cancellation>>>>>,
 }
 
 impl Activities {
-    /// Attempts are run on `threads` threads of their own, and answered for in `tasks`.
+    /// Attempts are run on `threads` threads of their own, and answered for in `tasks`. Those that the end of
+    /// `drain` would cut off are answered for before it.
     ///
     /// # Errors
     /// `internal` when the system gives no threads.
@@ -49,12 +52,15 @@ impl Activities {
         resolver: Arc<Resolver>,
         tasks: TaskTracker,
         threads: usize,
+        drain: Duration,
     ) -> Result<Self> {
         Ok(Self {
             core,
             resolver,
             tasks,
             threads: Arc::new(Threads::start(threads)?),
+            // Core asks attempts to end at half of the drain time.
+            grace: (drain / 4).min(ABANDONED_GRACE_MAX),
             running: Arc::default(),
         })
     }
@@ -93,9 +99,9 @@ impl Activities {
             let abort = attempt.abort_handle();
             let status = tokio::select! {
                 ended = attempt => ended.unwrap_or_else(|_| failure::of_host(Code::Internal, "the host failed while it ran this attempt")),
-                why = abandoned(cancelled) => {
+                why = abandoned(cancelled, activities.grace) => {
                     abort.abort();
-                    failure::cancelled(why)
+                    failure::dropped(why)
                 }
             };
             activities.running().remove(&token);
@@ -123,10 +129,14 @@ impl Activities {
     }
 }
 
-/// Resolves some time after the server stopped waiting for the attempt. A cancel request alone is the
-/// guest's to answer.
-async fn abandoned(mut cancelled: watch::Receiver<Option<Cancellation>>) -> Cancellation {
-    let given_up = |why: &Option<Cancellation>| matches!(why, Some(why) if !matches!(why, Cancellation::Requested | Cancellation::WorkerShutdown));
+/// Resolves `grace` after the server stopped waiting for the attempt, or the host must stop. A cancel request
+/// alone is the guest's to answer.
+async fn abandoned(
+    mut cancelled: watch::Receiver<Option<Cancellation>>,
+    grace: Duration,
+) -> Cancellation {
+    let given_up =
+        |why: &Option<Cancellation>| why.is_some_and(|why| why != Cancellation::Requested);
     let why = match cancelled.wait_for(given_up).await {
         Ok(why) => *why,
         Err(_closed) => None,
@@ -134,7 +144,7 @@ async fn abandoned(mut cancelled: watch::Receiver<Option<Cancellation>>) -> Canc
     let Some(why) = why else {
         return std::future::pending().await;
     };
-    tokio::time::sleep(ABANDONED_GRACE).await;
+    tokio::time::sleep(grace).await;
     why
 }
 

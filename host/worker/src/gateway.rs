@@ -348,7 +348,7 @@ impl Gateway {
             }
         }
         Err(Error::new(
-            Code::UpdateFailed,
+            Code::RequestTimeout,
             format!(
                 "update {name:?} of workflow {id:?} has not ended within {} s: its workflow may be busy or failing, see its description",
                 UPDATE_WAIT_MAX.as_secs()

@@ -7,6 +7,7 @@
 mod config;
 
 use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -14,6 +15,7 @@ use std::{
     time::Duration,
 };
 
+use futures_util::FutureExt as _;
 use temporalio_protos::{
     coresdk::{
         workflow_activation::{
@@ -108,8 +110,13 @@ impl Lane {
         });
         let pollers = TaskTracker::new();
         pollers.spawn(poll_workflows(shared.clone()));
-        let activities =
-            Activities::new(core.clone(), resolver, shared.tasks.clone(), config.threads)?;
+        let activities = Activities::new(
+            core.clone(),
+            resolver,
+            shared.tasks.clone(),
+            config.threads,
+            config.drain,
+        )?;
         pollers.spawn(poll_activities(shared.clone(), activities));
         pollers.close();
         Ok(Self {
@@ -125,11 +132,18 @@ impl Lane {
         self.shared.runs.size()
     }
 
-    /// Takes no new work, lets what is under way end, and lets go of Temporal. Ends within the lane's drain time.
-    pub async fn stop(self) {
+    /// Resolves when the lane takes no more work although nobody stopped it: a fault of the host.
+    pub async fn ended(&self) {
+        self.pollers.wait().await;
+    }
+
+    /// Takes no new work, lets what is under way end, and lets go of Temporal. Ends within `drain`, which is at
+    /// most the lane's own drain time.
+    pub async fn stop(self, drain: Duration) {
+        let drain = drain.min(self.drain);
         self.shared.stopping.store(true, Ordering::Relaxed);
         self.core.initiate_shutdown();
-        let finished = tokio::time::timeout(self.drain, async {
+        let finished = tokio::time::timeout(drain, async {
             self.pollers.wait().await;
             self.shared.tasks.close();
             self.shared.tasks.wait().await;
@@ -137,7 +151,7 @@ impl Lane {
         });
         if finished.await.is_err() {
             tracing::warn!(
-                drain_seconds = self.drain.as_secs(),
+                drain_seconds = drain.as_secs(),
                 tasks = self.shared.tasks.len(),
                 "the drain time is over: what still runs is given up, and Temporal tries it again"
             );
@@ -186,7 +200,10 @@ fn dispatch(shared: &Arc<Shared>, activation: WorkflowActivation) {
         let shared = shared.clone();
         // Unmapping an instance takes long enough to keep it off the poll loop.
         shared.clone().executor.submit(move || {
-            drop(run);
+            // Whatever happens, the activation is answered: Core would wait for ever.
+            if catch_unwind(AssertUnwindSafe(|| drop(run))).is_err() {
+                tracing::error!(code = %Code::Internal, "letting go of a run panicked");
+            }
             complete(&shared, nothing(activation.run_id));
         });
     } else if let Some(init) = initialization(&activation) {
@@ -211,7 +228,14 @@ fn initialization(activation: &WorkflowActivation) -> Option<&InitializeWorkflow
 
 /// Makes the run of a first activation, then activates it.
 async fn begin(shared: Arc<Shared>, activation: WorkflowActivation, init: InitializeWorkflow) {
-    match make_run(&shared, &activation, &init).await {
+    let made = AssertUnwindSafe(make_run(&shared, &activation, &init)).catch_unwind();
+    let made = made.await.unwrap_or_else(|_panic| {
+        Err(Error::new(
+            Code::Internal,
+            "the host failed while it looked for the code of this run: see its log",
+        ))
+    });
+    match made {
         Ok(run) => activate(&shared, run, activation),
         Err(error) => {
             tracing::warn!(
@@ -303,7 +327,7 @@ fn activate(shared: &Arc<Shared>, mut run: Run, activation: WorkflowActivation) 
     let shared = shared.clone();
     shared.clone().executor.submit(move || {
         let run_id = activation.run_id.clone();
-        let activated = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        let activated = catch_unwind(AssertUnwindSafe(|| {
             let completion = run.activate(activation);
             (run, completion)
         }));

@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use anyhow::Context as _;
 use bytes::Bytes;
 use tempfile::TempDir;
 use temporalio_protos::coresdk::workflow_activation::{
@@ -15,7 +16,10 @@ use tenterhook_domain::{
     context::{ContextKey, ContextKeys},
     limit::Limits,
 };
-use tenterhook_sandbox::{LoadedComponent, Owner, Sandbox, SandboxConfig};
+use tenterhook_sandbox::{
+    ActivityAccess, ActivityHost, ActivityModule, ActivityTask, Cancellation, LoadedComponent,
+    Owner, Payload, Sandbox, SandboxConfig,
+};
 use tenterhook_workflow::{Pin, Run, RunIdentity, guest::Module};
 
 use super::{
@@ -26,6 +30,9 @@ use super::{
     stage::{PLUGIN, Side},
     starter::Workload,
 };
+
+/// Longest that an attempt of `Noop` may take.
+const ATTEMPT_WITHIN: Duration = Duration::from_secs(10);
 
 /// What the sandbox alone costs.
 #[derive(Debug, Clone)]
@@ -40,6 +47,10 @@ pub struct Component {
     pub start: Vec<Duration>,
     /// A run from one activity's result to the next command, translation included.
     pub step: Vec<Duration>,
+    /// The end of an instance: its memory goes back to the system.
+    pub end: Vec<Duration>,
+    /// An activity attempt: a fresh instance, its answer, and its end.
+    pub attempt: Vec<Duration>,
 }
 
 /// The bench plugin's workflows, loaded as the host loads them.
@@ -47,7 +58,8 @@ pub struct Guest {
     module: Arc<dyn Module>,
     limits: Arc<Limits>,
     keys: Arc<ContextKeys>,
-    owner: Owner,
+    owner: Arc<Owner>,
+    activities: Option<Arc<ActivityModule>>,
     _sandbox: Arc<Sandbox>,
     _folder: TempDir,
 }
@@ -67,16 +79,17 @@ impl Guest {
             plugin: PLUGIN.parse::<PluginName>()?,
             digest: loaded.digest(),
         };
-        let limits = Arc::new(Limits::default());
-        let module = loaded.workflows(limits.clone(), Arc::new(owner.clone()));
+        let (owner, limits) = (Arc::new(owner), Arc::new(Limits::default()));
+        let module = loaded.workflows(limits.clone(), owner.clone());
         Ok(Self {
-            module: module.ok_or_else(|| anyhow::anyhow!("the bench plugin has no workflows"))?,
+            module: module.context("the bench plugin has no workflows")?,
             limits,
             keys: Arc::new(ContextKeys::new(
                 ContextKey::new("bench", [7; 32]),
                 Vec::new(),
             )),
             owner,
+            activities: loaded.activities(),
             _sandbox: sandbox,
             _folder: folder,
         })
@@ -104,6 +117,52 @@ impl Guest {
             self.keys.clone(),
             self.module.clone(),
         ))
+    }
+
+    /// Makes one attempt of `Noop` in a fresh instance, as the host makes it.
+    ///
+    /// # Errors
+    /// When the activity fails.
+    pub async fn attempt(&self) -> anyhow::Result<()> {
+        let module = self
+            .activities
+            .as_ref()
+            .context("the bench plugin has no activities")?;
+        let payload = Payload {
+            metadata: vec![("encoding".to_owned(), b"json/plain".to_vec())],
+            data: b"1".to_vec(),
+        };
+        let task = ActivityTask {
+            activity_type: "Noop".to_owned(),
+            input: vec![payload.clone()],
+            ..ActivityTask::default()
+        };
+        let access = ActivityAccess {
+            owner: self.owner.clone(),
+            limits: self.limits.clone(),
+            grants: Arc::default(),
+            wants: Arc::default(),
+            config: Arc::default(),
+        };
+        let answer = module
+            .execute(task, access, Arc::new(Nobody), ATTEMPT_WITHIN)
+            .await;
+        let answer = answer.map_err(|fault| anyhow::anyhow!("the attempt died: {fault:?}"))?;
+        let result =
+            answer.map_err(|failure| anyhow::anyhow!("the attempt failed: {failure:?}"))?;
+        anyhow::ensure!(result == Some(payload), "Noop answered {result:?}");
+        Ok(())
+    }
+}
+
+/// Whom an attempt of the bench reports to.
+struct Nobody;
+
+impl ActivityHost for Nobody {
+    fn heartbeat(&self, _: Vec<Payload>) {}
+
+    fn cancelled(&self) -> Option<Cancellation> {
+        None
     }
 }
 
@@ -140,7 +199,13 @@ pub async fn measure(plan: &Plan, recordings: &Recordings) -> anyhow::Result<Com
     let guest = Guest::load(component).await?;
     let recorded = recordings.of(Side::Host, Workload::Ten)?.clone();
     let instances = plan.instances;
-    let (start, step) = tokio::task::spawn_blocking(move || {
+    let mut attempt = Vec::new();
+    for _ in 0..instances {
+        let began = Instant::now();
+        guest.attempt().await?;
+        attempt.push(began.elapsed());
+    }
+    let [start, step, end] = tokio::task::spawn_blocking(move || {
         let activations = replay::activations(&guest, &recorded)?;
         steps(&guest, &activations, instances)
     })
@@ -151,17 +216,18 @@ pub async fn measure(plan: &Plan, recordings: &Recordings) -> anyhow::Result<Com
         compiled,
         start,
         step,
+        end,
+        attempt,
     })
 }
 
-type Times = Vec<Duration>;
-
+/// Times of starts, steps and ends.
 fn steps(
     guest: &Guest,
     activations: &[WorkflowActivation],
     instances: usize,
-) -> anyhow::Result<(Times, Times)> {
-    let (mut start, mut step) = (Vec::new(), Vec::new());
+) -> anyhow::Result<[Vec<Duration>; 3]> {
+    let (mut start, mut step, mut end) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..instances {
         let mut live: Option<Run> = None;
         for activation in activations {
@@ -170,14 +236,16 @@ fn steps(
             let begun = guest.run(&activation);
             let begins = begun.is_some();
             let run = live.take().or(begun);
-            let mut run =
-                run.ok_or_else(|| anyhow::anyhow!("the recording does not begin with a start"))?;
+            let mut run = run.context("the recording does not begin with a start")?;
             std::hint::black_box(run.activate(activation));
             let times = if begins { &mut start } else { &mut step };
             times.push(began.elapsed());
             anyhow::ensure!(!run.is_dead(), "the guest does not take the recorded steps");
             live = Some(run);
         }
+        let began = Instant::now();
+        drop(live);
+        end.push(began.elapsed());
     }
-    Ok((start, step))
+    Ok([start, step, end])
 }

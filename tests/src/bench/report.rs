@@ -208,38 +208,34 @@ impl Report {
         let Some(component) = &self.component else {
             return Ok(());
         };
-        writeln!(
-            f,
-            "\n## The sandbox alone\n\n| | p50 | p99 |\n| --- | --- | --- |"
-        )?;
-        let mut row = |what: &str, times: &[Duration], unit: &str, scale: f64| {
-            let (p50, p99) = (quantile(times, 0.5) * scale, quantile(times, 0.99) * scale);
-            writeln!(f, "| {what}, {unit} | {p50:.1} | {p99:.1} |")
-        };
-        row(
-            &format!("load a component of {} KiB, cold", component.bytes / 1024),
-            &component.cold,
-            "ms",
-            1.0,
-        )?;
-        row(
-            "load it from compiled code on disk",
-            &component.compiled,
-            "ms",
-            1.0,
-        )?;
-        row(
-            "start: a new instance to its first command",
-            &component.start,
-            "µs",
-            1_000.0,
-        )?;
-        row(
-            "step: an activity's result to the next command",
-            &component.step,
-            "µs",
-            1_000.0,
-        )
+        writeln!(f, "\n## The sandbox alone\n")?;
+        writeln!(f, "| | p50 | p99 |\n| --- | --- | --- |")?;
+        let load = format!("load {} KiB, cold", component.bytes / 1024);
+        let millis = [
+            (load.as_str(), &component.cold),
+            ("load it from compiled code", &component.compiled),
+        ];
+        for (what, times) in millis {
+            let (p50, p99) = (quantile(times, 0.5), quantile(times, 0.99));
+            writeln!(f, "| {what}, ms | {p50:.1} | {p99:.1} |")?;
+        }
+        let micros = [
+            ("start: an instance to its first command", &component.start),
+            (
+                "step: an activity's result to the next command",
+                &component.step,
+            ),
+            ("end: an instance's memory is given back", &component.end),
+            (
+                "attempt: an activity in a fresh instance",
+                &component.attempt,
+            ),
+        ];
+        for (what, times) in micros {
+            let (p50, p99) = (quantile(times, 0.5) * 1e3, quantile(times, 0.99) * 1e3);
+            writeln!(f, "| {what}, µs | {p50:.1} | {p99:.1} |")?;
+        }
+        Ok(())
     }
 
     fn write_replays(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

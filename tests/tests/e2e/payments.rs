@@ -173,12 +173,18 @@ async fn what_was_charged_and_cannot_be_shipped_is_refunded_in_reverse() {
 async fn a_payment_can_be_cancelled_before_the_charge_and_not_after() {
     let shop = Shop::open(world("pay-cancel").await, "cancel").await;
     // The reservation is slow, so that the cancel comes in while nothing is charged.
-    shop.switch(&json!({ "reservations": { "delay_ms": 1_500 } }))
+    shop.switch(&json!({ "reservations": { "delay_ms": 5_000 } }))
         .await;
     shop.world
         .start("payment.ProcessPayment", "p-6", payment(6, "card_ok"))
         .await
         .unwrap();
+    let reserving = |seen: &Value| {
+        seen["pending_activities"]
+            .to_string()
+            .contains("ReserveInventory")
+    };
+    shop.world.until("p-6", reserving).await.unwrap();
     let accepted = shop
         .world
         .update("p-6", "cancel", Value::Null)
@@ -186,12 +192,13 @@ async fn a_payment_can_be_cancelled_before_the_charge_and_not_after() {
         .unwrap();
     assert!(accepted.status.is_success(), "{accepted:?}");
     let outcome = shop.world.outcome("p-6").await.unwrap();
-    assert_ne!(outcome["status"], "completed", "{outcome:#}");
+    assert_eq!(outcome["status"], "canceled", "{outcome:#}");
     let books = shop.books().await;
     assert_eq!(count(&books, "charges"), 0, "{books:#}");
-    assert!(released(&books).into_iter().all(|released| released));
+    assert_eq!(released(&books), [true], "{books:#}");
+    assert_eq!(order_status(&books, 6), "failed");
 
-    shop.switch(&json!({ "reservations": {}, "shipments": { "delay_ms": 1_500 } }))
+    shop.switch(&json!({ "reservations": {}, "shipments": { "delay_ms": 5_000 } }))
         .await;
     shop.world
         .start("payment.ProcessPayment", "p-7", payment(7, "card_ok"))

@@ -19,6 +19,8 @@ use crate::{
 const BUCKET_BYTES_MAX: usize = 63;
 /// Most keys in one batch.
 const BATCH_KEYS_MAX: usize = 100;
+/// Most bytes that one batch brings: they are held by the host until the guest has them.
+const BATCH_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Most keys in one page of a listing.
 const PAGE_KEYS_MAX: usize = 1000;
 
@@ -327,9 +329,18 @@ impl batch::Host for ActivityState {
             return Ok(Err(error));
         }
         let mut found = Vec::with_capacity(keys.len());
+        let mut bytes = 0;
         for key in keys {
             match state.get(bucket, &key).await {
-                Ok(value) => found.push(value.map(|value| (key, value))),
+                Ok(value) => {
+                    bytes += value.as_ref().map_or(0, Vec::len);
+                    if bytes > BATCH_BYTES_MAX {
+                        return Ok(Err(Error::Other(format!(
+                            "the values of one batch have more than {BATCH_BYTES_MAX} bytes: ask for fewer keys"
+                        ))));
+                    }
+                    found.push(value.map(|value| (key, value)));
+                }
                 Err(error) => return Ok(Err(error)),
             }
         }

@@ -98,9 +98,9 @@ async fn check_workflow(workflow_type: &str, input: &str, code: Code, says: &[&s
 async fn a_panic_is_told_with_its_words_and_place() {
     check_workflow(
         "Panics",
-        "\"the moon is in the way\"",
+        "null",
         Code::GuestTrapped,
-        &["the moon is in the way", "workflows.rs:", "panicked at"],
+        &["on purpose", "workflows.rs:", "panicked at"],
     )
     .await;
 }
@@ -124,14 +124,14 @@ async fn workflows_end_at_their_limits() {
     check_workflow("Overflows", "null", Code::GuestTrapped, &["stack"]).await;
     check_workflow(
         "FloodsCommands",
-        "100000",
+        "null",
         Code::GuestTooManyCommands,
         &["activation_commands"],
     )
     .await;
     check_workflow(
         "Sleeps",
-        "1",
+        "null",
         Code::GuestCapabilityDenied,
         &["std::thread::sleep", "timers"],
     )
@@ -142,7 +142,7 @@ async fn workflows_end_at_their_limits() {
 async fn log_lines_are_labelled_bounded_and_silent_on_replay() {
     let (lines, _guard) = Lines::capture();
     let few = || limits(|limits| limits.log_lines = 10);
-    first_task("FloodsLog", "100", few(), NOON).await.unwrap();
+    first_task("FloodsLog", "null", few(), NOON).await.unwrap();
     let seen = lines.of_guest();
     assert_eq!(seen.len(), 11, "{seen:#?}");
     for label in [
@@ -155,13 +155,17 @@ async fn log_lines_are_labelled_bounded_and_silent_on_replay() {
     ] {
         assert!(seen[0].contains(label), "{label} in {}", seen[0]);
     }
-    assert!(seen[10].contains("90 lines were dropped"), "{}", seen[10]);
+    assert!(
+        seen[10].contains("199990 lines were dropped"),
+        "{}",
+        seen[10]
+    );
 
     let replaying = Moment {
         replaying: true,
         ..NOON
     };
-    first_task("FloodsLog", "100", few(), replaying)
+    first_task("FloodsLog", "null", few(), replaying)
         .await
         .unwrap();
     assert_eq!(lines.of_guest().len(), 11);

@@ -95,24 +95,27 @@ async fn execute(resolver: &Resolver, start: Start, host: Arc<dyn ActivityHost>)
         })
 }
 
-/// What is left of the attempt's own time-outs and the host's limit, whichever ends first.
+/// What is left of the attempt's own time-outs and the host's limit, whichever ends first. Times of the server are
+/// only compared with one another: its clock need not be this machine's.
 fn time_left(start: &Start, limit: Duration) -> Duration {
-    let now = SystemClock.now_millis();
-    let until = |from: Option<&Timestamp>, timeout: Option<&ProtoDuration>| {
-        let (from, timeout) = (timestamp_millis(from?), duration_millis(timeout?));
-        (timeout > 0).then(|| Duration::from_millis((from + timeout).saturating_sub(now)))
+    let own = start.start_to_close_timeout.as_ref().map(duration_millis);
+    let passed = match (&start.scheduled_time, &start.started_time) {
+        (Some(scheduled), Some(started)) => {
+            timestamp_millis(started).saturating_sub(timestamp_millis(scheduled))
+        }
+        _ => 0,
     };
-    let own = until(
-        start.started_time.as_ref(),
-        start.start_to_close_timeout.as_ref(),
-    );
-    let whole = until(
-        start.scheduled_time.as_ref(),
-        start.schedule_to_close_timeout.as_ref(),
-    );
-    [own, whole]
+    let whole = start
+        .schedule_to_close_timeout
+        .as_ref()
+        .map(duration_millis);
+    let whole = whole
+        .filter(|&timeout| timeout > 0)
+        .map(|timeout| timeout.saturating_sub(passed));
+    [own.filter(|&timeout| timeout > 0), whole]
         .into_iter()
         .flatten()
+        .map(Duration::from_millis)
         .fold(limit, Duration::min)
 }
 

@@ -7,12 +7,12 @@ use temporalio_protos::{
         Cancellation as Cancelled, Failure as Failed, activity_execution_result::Status,
     },
     temporal::api::{
-        common::v1::Payloads,
+        common::v1::{Payload as ProtoPayload, Payloads},
         enums::v1::ApplicationErrorCategory,
         failure::v1::{ApplicationFailureInfo, CanceledFailureInfo, Failure, failure::FailureInfo},
     },
 };
-use tenterhook_domain::{Code, error::Kind};
+use tenterhook_domain::Code;
 use tenterhook_sandbox::{ActivityFailure, Cancellation, FailureLink};
 
 use super::attempt::payload_to_proto;
@@ -22,18 +22,13 @@ const SOURCE: &str = "tenterhook";
 /// The kind by which a guest says that it ended because it was asked to.
 const CANCELED: &str = "Canceled";
 
-/// A guest's failure. One of kind `Canceled`, after a cancel request, is Temporal's own cancellation.
+/// A guest's failure. One of kind `Canceled`, after it was asked to end, is a cancellation.
 pub(super) fn of_guest(failure: ActivityFailure, cancelled: Option<Cancellation>) -> Status {
-    if cancelled.is_some() && failure.error.kind == CANCELED {
-        return canceled(
-            failure.error.message,
-            failure
-                .error
-                .details
-                .into_iter()
-                .map(payload_to_proto)
-                .collect(),
-        );
+    if failure.error.kind == CANCELED
+        && let Some(why) = cancelled
+    {
+        let details = failure.error.details.into_iter().map(payload_to_proto);
+        return ended(why, failure.error.message, details.collect());
     }
     let mut cause = None;
     for link in failure.causes.into_iter().rev() {
@@ -83,11 +78,8 @@ fn with_info(
 
 /// A failure that the host makes: its code is the type. What no retry can mend is not retried.
 pub(super) fn of_host(code: Code, detail: &str) -> Status {
-    let non_retryable = matches!(code, Code::ActivityTypeNotFound)
-        || matches!(
-            code.kind(),
-            Kind::Forbidden | Kind::Invalid | Kind::NotFound
-        );
+    // All else may be mended by a push, a grant or time: the retry policy decides.
+    let non_retryable = matches!(code, Code::ActivityTypeNotFound | Code::ContextInvalid);
     Status::Failed(Failed {
         failure: Some(Failure {
             message: format!("[{code}] {detail}"),
@@ -106,17 +98,34 @@ pub(super) fn of_host(code: Code, detail: &str) -> Status {
 }
 
 /// The attempt was dropped because nobody waits for it.
-pub(super) fn cancelled(why: Cancellation) -> Status {
-    canceled(
+pub(super) fn dropped(why: Cancellation) -> Status {
+    ended(
+        why,
         format!("the attempt was ended by the host: {why:?}"),
         Vec::new(),
     )
 }
 
-fn canceled(
-    message: String,
-    details: Vec<temporalio_protos::temporal::api::common::v1::Payload>,
-) -> Status {
+/// What an attempt that ended because it should is to Temporal. A pause or a reset is no cancellation there: the
+/// server refuses one that nobody asked for, so the attempt fails and is tried again when its time comes.
+fn ended(why: Cancellation, message: String, details: Vec<ProtoPayload>) -> Status {
+    match why {
+        Cancellation::Paused | Cancellation::Reset => {
+            let link = FailureLink {
+                message,
+                kind: CANCELED.to_owned(),
+                ..Default::default()
+            };
+            Status::Failed(Failed {
+                failure: Some(with_info(link, None, |info| info)),
+                ..Default::default()
+            })
+        }
+        _ => canceled(message, details),
+    }
+}
+
+fn canceled(message: String, details: Vec<ProtoPayload>) -> Status {
     Status::Cancelled(Cancelled {
         failure: Some(Failure {
             message,

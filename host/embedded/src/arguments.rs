@@ -159,6 +159,7 @@ mod tests {
              --dynamic-config-value history.transferProcessorMaxPollRPS=2000 \
              --dynamic-config-value history.timerProcessorMaxPollRPS=2000 \
              --dynamic-config-value history.visibilityProcessorMaxPollRPS=2000 \
+             --dynamic-config-value history.timerProcessorMaxTimeShift=\"1ms\" \
              --dynamic-config-value matching.numTaskqueueReadPartitions=1 \
              --dynamic-config-value matching.numTaskqueueWritePartitions=1 \
              --dynamic-config-value matching.useNewMatcher=true \

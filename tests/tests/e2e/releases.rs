@@ -96,12 +96,28 @@ async fn a_component_of_temporals_sdk_alone_runs_unmodified() {
 #[tokio::test]
 async fn a_push_under_load_fails_nothing_and_takes_effect_at_once() {
     const TOTAL: usize = 150;
+    const SLEEPERS: usize = 5;
     let world = world("push-under-load").await;
     world
         .push("test-pin", guest("test-pin-v1").unwrap())
         .await
         .unwrap();
-    let mut started = Vec::new();
+    world
+        .push("test-native-sdk", guest("test-native-sdk").unwrap())
+        .await
+        .unwrap();
+    for number in 0..SLEEPERS {
+        let id = format!("s-{number}");
+        world
+            .start("test-pin.Versioned", &id, Value::Null)
+            .await
+            .unwrap();
+        world
+            .until(&id, |seen| seen["digest"].is_string())
+            .await
+            .unwrap();
+    }
+    let mut ran = Vec::new();
     // 50 a second, for three seconds; after the first a component that this host never saw is pushed.
     let mut ticks = tokio::time::interval(Duration::from_millis(20));
     let mut push = None;
@@ -111,20 +127,35 @@ async fn a_push_under_load_fails_nothing_and_takes_effect_at_once() {
             push = Some(tokio::spawn(push_second(world.clone())));
         }
         let world = world.clone();
-        started.push(tokio::spawn(
-            async move { run_versioned(&world, number).await },
-        ));
+        ran.push(tokio::spawn(async move {
+            let id = format!("l-{number}");
+            world.execute("test-native-sdk.Echo", &id, json!(id)).await
+        }));
     }
     push.unwrap().await.unwrap().unwrap();
-    for task in started {
+    for task in ran {
         let outcome = task.await.unwrap().unwrap();
         assert_eq!(outcome["status"], "completed", "{outcome:#}");
-        let events = world.events(outcome["id"].as_str().unwrap()).await.unwrap();
-        let failed = events
-            .iter()
-            .find(|event| event["type"] == "WorkflowTaskFailed");
-        assert_eq!(failed, None, "{outcome:#}");
+        nothing_failed(&world, outcome["id"].as_str().unwrap()).await;
     }
+    // What was under way stays on its release.
+    for number in 0..SLEEPERS {
+        let id = format!("s-{number}");
+        world.signal(&id, "go", Value::Null).await.unwrap();
+        assert_eq!(
+            world.outcome(&id).await.unwrap()["result"],
+            "v1 with activity v1"
+        );
+        nothing_failed(&world, &id).await;
+    }
+}
+
+async fn nothing_failed(world: &World, id: &str) {
+    let events = world.events(id).await.unwrap();
+    let failed = events
+        .iter()
+        .find(|event| event["type"] == "WorkflowTaskFailed");
+    assert_eq!(failed, None, "{id}");
 }
 
 /// Uploads the second release and makes it current. The next start runs it, within two seconds of the answer.
@@ -156,11 +187,4 @@ async fn push_second(world: World) -> anyhow::Result<()> {
     let outcome = world.outcome("next").await?;
     anyhow::ensure!(outcome["result"] == "v2 with activity v2", "{outcome:#}");
     Ok(())
-}
-
-async fn run_versioned(world: &World, number: usize) -> anyhow::Result<Value> {
-    let id = format!("l-{number}");
-    world.start("test-pin.Versioned", &id, Value::Null).await?;
-    world.signal(&id, "go", Value::Null).await?;
-    world.outcome(&id).await
 }

@@ -114,6 +114,9 @@ async fn run(
     let sandbox = Sandbox::new(SandboxConfig {
         aot_dir: data.path().join("compiled"),
         keyvalue: Some(Arc::new(StoredKeyValue::new(store.state.clone()))),
+        // Above what the lane caches come those that are just being made, dropped or looked at.
+        workflow_instances: instances(cached_runs() + WORKFLOW_TASKS),
+        activity_instances: instances(2 * ACTIVITY_TASKS + WORKFLOW_TASKS),
     })?;
     let lane = start_lane(&temporal, &task_queue, drain, &store, &sandbox, &keys).await?;
     let gateway = Gateway::new(temporal.clone(), task_queue, keys);
@@ -194,6 +197,10 @@ async fn start_lane(
         keys.clone(),
     )
     .await?)
+}
+
+fn instances(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
 }
 
 /// As many as the kernel's memory mappings allow: one mapping too many aborts the process.

@@ -54,6 +54,11 @@ macro_rules! limits {
                 about: concat!($($doc),+),
             },)+];
 
+            /// Every limit at the highest that a grant may set.
+            pub const fn highest() -> Self {
+                Self { $($field: $highest,)+ }
+            }
+
             fn field(&mut self, name: &str) -> Option<&mut u64> {
                 match name { $(stringify!($field) => Some(&mut self.$field),)+ _ => None }
             }

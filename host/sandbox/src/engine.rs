@@ -4,15 +4,19 @@
 //! may differ between machines. Activities wait for the network and may compute for long: they run as futures
 //! and give the thread back at every tick.
 
+mod pool;
+
 use std::{
     hash::{DefaultHasher, Hash, Hasher},
-    sync::mpsc,
+    sync::{Arc, Condvar, Mutex, PoisonError},
     thread,
     time::Duration,
 };
 
 use tenterhook_domain::{Code, Error, Result};
-use wasmtime::{Config, Engine, EngineWeak, OptLevel};
+use wasmtime::{Config, Engine, EngineWeak, InstanceAllocationStrategy, OptLevel};
+
+pub(crate) use self::pool::{CORE_INSTANCES_MAX, MEMORIES_MAX, TABLES_MAX};
 
 /// How often epochs move, and so how precisely `activation_millis` is kept.
 pub(crate) const TICK: Duration = Duration::from_millis(10);
@@ -48,9 +52,10 @@ pub(crate) struct Engines {
 }
 
 impl Engines {
-    pub(crate) fn new() -> Result<Self> {
-        let workflow = build(workflow_config())?;
-        let activity = build(activity_config())?;
+    /// Engines that can have so many instances at once.
+    pub(crate) fn new(workflows: u32, activities: u32) -> Result<Self> {
+        let workflow = build(workflow_config(), workflows)?;
+        let activity = build(activity_config(), activities)?;
         let ticker = Ticker::start([workflow.weak(), activity.weak()])?;
         Ok(Self {
             workflow,
@@ -78,7 +83,17 @@ impl Engines {
     }
 }
 
-fn build(config: Config) -> Result<Engine> {
+fn build(mut config: Config, instances: u32) -> Result<Engine> {
+    config.allocation_strategy(pool::of(instances));
+    match Engine::new(&config) {
+        Ok(engine) => return Ok(engine),
+        Err(error) => tracing::warn!(
+            %error,
+            instances,
+            "no address space can be reserved for instances ahead: each gets its own when it starts, which is slower"
+        ),
+    }
+    config.allocation_strategy(InstanceAllocationStrategy::OnDemand);
     Engine::new(&config).map_err(|error| {
         Error::new(
             Code::Internal,
@@ -126,17 +141,23 @@ pub(crate) fn ticks(millis: u64) -> u64 {
 
 /// A thread that moves the engines' epochs until it is dropped.
 struct Ticker {
-    stop: Option<mpsc::Sender<()>>,
+    stopped: Arc<(Mutex<bool>, Condvar)>,
     thread: Option<thread::JoinHandle<()>>,
 }
 
 impl Ticker {
     fn start(engines: [EngineWeak; 2]) -> Result<Self> {
-        let (stop, stopped) = mpsc::channel();
+        let stopped = Arc::new((Mutex::new(false), Condvar::new()));
+        let signal = stopped.clone();
         let thread = thread::Builder::new()
             .name("epoch-ticker".to_owned())
             .spawn(move || {
-                while let Err(mpsc::RecvTimeoutError::Timeout) = stopped.recv_timeout(TICK) {
+                // Not a channel: its receiver spins before it sleeps, a hundred times a second for ever.
+                let (stopped, changed) = &*signal;
+                let mut stop = stopped.lock().unwrap_or_else(PoisonError::into_inner);
+                while !*stop {
+                    let waited = changed.wait_timeout(stop, TICK);
+                    stop = waited.unwrap_or_else(PoisonError::into_inner).0;
                     for engine in engines.iter().filter_map(EngineWeak::upgrade) {
                         engine.increment_epoch();
                     }
@@ -146,7 +167,7 @@ impl Ticker {
                 Error::new(Code::Internal, "no thread can be started").caused_by(error)
             })?;
         Ok(Self {
-            stop: Some(stop),
+            stopped,
             thread: Some(thread),
         })
     }
@@ -154,7 +175,9 @@ impl Ticker {
 
 impl Drop for Ticker {
     fn drop(&mut self) {
-        self.stop = None;
+        let (stopped, changed) = &*self.stopped;
+        *stopped.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        changed.notify_all();
         if let Some(thread) = self.thread.take() {
             // The thread cannot panic; if it did, there is nothing left to stop.
             let _ = thread.join();

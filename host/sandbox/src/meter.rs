@@ -5,14 +5,7 @@ use std::sync::Arc;
 use tenterhook_domain::{Code, limit::Limits};
 use wasmtime::ResourceLimiter;
 
-use crate::fault::Refusal;
-
-/// Most core instances in one component instance. A Rust component has 3, QuickJS 9, Python 14.
-const CORE_INSTANCES_MAX: usize = 100;
-/// Most tables of one component instance.
-const TABLES_MAX: usize = 100;
-/// Most linear memories of one component instance.
-const MEMORIES_MAX: usize = 20;
+use crate::{engine, fault::Refusal};
 
 /// What one instance holds.
 pub(crate) struct Meter {
@@ -112,14 +105,14 @@ impl ResourceLimiter for Meter {
     }
 
     fn instances(&self) -> usize {
-        CORE_INSTANCES_MAX
+        engine::CORE_INSTANCES_MAX as usize
     }
 
     fn tables(&self) -> usize {
-        TABLES_MAX
+        engine::TABLES_MAX as usize
     }
 
     fn memories(&self) -> usize {
-        MEMORIES_MAX
+        engine::MEMORIES_MAX as usize
     }
 }

@@ -29,6 +29,10 @@ pub struct SandboxConfig {
     pub aot_dir: PathBuf,
     /// What stands behind `wasi:keyvalue`; `None`: every use of it is refused.
     pub keyvalue: Option<Arc<dyn KeyValue>>,
+    /// Workflow instances that there can be at once. Each reserves address space, and memory only as it is used.
+    pub workflow_instances: u32,
+    /// Attempts that there can be at once.
+    pub activity_instances: u32,
 }
 
 /// Compiles components and makes their instances.
@@ -52,7 +56,7 @@ impl Sandbox {
     /// # Errors
     /// `host-config-invalid` when the folder cannot be used, `internal` when the machine cannot run WebAssembly.
     pub fn new(config: SandboxConfig) -> Result<Arc<Self>> {
-        let engines = Engines::new()?;
+        let engines = Engines::new(config.workflow_instances, config.activity_instances)?;
         let aot = AotFiles::open(&config.aot_dir, engines.compatibility())?;
         Ok(Arc::new(Self {
             parts: Arc::new(Parts {

@@ -170,6 +170,8 @@ fn sandbox(folder: &TempDir) -> anyhow::Result<Arc<Sandbox>> {
     Ok(Sandbox::new(SandboxConfig {
         aot_dir: folder.path().join("compiled"),
         keyvalue: None,
+        workflow_instances: 1_000,
+        activity_instances: 100,
     })?)
 }
 

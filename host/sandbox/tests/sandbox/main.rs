@@ -41,6 +41,8 @@ impl Place {
         let config = SandboxConfig {
             aot_dir: aot_dir.to_owned(),
             keyvalue: None,
+            workflow_instances: 100,
+            activity_instances: 100,
         };
         Self {
             sandbox: Sandbox::new(config).unwrap(),

@@ -16,6 +16,7 @@ use std::{
 
 use anyhow::Context as _;
 use tenterhook_domain::{clock::SystemClock, context::ContextKeys};
+use tenterhook_release::Checks;
 use tenterhook_sandbox::{Sandbox, SandboxConfig};
 use tenterhook_server::{ApiState, Server};
 use tenterhook_store::Store;
@@ -119,17 +120,24 @@ async fn run(
         activity_instances: instances(2 * ACTIVITY_TASKS + WORKFLOW_TASKS),
     })?;
     let lane = start_lane(&temporal, &task_queue, drain, &store, &sandbox, &keys).await?;
+    let checks = Checks::new(
+        store.clone(),
+        sandbox.clone(),
+        None,
+        Arc::new(SystemClock),
+        identity(),
+    );
     let gateway = Gateway::new(temporal.clone(), task_queue, keys);
     let server = Server::bind(listen).await?;
     let address = format!("http://{}", server.local_addr());
     let state = ApiState {
         store: store.clone(),
         executions: Arc::new(gateway),
-        inspector: sandbox,
         clock: Arc::new(SystemClock),
         readiness: Arc::new(temporal::Readiness::new(temporal, store.clone())),
     };
     let stopping = CancellationToken::new();
+    tokio::spawn(checks.run(stopping.clone()));
     let mut serving = tokio::spawn(server.serve(state, stopping.clone()));
     data.announce(&address, ui.as_deref())?;
     tracing::info!(api = address, temporal_ui = ui.as_deref().unwrap_or("-"), data_dir = %data.path().display(), "ready");

@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{digest::Digest, error::Result};
+use crate::{
+    check::{Check, Severity},
+    error::Result,
+};
 
 /// Largest component that is accepted, in bytes.
 pub const COMPONENT_BYTES_MAX: usize = 32 * 1024 * 1024;
@@ -73,36 +76,37 @@ pub struct Metadata {
     pub wants: WantedGrants,
 }
 
-/// One thing that was looked at on upload.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Check {
-    /// A stable name: `imports`, `exports`, `metadata`, `schemas`, `compiles`, `instantiates`.
-    pub name: String,
-    /// What was found, for a person.
-    pub detail: String,
-}
-
-/// A component that passed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// What an inspection found.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Inspection {
-    /// Its digest.
-    pub digest: Digest,
-    /// What it says of itself; workflows come from `list-workflows`, with schemas from its metadata.
+    /// What it says of itself; workflows come from `list-workflows`, with schemas from its metadata. Empty when the
+    /// component could not be asked.
     pub metadata: Metadata,
-    /// What was looked at.
+    /// What was looked at. The last one is a refusal if there is one: nothing is looked at after it.
     pub checks: Vec<Check>,
 }
 
-/// Looks at an uploaded component before it is stored. `sandbox` implements it.
+impl Inspection {
+    /// The check that refuses the component, if one does.
+    pub fn refusal(&self) -> Option<&Check> {
+        self.checks
+            .iter()
+            .find(|check| check.severity == Severity::Refused)
+    }
+}
+
+/// Looks at an uploaded component before it takes executions. `sandbox` implements it.
 #[async_trait::async_trait]
 pub trait Inspector: Send + Sync + 'static {
-    /// Checks `component`, uploaded as plugin `plugin`.
+    /// Checks `component`, uploaded as plugin `plugin`; tells `watch` the name of each check that begins.
     ///
     /// # Errors
-    /// A `component-…` code that says what is wrong and where.
+    /// A fault of the host, after which it may be tried again. What is wrong with the component is no error but a
+    /// [`Check`] that refuses it.
     async fn inspect(
         &self,
         plugin: &crate::PluginName,
         component: bytes::Bytes,
+        watch: &(dyn Fn(&'static str) + Send + Sync),
     ) -> Result<Inspection>;
 }

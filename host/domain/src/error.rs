@@ -20,6 +20,8 @@ pub enum Kind {
     NotFound,
     /// It clashes with what is there.
     Conflict,
+    /// What the caller knows of it is out of date.
+    Precondition,
     /// The request or its body is larger than allowed.
     TooLarge,
     /// Come back later.
@@ -46,6 +48,11 @@ macro_rules! codes {
             /// The code as users meet it.
             pub const fn as_str(self) -> &'static str {
                 match self { $(Code::$name => $text,)+ }
+            }
+
+            /// The code that users meet as `text`.
+            pub fn of_text(text: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|code| code.as_str() == text)
             }
 
             /// What kind of refusal it is.
@@ -110,6 +117,28 @@ codes! {
     UpdateFailed = "update-failed", Plugin;
     /// The release is not in a state that allows this.
     ReleaseStateConflict = "release-state-conflict", Conflict;
+    /// A plugin's release policy breaks a bound.
+    PolicyInvalid = "policy-invalid", Invalid;
+    /// The plan of a ramp breaks a bound.
+    RolloutInvalid = "rollout-invalid", Invalid;
+    /// The plugin has no ramp that this could be done to.
+    RolloutNotRunning = "rollout-not-running", Conflict;
+    /// What `If-Match` names was changed meanwhile.
+    PreconditionFailed = "precondition-failed", Precondition;
+    /// The bytes that came are not those of the digest that was sent along.
+    DigestMismatch = "digest-mismatch", Invalid;
+    /// A registry reference cannot be read, or does not name a digest.
+    OriginInvalid = "origin-invalid", Invalid;
+    /// A registry does not answer, or does not have what was asked for.
+    RegistryFailed = "registry-failed", Unavailable;
+    /// The release is not signed as the tenant's trust policy wants.
+    SignatureInvalid = "signature-invalid", Invalid;
+    /// Running executions would not replay on the release, and the plugin's policy refuses that.
+    ReplayDiverges = "replay-diverges", Invalid;
+    /// A history cannot be read.
+    HistoryInvalid = "history-invalid", Invalid;
+    /// The same activations gave other commands the second time.
+    ComponentNotDeterministic = "component-not-deterministic", Invalid;
     /// The upload is not WebAssembly.
     ComponentInvalid = "component-invalid", Invalid;
     /// The upload is a core module, not a component.

@@ -4,6 +4,8 @@
 //! Pure: no I/O, no runtime, no Temporal, no WebAssembly. Traits here (`execution`, `component`) are the
 //! doors between crates that must not know each other.
 
+pub mod audit;
+pub mod check;
 pub mod clock;
 pub mod component;
 pub mod context;
@@ -13,7 +15,10 @@ pub mod execution;
 pub mod grant;
 pub mod limit;
 pub mod name;
+pub mod policy;
 pub mod release;
+pub mod replay;
+pub mod rollout;
 pub mod token;
 
 pub use digest::Digest;

@@ -85,7 +85,7 @@ names! {
 }
 
 /// A tenant and one of its environments, written `acme/production`.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Scope {
     /// The tenant.
     pub tenant: TenantId,

@@ -7,30 +7,53 @@ use subtle::ConstantTimeEq as _;
 
 use crate::{
     error::{Code, Error, Result},
-    name::TenantId,
+    name::{PluginName, Scope, TenantId},
 };
 
 const PREFIX: &str = "tth_";
 const ID_BYTES: usize = 9;
 const SECRET_BYTES: usize = 32;
 
-/// Who a token speaks for.
+/// Who a token speaks for, and what it may do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "kind", content = "tenant")]
+#[serde(rename_all = "kebab-case", tag = "role")]
 pub enum Principal {
     /// Everything on this host.
     Admin,
-    /// Everything of one tenant, nothing else.
-    Tenant(TenantId),
+    /// Everything of one tenant but what only admins may, nothing else.
+    Operator {
+        /// Whose.
+        tenant: TenantId,
+    },
+    /// Pushes releases of one plugin, has them checked, and reads what it needs for that.
+    Author {
+        /// Where.
+        #[serde(flatten)]
+        scope: Scope,
+        /// Which.
+        plugin: PluginName,
+    },
+    /// Starts and talks to executions of one environment.
+    Caller {
+        /// Where.
+        #[serde(flatten)]
+        scope: Scope,
+    },
 }
 
 impl Principal {
+    /// The tenant it is bound to; none for an admin.
+    pub fn tenant(&self) -> Option<&TenantId> {
+        match self {
+            Self::Admin => None,
+            Self::Operator { tenant } => Some(tenant),
+            Self::Author { scope, .. } | Self::Caller { scope } => Some(&scope.tenant),
+        }
+    }
+
     /// True if the token may know of `tenant` at all.
     pub fn sees(&self, tenant: &TenantId) -> bool {
-        match self {
-            Self::Admin => true,
-            Self::Tenant(own) => own == tenant,
-        }
+        self.tenant().is_none_or(|own| own == tenant)
     }
 }
 
@@ -43,6 +66,12 @@ pub struct TokenRecord {
     pub secret_hash: [u8; 32],
     /// Who it speaks for.
     pub principal: Principal,
+    /// What it is for, in its maker's words.
+    pub label: String,
+    /// Milliseconds since the Unix epoch.
+    pub created_at: u64,
+    /// When it ends, milliseconds since the Unix epoch; none: when it is deleted.
+    pub expires_at: Option<u64>,
 }
 
 /// A new token: the text is shown once, the record is kept.
@@ -58,7 +87,12 @@ pub struct NewToken {
 ///
 /// # Errors
 /// `internal` when the system has no randomness.
-pub fn issue(principal: Principal) -> Result<NewToken> {
+pub fn issue(
+    principal: Principal,
+    label: &str,
+    created_at: u64,
+    expires_at: Option<u64>,
+) -> Result<NewToken> {
     let mut random = [0; ID_BYTES + SECRET_BYTES];
     getrandom::fill(&mut random).map_err(|error| {
         Error::new(Code::Internal, "the system gives no randomness").caused_by(error.to_string())
@@ -72,6 +106,9 @@ pub fn issue(principal: Principal) -> Result<NewToken> {
             id,
             secret_hash: hash(&secret),
             principal,
+            label: label.to_owned(),
+            created_at,
+            expires_at,
         },
     })
 }
@@ -84,6 +121,11 @@ pub fn parse(text: &str) -> Option<(&str, &str)> {
 }
 
 impl TokenRecord {
+    /// True until it expires.
+    pub fn is_valid_at(&self, now_millis: u64) -> bool {
+        self.expires_at.is_none_or(|end| now_millis < end)
+    }
+
     /// Compares `secret` in constant time.
     pub fn matches(&self, secret: &str) -> bool {
         self.secret_hash.ct_eq(&hash(secret)).into()
@@ -101,7 +143,7 @@ mod tests {
 
     #[test]
     fn a_token_matches_itself_only() {
-        let token = issue(Principal::Admin).unwrap();
+        let token = issue(Principal::Admin, "", 0, None).unwrap();
         let (id, secret) = parse(&token.text).unwrap();
         assert_eq!(id, token.record.id);
         assert!(token.record.matches(secret));
@@ -116,7 +158,12 @@ mod tests {
         let acme: TenantId = "acme".parse().unwrap();
         let globex: TenantId = "globex".parse().unwrap();
         assert!(Principal::Admin.sees(&acme));
-        assert!(Principal::Tenant(acme.clone()).sees(&acme));
-        assert!(!Principal::Tenant(acme).sees(&globex));
+        assert!(
+            Principal::Operator {
+                tenant: acme.clone()
+            }
+            .sees(&acme)
+        );
+        assert!(!Principal::Operator { tenant: acme }.sees(&globex));
     }
 }

@@ -9,7 +9,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tenterhook_domain::{
     Code, Digest, EnvironmentName, Error, PluginName, Result, Scope, TenantId,
-    component::{Check, Inspection, Metadata},
+    check::Check,
+    component::{Inspection, Metadata},
+    error::Kind,
     limit::Limits,
 };
 
@@ -23,40 +25,81 @@ use crate::{
 /// Wall time in which a component must have described itself, in milliseconds.
 const DESCRIBE_MILLIS: u64 = 5_000;
 
-/// Looks at `bytes`, uploaded as `plugin`.
+/// Looks at `bytes`, uploaded as `plugin`, until a check refuses them.
 ///
 /// # Errors
-/// A `component-…` code that says what is wrong and where.
+/// A fault of the host.
 pub(crate) async fn inspect(
     sandbox: &Sandbox,
     plugin: &PluginName,
     bytes: Bytes,
+    watch: &(dyn Fn(&'static str) + Send + Sync),
 ) -> Result<Inspection> {
+    let mut found = Found {
+        inspection: Inspection::default(),
+        now: "component",
+        watch,
+    };
+    match look(sandbox, plugin, bytes, &mut found).await {
+        Ok(()) => {}
+        // What the component cannot mend says nothing about the component.
+        Err(error) if matches!(error.code().kind(), Kind::Internal | Kind::Unavailable) => {
+            return Err(error);
+        }
+        Err(error) => found
+            .inspection
+            .checks
+            .push(Check::refused(found.now, &error)),
+    }
+    Ok(found.inspection)
+}
+
+/// What was found so far, and what is looked at now.
+struct Found<'a> {
+    inspection: Inspection,
+    now: &'static str,
+    watch: &'a (dyn Fn(&'static str) + Send + Sync),
+}
+
+impl Found<'_> {
+    fn begin(&mut self, name: &'static str) {
+        self.now = name;
+        (self.watch)(name);
+    }
+
+    fn passed(&mut self, detail: impl Into<String>) {
+        self.inspection.checks.push(Check::passed(self.now, detail));
+    }
+}
+
+async fn look(
+    sandbox: &Sandbox,
+    plugin: &PluginName,
+    bytes: Bytes,
+    found: &mut Found<'_>,
+) -> Result<()> {
     let size = bytes.len();
     let unread = bytes.clone();
+    found.begin("component");
     let (digest, outline) = blocking(move || {
         let outline = Outline::read(&unread)?;
         outline::validate(&unread)?;
         Ok((Digest::of(&unread), outline))
     })
     .await?;
+    found.passed(format!("a valid component of {size} bytes, {digest}"));
+    found.begin("imports");
     outline.check_imports()?;
+    found.passed(imports_detail(&outline));
+    found.begin("exports");
     outline.check_exports()?;
-    let mut checks = vec![
-        check(
-            "component",
-            format!("a valid component of {size} bytes, {digest}"),
-        ),
-        check("imports", imports_detail(&outline)),
-        check(
-            "exports",
-            format!("exports {}", outline::listed(&outline.exports)),
-        ),
-    ];
+    found.passed(format!("exports {}", outline::listed(&outline.exports)));
 
+    found.begin("compiles");
     let loaded = sandbox.load(digest, async { Ok(bytes) }).await?;
-    checks.push(check("compiles", compiles_detail(&loaded)));
+    found.passed(compiles_detail(&loaded));
 
+    found.begin("instantiates");
     let owner = Arc::new(Owner {
         scope: inspection_scope()?,
         plugin: plugin.clone(),
@@ -68,23 +111,16 @@ pub(crate) async fn inspect(
     });
     let has_metadata = outline.has_export(METADATA);
     let described = describe::describe(&loaded, owner, limits, has_metadata).await?;
-    checks.push(check(
-        "instantiates",
-        "an instance without any capability answers within its limits".to_owned(),
-    ));
+    found.passed("an instance without any capability answers within its limits");
 
+    found.begin("metadata");
     let metadata = metadata::merge(plugin, &outline, described)?;
-    checks.push(check("metadata", metadata_detail(&metadata)));
+    found.passed(metadata_detail(&metadata));
+    found.begin("schemas");
     let schemas = schema::check_all(&metadata)?;
-    checks.push(check(
-        "schemas",
-        format!("{schemas} JSON Schemas are valid"),
-    ));
-    Ok(Inspection {
-        digest,
-        metadata,
-        checks,
-    })
+    found.passed(format!("{schemas} JSON Schemas are valid"));
+    found.inspection.metadata = metadata;
+    Ok(())
 }
 
 /// A scope for log lines of a component that belongs to nobody yet.
@@ -92,13 +128,6 @@ fn inspection_scope() -> Result<Scope> {
     let tenant: TenantId = "host".parse()?;
     let environment: EnvironmentName = "inspection".parse()?;
     Ok(Scope::new(tenant, environment))
-}
-
-fn check(name: &str, detail: String) -> Check {
-    Check {
-        name: name.to_owned(),
-        detail,
-    }
 }
 
 fn imports_detail(outline: &Outline) -> String {

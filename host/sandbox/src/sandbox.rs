@@ -5,7 +5,7 @@ use std::{fmt, future::Future, path::PathBuf, sync::Arc};
 use bytes::Bytes;
 use tenterhook_domain::{
     Code, Digest, Error, PluginName, Result,
-    component::{COMPONENT_BYTES_MAX, Inspection, Inspector},
+    component::{Inspection, Inspector},
 };
 use tokio::sync::Semaphore;
 use wasmtime::component::Component;
@@ -151,17 +151,13 @@ impl Parts {
 
 #[async_trait::async_trait]
 impl Inspector for Sandbox {
-    async fn inspect(&self, plugin: &PluginName, component: Bytes) -> Result<Inspection> {
-        if component.len() > COMPONENT_BYTES_MAX {
-            return Err(Error::new(
-                Code::ComponentTooLarge,
-                format!(
-                    "the component has {} bytes, {COMPONENT_BYTES_MAX} are allowed: build it for size, and strip it",
-                    component.len()
-                ),
-            ));
-        }
-        inspection::inspect(self, plugin, component).await
+    async fn inspect(
+        &self,
+        plugin: &PluginName,
+        component: Bytes,
+        watch: &(dyn Fn(&'static str) + Send + Sync),
+    ) -> Result<Inspection> {
+        inspection::inspect(self, plugin, component, watch).await
     }
 }
 

@@ -10,6 +10,7 @@ use axum::{
 use http::{HeaderMap, HeaderName, HeaderValue, header, request::Parts};
 use tenterhook_domain::{
     Code, Error, Result, TenantId,
+    audit::Author,
     token::{self, Principal},
 };
 use tokio::time::timeout;
@@ -67,6 +68,24 @@ pub(crate) async fn guard(
         .unwrap_or_else(|problem| problem.into_response())
 }
 
+/// Who calls: the token and what it speaks for.
+#[derive(Debug, Clone)]
+pub(crate) struct Caller {
+    pub(crate) token: String,
+    pub(crate) principal: Principal,
+}
+
+impl Caller {
+    /// The caller as the audit log names it.
+    pub(crate) fn author(&self) -> Author {
+        Author {
+            who: format!("token:{}", self.token),
+            from: String::new(),
+            why: String::new(),
+        }
+    }
+}
+
 async fn guarded(api: &Api, route: &Route, request: Request, next: Next) -> Answer {
     // An overloaded host still says that it lives.
     if route.access == Access::Open {
@@ -85,9 +104,10 @@ async fn guarded(api: &Api, route: &Route, request: Request, next: Next) -> Answ
     };
     let admitted = async {
         let (mut parts, body) = request.into_parts();
-        let principal = authenticate(api, &parts.headers).await?;
-        authorize(route.access, &principal, &mut parts).await?;
-        parts.extensions.insert(principal);
+        let caller = authenticate(api, &parts.headers).await?;
+        authorize(route.access, &caller.principal, &mut parts).await?;
+        parts.extensions.insert(caller.principal.clone());
+        parts.extensions.insert(caller);
         Ok(next.run(Request::from_parts(parts, body)).await)
     };
     timeout(limit, admitted).await.unwrap_or_else(|_| {
@@ -98,7 +118,7 @@ async fn guarded(api: &Api, route: &Route, request: Request, next: Next) -> Answ
     })
 }
 
-async fn authenticate(api: &Api, headers: &HeaderMap) -> Result<Principal> {
+async fn authenticate(api: &Api, headers: &HeaderMap) -> Result<Caller> {
     let refused = |why: &str| {
         Error::new(
             Code::TokenInvalid,
@@ -119,7 +139,14 @@ async fn authenticate(api: &Api, headers: &HeaderMap) -> Result<Principal> {
         .and_then(token::parse)
         .ok_or_else(|| refused("the token cannot be read"))?;
     match api.state.store.tokens.find(id).await? {
-        Some(record) if record.matches(secret) => Ok(record.principal),
+        Some(record)
+            if record.matches(secret) && record.is_valid_at(api.state.clock.now_millis()) =>
+        {
+            Ok(Caller {
+                token: record.id,
+                principal: record.principal,
+            })
+        }
         _ => Err(refused("the token is not valid")),
     }
 }
@@ -128,11 +155,11 @@ async fn authorize(access: Access, principal: &Principal, parts: &mut Parts) -> 
     match (access, principal) {
         (Access::Open | Access::Authenticated, _) | (_, Principal::Admin) => Ok(()),
         // Said before anything is looked up, so that it tells nothing of what is there.
-        (Access::Admin, Principal::Tenant(_)) => Err(Error::new(
+        (Access::Admin, _) => Err(Error::new(
             Code::PermissionDenied,
             "only an admin's token may do this",
         )),
-        (Access::Tenant, Principal::Tenant(_)) => {
+        (Access::Tenant, _) => {
             let tenant = tenant_in_path(parts).await?;
             if principal.sees(&tenant) {
                 return Ok(());

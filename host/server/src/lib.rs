@@ -24,7 +24,7 @@ mod serving;
 
 use std::sync::Arc;
 
-use tenterhook_domain::{Result, clock::Clock, component::Inspector, execution::Executions};
+use tenterhook_domain::{Result, clock::Clock, execution::Executions};
 use tenterhook_store::Store;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -55,8 +55,6 @@ pub struct ApiState {
     pub store: Store,
     /// Workflow executions.
     pub executions: Arc<dyn Executions>,
-    /// Looks at uploaded components.
-    pub inspector: Arc<dyn Inspector>,
     /// The time of day.
     pub clock: Arc<dyn Clock>,
     /// What `/readyz` asks.

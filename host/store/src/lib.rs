@@ -11,6 +11,7 @@
 mod blob;
 mod change;
 mod context_key;
+mod line;
 mod page;
 mod plugin;
 mod release;
@@ -22,17 +23,20 @@ mod token;
 use std::{path::Path, sync::Arc};
 
 use bytes::Bytes;
-use tenterhook_domain::{Digest, Error, PluginName, Result, Scope, error::Code, release::Release};
+use tenterhook_domain::{
+    Digest, Error, PluginName, Result, Scope, audit::Author, error::Code, release::Release,
+};
 
 pub use blob::{BLOB_BYTES_MAX, Blobs, ObjectBlobs};
 pub use change::{CHANGES_QUEUED_MAX, Change, ChangeListener, Changes};
 pub use context_key::{CONTEXT_KEYS_MAX, ContextKeyRing};
+pub use line::{AuditFilter, AuditLog, Lines};
 pub use page::{Cursor, PAGE_ITEMS_MAX};
 pub use plugin::{
     CONFIG_BYTES_MAX, CONFIG_KEY_CHARS_MAX, CONFIG_KEYS_MAX, CONFIG_VALUE_BYTES_MAX, Config,
     Plugin, PluginSnapshot, Plugins, check_config,
 };
-pub use release::Releases;
+pub use release::{Checked, Findings, NewRelease, ReleaseKey, Releases};
 pub use state::{Bucket, KeyValueState};
 pub use tenant::{Environments, Tenants};
 pub use token::Tokens;
@@ -74,6 +78,10 @@ pub struct Store {
     pub plugins: Arc<dyn Plugins>,
     /// Releases of a plugin.
     pub releases: Arc<dyn Releases>,
+    /// Which release new executions start on, by plugin.
+    pub lines: Arc<dyn Lines>,
+    /// Who did what.
+    pub audit: Arc<dyn AuditLog>,
     /// API tokens.
     pub tokens: Arc<dyn Tokens>,
     /// Keys that sign contexts.
@@ -106,6 +114,8 @@ impl Store {
             environments: sqlite.clone(),
             plugins: sqlite.clone(),
             releases: sqlite.clone(),
+            lines: sqlite.clone(),
+            audit: sqlite.clone(),
             tokens: sqlite.clone(),
             context_keys: sqlite.clone(),
             blobs: Arc::new(ObjectBlobs::in_folder(&blobs)?),
@@ -115,7 +125,7 @@ impl Store {
         })
     }
 
-    /// Stores a checked component and then its release. The first release of a plugin becomes current.
+    /// Stores a component and then its release, which waits for its checks from then on.
     ///
     /// Repeating it with the same bytes changes nothing and answers the release that is there.
     ///
@@ -126,13 +136,14 @@ impl Store {
         &self,
         scope: &Scope,
         plugin: &PluginName,
-        release: &Release,
+        release: &NewRelease,
         component: Bytes,
+        author: &Author,
     ) -> Result<(Written, Release)> {
         // Looked at first, so that nobody leaves blobs behind by pushing to a scope that is not there.
         self.environments.require(scope).await?;
         self.blobs.put(&release.digest, component).await?;
-        self.releases.insert(scope, plugin, release).await
+        self.releases.insert(scope, plugin, release, author).await
     }
 
     /// The component of a release of this scope. A digest that only another scope has is not found.

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use tenterhook_domain::{
-    Code, Digest, Error, PluginName, Result, Scope, execution::Page, grant::Grants,
+    Code, Digest, Error, PluginName, Result, Scope, audit::Author, execution::Page, grant::Grants,
+    policy::ReleasePolicy, rollout::Line,
 };
 
 use crate::Cursor;
@@ -32,10 +33,12 @@ pub struct Plugin {
 }
 
 /// All that is needed to run a plugin, as it was at one moment.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct PluginSnapshot {
-    /// The release that new executions start on.
-    pub current: Option<Digest>,
+    /// Which release new executions start on.
+    pub line: Line,
+    /// How its releases are handled.
+    pub policy: ReleasePolicy,
     /// What it may do.
     pub grants: Grants,
     /// Its configuration.
@@ -60,6 +63,15 @@ pub trait Plugins: Send + Sync + 'static {
     async fn snapshot(&self, scope: &Scope, plugin: &PluginName) -> Result<PluginSnapshot>;
     /// Sets what it may do. `grant-invalid` when the grants break a rule.
     async fn put_grants(&self, scope: &Scope, plugin: &PluginName, grants: &Grants) -> Result<()>;
+    /// Sets how its releases are handled. `policy-invalid` when it breaks a bound.
+    async fn put_policy(
+        &self,
+        scope: &Scope,
+        plugin: &PluginName,
+        policy: &ReleasePolicy,
+        author: &Author,
+        now_millis: u64,
+    ) -> Result<()>;
     /// Sets its configuration as a whole. `config-invalid` when it breaks a bound.
     async fn put_config(&self, scope: &Scope, plugin: &PluginName, config: &Config) -> Result<()>;
 }

@@ -1,6 +1,7 @@
 //! The store in one SQLite file.
 
 mod context_key;
+mod line;
 mod plugin;
 mod release;
 mod state;

@@ -269,15 +269,18 @@ async fn make_run(
         .terms(&context.scope, &context.plugin)
         .await?;
     let pinned = pinned_digest(activation);
-    let digest = pinned.or(context.digest).or(terms.current).ok_or_else(|| {
-        Error::new(
-            Code::ReleaseNotFound,
-            format!(
-                "plugin {} of {} has no current release for {type_name}: push one",
-                context.plugin, context.scope
-            ),
-        )
-    })?;
+    let digest = pinned
+        .or(context.digest)
+        .or_else(|| terms.line.choose(&init.workflow_id))
+        .ok_or_else(|| {
+            Error::new(
+                Code::ReleaseNotFound,
+                format!(
+                    "plugin {} of {} has no current release for {type_name}: push one",
+                    context.plugin, context.scope
+                ),
+            )
+        })?;
     // A history that is replayed and has no marker began without this host: marking it now would diverge.
     let pin = if pinned.is_none() && activation.is_replaying {
         Pin::Unmarked

@@ -12,6 +12,8 @@ use tenterhook_domain::{
     context::{Context, ContextKeys, HEADER},
     grant::Grants,
     limit::Limits,
+    policy::ReleasePolicy,
+    rollout::Line,
 };
 use tenterhook_sandbox::{LoadedComponent, Sandbox};
 use tenterhook_store::{Change, ChangeListener, Config, PluginSnapshot, Store};
@@ -21,7 +23,9 @@ const SNAPSHOTS_MAX: usize = 10_000;
 
 /// What a plugin may do now.
 pub(crate) struct Terms {
-    pub(crate) current: Option<Digest>,
+    /// Which release new executions start on.
+    pub(crate) line: Line,
+    pub(crate) policy: ReleasePolicy,
     pub(crate) limits: Arc<Limits>,
     pub(crate) grants: Arc<Grants>,
     pub(crate) config: Arc<Config>,
@@ -30,7 +34,8 @@ pub(crate) struct Terms {
 impl Terms {
     fn of(snapshot: PluginSnapshot) -> Result<Self> {
         Ok(Self {
-            current: snapshot.current,
+            line: snapshot.line,
+            policy: snapshot.policy,
             limits: Arc::new(snapshot.grants.limits.apply()?),
             grants: Arc::new(snapshot.grants),
             config: Arc::new(snapshot.config),

@@ -10,11 +10,12 @@ const KNOWS: &[(&str, &[&str])] = &[
     ("store", &["domain"]),
     ("sandbox", &["domain", "workflow"]),
     ("worker", &["domain", "workflow", "store", "sandbox"]),
+    ("release", &["domain", "store"]),
     ("server", &["domain", "store"]),
     (
         "cli",
         &[
-            "domain", "workflow", "store", "sandbox", "worker", "server", "embedded",
+            "domain", "workflow", "store", "release", "sandbox", "worker", "server", "embedded",
         ],
     ),
 ];
@@ -35,7 +36,9 @@ const ONLY: &[(&str, &[&str])] = &[
     // `domain` and `workflow` know no runtime.
     (
         "tokio",
-        &["sandbox", "store", "worker", "server", "embedded", "cli"],
+        &[
+            "sandbox", "store", "release", "worker", "server", "embedded", "cli",
+        ],
     ),
 ];
 

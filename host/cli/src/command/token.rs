@@ -13,7 +13,7 @@ use crate::{
 
 const COLUMNS: &[Column] = &[
     Column::new("ID", "/id"),
-    Column::new("KIND", "/principal/kind"),
+    Column::new("ROLE", "/principal/role"),
     Column::new("TENANT", "/principal/tenant"),
 ];
 
@@ -48,8 +48,8 @@ impl TokenCommand {
         match self {
             Self::Create { tenant, .. } => {
                 let principal = match tenant {
-                    Some(tenant) => json!({"kind": "tenant", "tenant": tenant}),
-                    None => json!({"kind": "admin"}),
+                    Some(tenant) => json!({"role": "operator", "tenant": tenant}),
+                    None => json!({"role": "admin"}),
                 };
                 let created = client
                     .call(Call::post(["tokens"]).json(json!({"principal": principal})))

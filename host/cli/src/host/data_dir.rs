@@ -11,6 +11,7 @@ use std::{
 use anyhow::Context as _;
 use tenterhook_domain::{
     Code, Error,
+    clock::{Clock as _, SystemClock},
     token::{self, Principal},
 };
 use tenterhook_store::Store;
@@ -68,7 +69,8 @@ impl DataDir {
         {
             return Ok(());
         }
-        let new = token::issue(Principal::Admin)?;
+        let now = SystemClock.now_millis();
+        let new = token::issue(Principal::Admin, "made at the first start", now, None)?;
         store.tokens.insert(&new.record).await?;
         write_private(&file, &new.text)
             .with_context(|| format!("{} cannot be written", file.display()))

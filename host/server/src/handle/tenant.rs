@@ -32,9 +32,9 @@ pub(crate) async fn list(
     Query(query): Query<PageQuery>,
 ) -> Answer<Json<Page<Named<TenantId>>>> {
     let tenants = &api.state.store.tenants;
-    let page = match principal {
-        Principal::Admin => tenants.list(query.cursor()?).await?,
-        Principal::Tenant(tenant) => {
+    let page = match principal.tenant().cloned() {
+        None => tenants.list(query.cursor()?).await?,
+        Some(tenant) => {
             query.cursor()?;
             let items = match tenants.require(&tenant).await {
                 Ok(()) => vec![tenant],

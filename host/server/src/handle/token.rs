@@ -20,6 +20,10 @@ use crate::{
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewToken {
     principal: Principal,
+    #[serde(default)]
+    label: String,
+    /// Milliseconds since the Unix epoch.
+    expires_at: Option<u64>,
 }
 
 /// A token as it is answered. `token` is there once, when it is made.
@@ -35,7 +39,8 @@ pub(crate) async fn create(
     State(api): State<Arc<Api>>,
     Json(new): Json<NewToken>,
 ) -> Answer<(StatusCode, JsonBody<TokenView>)> {
-    let token = token::issue(new.principal)?;
+    let now = api.state.clock.now_millis();
+    let token = token::issue(new.principal, &new.label, now, new.expires_at)?;
     api.state.store.tokens.insert(&token.record).await?;
     tracing::info!(token = token.record.id, principal = ?token.record.principal, "a token was made");
     let view = TokenView {

@@ -3,11 +3,12 @@
 use async_trait::async_trait;
 use sqlx::SqliteConnection;
 use tenterhook_domain::{
-    Code, Digest, Error, PluginName, Result, Scope, execution::Page, grant::Grants,
+    Code, Digest, Error, PluginName, Result, Scope, audit::Author, execution::Page, grant::Grants,
+    policy::ReleasePolicy,
 };
 
 use super::{
-    Sqlite, failed,
+    Sqlite, failed, line,
     tenant::{require_scope, require_tenant},
     to_the_end, unreadable,
 };
@@ -145,29 +146,32 @@ impl Plugins for Sqlite {
     }
 
     async fn snapshot(&self, scope: &Scope, plugin: &PluginName) -> Result<PluginSnapshot> {
-        let mut connection = self
+        // One transaction: both reads are of one moment.
+        let mut transaction = self
             .readers
-            .acquire()
+            .begin()
             .await
             .map_err(failed("read a plugin"))?;
-        let found: Option<(Option<String>, String, String, i64)> = sqlx::query_as(
-            "SELECT current, grants, config, revision FROM plugins \
+        let found: Option<(String, String, String)> = sqlx::query_as(
+            "SELECT grants, config, policy FROM plugins \
              WHERE tenant = ? AND environment = ? AND plugin = ?",
         )
         .bind(scope.tenant.as_str())
         .bind(scope.environment.as_str())
         .bind(plugin.as_str())
-        .fetch_optional(&mut *connection)
+        .fetch_optional(&mut *transaction)
         .await
         .map_err(failed("read a plugin"))?;
-        let Some((current, grants, config, revision)) = found else {
-            return Err(why_missing(&mut connection, scope, plugin).await);
+        let Some((grants, config, policy)) = found else {
+            return Err(why_missing(&mut transaction, scope, plugin).await);
         };
+        let (line, revision) = line::read(&mut transaction, (scope, plugin)).await?;
         Ok(PluginSnapshot {
-            current: digest(current)?,
+            line,
+            policy: serde_json::from_str(&policy).map_err(unreadable("a policy"))?,
             grants: serde_json::from_str(&grants).map_err(unreadable("grants"))?,
             config: serde_json::from_str(&config).map_err(unreadable("a configuration"))?,
-            revision: revision.unsigned_abs(),
+            revision,
         })
     }
 
@@ -177,6 +181,53 @@ impl Plugins for Sqlite {
                       WHERE tenant = ? AND environment = ? AND plugin = ?";
         self.put_setting(scope, plugin, update, serde_json::to_string(grants))
             .await
+    }
+
+    async fn put_policy(
+        &self,
+        scope: &Scope,
+        plugin: &PluginName,
+        policy: &ReleasePolicy,
+        author: &Author,
+        now_millis: u64,
+    ) -> Result<()> {
+        policy.check()?;
+        let json = serde_json::to_string(policy).map_err(|error| {
+            Error::new(Code::Internal, "a policy does not serialise").caused_by(error)
+        })?;
+        let (this, scope, plugin, author) =
+            (self.clone(), scope.clone(), plugin.clone(), author.clone());
+        to_the_end(async move {
+            let mut transaction = this.write().await?;
+            ensure(&mut transaction, &scope, &plugin).await?;
+            sqlx::query(
+                "UPDATE plugins SET policy = ?, revision = revision + 1 \
+                 WHERE tenant = ? AND environment = ? AND plugin = ?",
+            )
+            .bind(&json)
+            .bind(scope.tenant.as_str())
+            .bind(scope.environment.as_str())
+            .bind(plugin.as_str())
+            .execute(&mut *transaction)
+            .await
+            .map_err(failed("change a plugin"))?;
+            let action = [("policy", None, json)];
+            line::write_audit(
+                &mut transaction,
+                (&scope, &plugin),
+                &action,
+                &author,
+                now_millis,
+            )
+            .await?;
+            transaction
+                .commit()
+                .await
+                .map_err(failed("change a plugin"))?;
+            this.changes.announce(&scope, &plugin);
+            Ok(())
+        })
+        .await
     }
 
     async fn put_config(&self, scope: &Scope, plugin: &PluginName, config: &Config) -> Result<()> {

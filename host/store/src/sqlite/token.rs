@@ -1,6 +1,7 @@
 //! Tokens in SQLite.
 
 use async_trait::async_trait;
+use sqlx::FromRow;
 use tenterhook_domain::{
     Result,
     execution::Page,
@@ -10,63 +11,117 @@ use tenterhook_domain::{
 use super::{Sqlite, failed, tenant::require_tenant, unreadable};
 use crate::{Cursor, Tokens};
 
-type Row = (String, Vec<u8>, Option<String>);
+const COLUMNS: &str =
+    "id, secret_hash, role, tenant, environment, plugin, label, created_at, expires_at";
 
-fn read((id, secret_hash, tenant): Row) -> Result<TokenRecord> {
-    Ok(TokenRecord {
-        id,
-        secret_hash: secret_hash
-            .as_slice()
-            .try_into()
-            .map_err(unreadable("a token"))?,
-        principal: match tenant {
-            None => Principal::Admin,
-            Some(tenant) => Principal::Tenant(tenant.parse().map_err(unreadable("a token"))?),
-        },
-    })
+#[derive(FromRow)]
+struct Row {
+    id: String,
+    secret_hash: Vec<u8>,
+    role: String,
+    tenant: Option<String>,
+    environment: Option<String>,
+    plugin: Option<String>,
+    label: String,
+    created_at: i64,
+    expires_at: Option<i64>,
+}
+
+impl Row {
+    fn read(self) -> Result<TokenRecord> {
+        // The columns are the fields of a principal, so that its own reading checks them.
+        let principal = serde_json::json!({
+            "role": self.role,
+            "tenant": self.tenant,
+            "environment": self.environment,
+            "plugin": self.plugin,
+        });
+        Ok(TokenRecord {
+            id: self.id,
+            secret_hash: self
+                .secret_hash
+                .as_slice()
+                .try_into()
+                .map_err(unreadable("a token"))?,
+            principal: serde_json::from_value(principal).map_err(unreadable("a token"))?,
+            label: self.label,
+            created_at: self.created_at.unsigned_abs(),
+            expires_at: self.expires_at.map(i64::unsigned_abs),
+        })
+    }
+}
+
+/// The columns of a principal: role, tenant, environment, plugin.
+fn columns(principal: &Principal) -> (&'static str, Option<&str>, Option<&str>, Option<&str>) {
+    match principal {
+        Principal::Admin => ("admin", None, None, None),
+        Principal::Operator { tenant } => ("operator", Some(tenant.as_str()), None, None),
+        Principal::Author { scope, plugin } => (
+            "author",
+            Some(scope.tenant.as_str()),
+            Some(scope.environment.as_str()),
+            Some(plugin.as_str()),
+        ),
+        Principal::Caller { scope } => (
+            "caller",
+            Some(scope.tenant.as_str()),
+            Some(scope.environment.as_str()),
+            None,
+        ),
+    }
+}
+
+fn sql_millis(millis: u64) -> i64 {
+    i64::try_from(millis).unwrap_or(i64::MAX)
 }
 
 #[async_trait]
 impl Tokens for Sqlite {
     async fn insert(&self, token: &TokenRecord) -> Result<()> {
         let mut transaction = self.write().await?;
-        let tenant = match &token.principal {
-            Principal::Admin => None,
-            Principal::Tenant(tenant) => Some(tenant),
-        };
-        if let Some(tenant) = tenant {
+        if let Some(tenant) = token.principal.tenant() {
             require_tenant(&mut transaction, tenant).await?;
         }
-        sqlx::query("INSERT INTO tokens (id, secret_hash, tenant) VALUES (?, ?, ?)")
-            .bind(token.id.as_str())
-            .bind(token.secret_hash.as_slice())
-            .bind(tenant.map(|tenant| tenant.as_str()))
-            .execute(&mut *transaction)
-            .await
-            .map_err(failed("keep a token"))?;
+        let (role, tenant, environment, plugin) = columns(&token.principal);
+        sqlx::query(sqlx::AssertSqlSafe(format!(
+            "INSERT INTO tokens ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        )))
+        .bind(token.id.as_str())
+        .bind(token.secret_hash.as_slice())
+        .bind(role)
+        .bind(tenant)
+        .bind(environment)
+        .bind(plugin)
+        .bind(token.label.as_str())
+        .bind(sql_millis(token.created_at))
+        .bind(token.expires_at.map(sql_millis))
+        .execute(&mut *transaction)
+        .await
+        .map_err(failed("keep a token"))?;
         transaction.commit().await.map_err(failed("keep a token"))
     }
 
     async fn find(&self, id: &str) -> Result<Option<TokenRecord>> {
-        let row: Option<Row> =
-            sqlx::query_as("SELECT id, secret_hash, tenant FROM tokens WHERE id = ?")
-                .bind(id)
-                .fetch_optional(&self.readers)
-                .await
-                .map_err(failed("look for a token"))?;
-        row.map(read).transpose()
+        let row: Option<Row> = sqlx::query_as(sqlx::AssertSqlSafe(format!(
+            "SELECT {COLUMNS} FROM tokens WHERE id = ?"
+        )))
+        .bind(id)
+        .fetch_optional(&self.readers)
+        .await
+        .map_err(failed("look for a token"))?;
+        row.map(Row::read).transpose()
     }
 
     async fn list(&self, cursor: Cursor<'_>) -> Result<Page<TokenRecord>> {
-        let rows: Vec<Row> = sqlx::query_as(
-            "SELECT id, secret_hash, tenant FROM tokens WHERE id > ? ORDER BY id LIMIT ?",
-        )
+        let rows: Vec<Row> = sqlx::query_as(sqlx::AssertSqlSafe(format!(
+            "SELECT {COLUMNS} FROM tokens WHERE id > ? ORDER BY id LIMIT ?"
+        )))
         .bind(cursor.after.unwrap_or_default())
         .bind(cursor.rows())
         .fetch_all(&self.readers)
         .await
         .map_err(failed("list tokens"))?;
-        let tokens = rows.into_iter().map(read).collect::<Result<_>>()?;
+        let tokens = rows.into_iter().map(Row::read).collect::<Result<_>>()?;
         Ok(cursor.page(tokens, |token: &TokenRecord| token.id.clone()))
     }
 

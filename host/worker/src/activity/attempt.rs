@@ -47,7 +47,7 @@ async fn execute(resolver: &Resolver, start: Start, host: Arc<dyn ActivityHost>)
     let (context, type_name) =
         resolver.context(&start.header_fields, workflow_id, &start.activity_type)?;
     let terms = resolver.terms(&context.scope, &context.plugin).await?;
-    let digest = context.digest.or(terms.current).ok_or_else(|| {
+    let digest = context.digest.or(terms.line.current).ok_or_else(|| {
         Error::new(
             Code::ReleaseNotFound,
             format!(

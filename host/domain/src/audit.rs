@@ -1,0 +1,46 @@
+//! The audit log: who did what to whose release, when, from where and why. Only ever added to.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    digest::Digest,
+    name::{PluginName, Scope},
+};
+
+/// Longest reason that is kept, in characters.
+pub const REASON_CHARS_MAX: usize = 500;
+
+/// Who does something, from where and why. Written down with what is done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Author {
+    /// `token:<id>`, or the part of the host that decided by itself: `host:checks`, `host:guard`, `host:retire`.
+    pub who: String,
+    /// The peer's address, or the identity of the host that decided.
+    pub from: String,
+    /// The caller's reason, or what led the host to it. May be empty.
+    pub why: String,
+}
+
+/// One thing that was done.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AuditEntry {
+    /// Its place in the log; grows, without a promise to be dense.
+    pub number: u64,
+    /// Milliseconds since the Unix epoch.
+    pub at: u64,
+    /// Who, from where, why.
+    #[serde(flatten)]
+    pub author: Author,
+    /// What: `upload`, `state`, `promote`, `ramp`, `advance`, `pause`, `resume`, `halt`, `roll-back`, `policy`.
+    pub action: String,
+    /// In which scope.
+    #[serde(flatten)]
+    pub scope: Scope,
+    /// To which plugin.
+    pub plugin: PluginName,
+    /// To which release, where it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<Digest>,
+    /// From what to what, for a person: `ready → current`.
+    pub detail: String,
+}

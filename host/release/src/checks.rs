@@ -1,0 +1,239 @@
+//! Checks of uploaded releases, outside of any request, bounded in number.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use tenterhook_domain::{
+    Code, Error, Result,
+    audit::Author,
+    check::{CHECKS, Check, Progress, Severity},
+    clock::{Clock, millis},
+    component::{Inspection, Inspector},
+    replay::ReplayGate,
+};
+use tenterhook_store::{Checked, Findings, ReleaseKey, Store};
+use tokio::{sync::Semaphore, time::sleep};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// Releases that one host checks at once.
+pub const CHECKS_MAX: usize = 2;
+/// How long a claim lasts without a sign of life; a release of a host that died is taken up after that.
+pub const CLAIM: Duration = Duration::from_secs(15);
+/// How often a claim is renewed.
+const RENEW: Duration = Duration::from_secs(3);
+/// How often the store is asked when nothing was announced: a host that died announces nothing.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// Takes up releases that wait for their checks.
+pub struct Checks {
+    store: Store,
+    inspector: Arc<dyn Inspector>,
+    gate: Option<Arc<dyn ReplayGate>>,
+    clock: Arc<dyn Clock>,
+    host: String,
+}
+
+impl Checks {
+    /// Checks by `inspector` and, where there is one, `gate`, in the name of the host `host`.
+    pub fn new(
+        store: Store,
+        inspector: Arc<dyn Inspector>,
+        gate: Option<Arc<dyn ReplayGate>>,
+        clock: Arc<dyn Clock>,
+        host: impl Into<String>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            store,
+            inspector,
+            gate,
+            clock,
+            host: host.into(),
+        })
+    }
+
+    /// Works until `stop`. What is under way then is left to whoever claims it next.
+    pub async fn run(self: Arc<Self>, stop: CancellationToken) {
+        let turns = Arc::new(Semaphore::new(CHECKS_MAX));
+        let tasks = TaskTracker::new();
+        let rounds = async {
+            let mut changes = self.store.changes.subscribe();
+            loop {
+                let Ok(turn) = turns.clone().acquire_owned().await else {
+                    return;
+                };
+                match self.claim().await {
+                    Ok(Some(key)) => {
+                        let this = self.clone();
+                        tasks.spawn(async move {
+                            let _turn = turn;
+                            this.check(key).await;
+                        });
+                        continue;
+                    }
+                    Ok(None) => {}
+                    Err(error) => {
+                        tracing::warn!(code = %error.code(), cause = error.source_text(), "no release can be claimed: {error}");
+                    }
+                }
+                drop(turn);
+                tokio::select! {
+                    _ = changes.next() => {}
+                    () = sleep(LOOK_AGAIN) => {}
+                }
+            }
+        };
+        tokio::select! {
+            () = rounds => {}
+            () = stop.cancelled() => {}
+        }
+    }
+
+    async fn claim(&self) -> Result<Option<ReleaseKey>> {
+        let now = self.clock.now_millis();
+        let releases = &self.store.releases;
+        releases.claim(&self.host, now + millis(CLAIM), now).await
+    }
+
+    async fn check(&self, key: ReleaseKey) {
+        let now = Mutex::new(CHECKS[0]);
+        let checked = tokio::select! {
+            checked = self.look_at(&key, &now) => checked,
+            () = self.hold(&key, &now) => return,
+        };
+        if let Err(error) = checked {
+            // The claim runs out and the release is checked again, here or elsewhere.
+            tracing::error!(
+                code = %error.code(), cause = error.source_text(), scope = %key.scope, plugin = %key.plugin,
+                digest = %key.digest, "a release could not be checked: {error}"
+            );
+        }
+    }
+
+    /// Renews the claim and shows the progress until the claim is lost.
+    async fn hold(&self, key: &ReleaseKey, now: &Mutex<&'static str>) {
+        loop {
+            let name = *now.lock().unwrap_or_else(PoisonError::into_inner);
+            let until = self.clock.now_millis() + millis(CLAIM);
+            let releases = &self.store.releases;
+            match releases
+                .report(key, &self.host, &progress(name), until)
+                .await
+            {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(error) => tracing::warn!(%error, "a claim could not be renewed"),
+            }
+            sleep(RENEW).await;
+        }
+    }
+
+    async fn look_at(&self, key: &ReleaseKey, now: &Mutex<&'static str>) -> Result<()> {
+        let watch = |name: &'static str| *now.lock().unwrap_or_else(PoisonError::into_inner) = name;
+        let component = self.store.blobs.get(&key.digest).await?;
+        let inspection = self
+            .inspector
+            .inspect(&key.plugin, component, &watch)
+            .await?;
+        let mut findings = findings_of(&inspection);
+        if inspection.refusal().is_some() {
+            return self.conclude(key, &findings, Checked::Refused).await;
+        }
+        self.conclude(key, &findings, Checked::Component).await?;
+        if let Some(gate) = &self.gate {
+            watch("replay");
+            let snapshot = self.store.plugins.snapshot(&key.scope, &key.plugin).await?;
+            let policy = snapshot.policy;
+            let report = gate
+                .replay(
+                    &key.scope,
+                    &key.plugin,
+                    key.digest,
+                    &findings.metadata,
+                    &policy,
+                )
+                .await?;
+            findings.checks.push(replay_check(&report, &policy));
+            findings.replay = Some(report);
+        }
+        let refused = findings
+            .checks
+            .iter()
+            .any(|check| check.severity == Severity::Refused);
+        let checked = if refused {
+            Checked::Refused
+        } else {
+            Checked::Passed
+        };
+        self.conclude(key, &findings, checked).await
+    }
+
+    async fn conclude(
+        &self,
+        key: &ReleaseKey,
+        findings: &Findings,
+        checked: Checked,
+    ) -> Result<()> {
+        let why = findings
+            .checks
+            .iter()
+            .find(|check| check.severity == Severity::Refused)
+            .map_or_else(String::new, |check| check.detail.clone());
+        let author = Author {
+            who: "host:checks".to_owned(),
+            from: self.host.clone(),
+            why,
+        };
+        let now = self.clock.now_millis();
+        let release = self
+            .store
+            .releases
+            .conclude(key, &self.host, findings, checked, &author, now)
+            .await?;
+        tracing::info!(
+            scope = %key.scope, plugin = %key.plugin, digest = %key.digest, state = release.state.as_str(),
+            "a release was checked"
+        );
+        Ok(())
+    }
+}
+
+fn findings_of(inspection: &Inspection) -> Findings {
+    Findings {
+        version: inspection.metadata.version.clone(),
+        metadata: inspection.metadata.clone(),
+        checks: inspection.checks.clone(),
+        replay: None,
+    }
+}
+
+fn replay_check(
+    report: &tenterhook_domain::replay::ReplayReport,
+    policy: &tenterhook_domain::policy::ReleasePolicy,
+) -> Check {
+    use tenterhook_domain::policy::OnDivergence;
+    let (broken, all) = (report.broken(), report.histories.len());
+    if broken == 0 {
+        return Check::passed("replay", format!("{all} histories replay"));
+    }
+    let found = format!("{broken} of {all} histories do not replay on this release");
+    if policy.on_divergence == OnDivergence::Refuse {
+        let detail = format!("{found}: patch the changed code, or set on_divergence to pin");
+        return Check::refused("replay", &Error::new(Code::ReplayDiverges, detail));
+    }
+    Check::warning(
+        "replay",
+        format!("{found}: running executions stay on the release they began on"),
+    )
+}
+
+fn progress(now: &'static str) -> Progress {
+    let place = CHECKS.iter().position(|&name| name == now).unwrap_or(0);
+    let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+    Progress {
+        done: count(place),
+        total: count(CHECKS.len()),
+        now: now.to_owned(),
+    }
+}

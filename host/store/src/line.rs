@@ -1,0 +1,60 @@
+//! What is decided for a plugin's releases, and the log of who decided it.
+
+use async_trait::async_trait;
+use tenterhook_domain::{
+    Digest, PluginName, Result, Scope,
+    audit::{AuditEntry, Author},
+    execution::Page,
+    rollout::{Line, Move},
+};
+
+use crate::Cursor;
+
+/// The lines of all plugins: which release new executions start on.
+///
+/// # Errors
+/// Every operation: `store-failed`; `tenant-not-found`, `environment-not-found` or `plugin-not-found` for what
+/// is not there.
+#[async_trait]
+pub trait Lines: Send + Sync + 'static {
+    /// The line of a plugin and its revision, which grows with every change.
+    async fn line(&self, scope: &Scope, plugin: &PluginName) -> Result<(Line, u64)>;
+    /// Makes a move, at once against all others: line, states of releases and audit log change together.
+    /// `precondition-failed` when `expected` is given and is not the revision; else as [`Line::apply`].
+    async fn apply(
+        &self,
+        scope: &Scope,
+        plugin: &PluginName,
+        r#move: Move,
+        expected: Option<u64>,
+        author: &Author,
+        now_millis: u64,
+    ) -> Result<(Line, u64)>;
+    /// Plugins of all scopes with a ramp that is not halted.
+    async fn ramping(&self) -> Result<Vec<(Scope, PluginName)>>;
+}
+
+/// Which part of the audit log.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct AuditFilter<'a> {
+    /// Of one scope only.
+    pub scope: Option<&'a Scope>,
+    /// Of one plugin only.
+    pub plugin: Option<&'a PluginName>,
+    /// Of one release only.
+    pub digest: Option<&'a Digest>,
+}
+
+/// Who did what, newest first.
+///
+/// # Errors
+/// `store-failed`; `request-invalid` for a cursor that is none.
+#[async_trait]
+pub trait AuditLog: Send + Sync + 'static {
+    /// Entries that `filter` lets through, newest first.
+    async fn entries(
+        &self,
+        filter: AuditFilter<'_>,
+        cursor: Cursor<'_>,
+    ) -> Result<Page<AuditEntry>>;
+}

@@ -2,6 +2,7 @@
 //! a data folder of its own, talked to over HTTP like any client would.
 
 mod api;
+mod fleet;
 
 use std::{
     path::{Path, PathBuf},
@@ -13,7 +14,10 @@ use std::{
 
 use anyhow::{Context as _, bail};
 
-pub use self::api::{Answer, Api, World};
+pub use self::{
+    api::{Answer, Api, World},
+    fleet::Fleet,
+};
 
 /// How long a host may take until it answers; the embedded Temporal server starts within.
 const READY_MAX: Duration = Duration::from_secs(60);
@@ -50,7 +54,7 @@ pub fn guest(name: &str) -> anyhow::Result<Vec<u8>> {
 struct Launch {
     command: &'static str,
     arguments: Vec<String>,
-    temporal: Option<String>,
+    variables: Vec<(&'static str, String)>,
 }
 
 /// A host as a process. Dropping it kills it, and with it its Temporal server.
@@ -84,7 +88,7 @@ impl Host {
         let launch = Launch {
             command: "dev",
             arguments,
-            temporal: None,
+            variables: Vec::new(),
         };
         Self::launch(data_dir, launch).await
     }
@@ -94,11 +98,23 @@ impl Host {
     /// # Errors
     /// As [`Host::start`].
     pub async fn serve(data_dir: &Path, temporal: &str) -> anyhow::Result<Self> {
-        let temporal = Some(temporal.to_owned());
+        Self::serve_with(data_dir, temporal, Vec::new()).await
+    }
+
+    /// The same, with further variables of its environment.
+    ///
+    /// # Errors
+    /// As [`Host::start`].
+    pub async fn serve_with(
+        data_dir: &Path,
+        temporal: &str,
+        mut variables: Vec<(&'static str, String)>,
+    ) -> anyhow::Result<Self> {
+        variables.push(("TEMPORAL_ADDRESS", temporal.to_owned()));
         let launch = Launch {
             command: "serve",
             arguments: Vec::new(),
-            temporal,
+            variables,
         };
         Self::launch(data_dir, launch).await
     }
@@ -134,11 +150,7 @@ impl Host {
     /// # Errors
     /// When the process is gone already.
     pub async fn stop(&mut self) -> anyhow::Result<bool> {
-        let pid = libc::pid_t::try_from(self.child.id())?;
-        // SAFETY: `kill` only sends a signal; the process is our child and not yet waited for, so the id is its own.
-        #[allow(unsafe_code)]
-        let sent = unsafe { libc::kill(pid, libc::SIGTERM) };
-        anyhow::ensure!(sent == 0, "the host is gone");
+        self.ask_to_stop()?;
         let deadline = Instant::now() + READY_MAX;
         while Instant::now() < deadline {
             if let Some(status) = self.child.try_wait()? {
@@ -162,6 +174,19 @@ impl Host {
     /// What it wrote to its log.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.data_dir.join("host.log")).unwrap_or_default()
+    }
+
+    /// Asks it to stop (SIGTERM) without waiting for its end.
+    ///
+    /// # Errors
+    /// When the process is gone already.
+    pub fn ask_to_stop(&self) -> anyhow::Result<()> {
+        let pid = libc::pid_t::try_from(self.child.id())?;
+        // SAFETY: `kill` only sends a signal; the process is our child and not yet waited for, so the id is its own.
+        #[allow(unsafe_code)]
+        let sent = unsafe { libc::kill(pid, libc::SIGTERM) };
+        anyhow::ensure!(sent == 0, "the host is gone");
+        Ok(())
     }
 
     /// Its data folder.
@@ -190,9 +215,7 @@ fn spawn(data_dir: &Path, launch: &Launch) -> anyhow::Result<Child> {
     command
         .args(["--listen", "127.0.0.1:0"])
         .args(&launch.arguments);
-    if let Some(address) = &launch.temporal {
-        command.env("TEMPORAL_ADDRESS", address);
-    }
+    command.envs(launch.variables.iter().map(|(name, value)| (name, value)));
     command
         .stdin(Stdio::null())
         .stdout(log.try_clone()?)
@@ -253,7 +276,8 @@ async fn ready(child: &mut Child, data_dir: &Path) -> anyhow::Result<Api> {
         // The address is written last, once everything answers; a host that was killed left none, for the
         // next takes it away before it starts.
         if let Ok(address) = std::fs::read_to_string(data_dir.join("api-address")) {
-            let token = std::fs::read_to_string(data_dir.join("admin-token"))?;
+            // A host without an API has no token.
+            let token = std::fs::read_to_string(data_dir.join("admin-token")).unwrap_or_default();
             let api = Api::new(address.trim(), token.trim());
             if api
                 .get("/readyz")

@@ -1,12 +1,16 @@
 //! The composition root: what a host is made of, the order in which its parts start, and the order in which
 //! they stop.
 //!
-//! Start: signals, data folder, Temporal, store, sandbox, lane, API. Stop: API (no new requests, those under way
-//! end), lane (no new tasks, those under way end), store, Temporal.
+//! Start: signals, data folder, Temporal, store, work (sandbox, lane, checks), API. Stop: `/readyz` says so, API (no
+//! new requests, those under way end), work (no new tasks, those under way end), store, Temporal. A host whose role
+//! is `server` has no work, one whose role is `worker` no API but its health.
 
+mod capacity;
 mod data_dir;
 mod key_value;
+mod storage;
 mod temporal;
+mod work;
 
 use std::{
     net::SocketAddr,
@@ -15,32 +19,27 @@ use std::{
 };
 
 use anyhow::Context as _;
-use tenterhook_domain::{clock::SystemClock, context::ContextKeys};
-use tenterhook_release::Checks;
-use tenterhook_sandbox::{Sandbox, SandboxConfig};
+use tenterhook_domain::clock::SystemClock;
 use tenterhook_server::{ApiState, Server};
 use tenterhook_store::Store;
-use tenterhook_worker::{Gateway, Lane, LaneConfig, Temporal};
-use tokio::signal::unix::{SignalKind, signal};
+use tenterhook_worker::{Gateway, Temporal};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    task::JoinHandle,
+    time::sleep,
+};
 use tokio_util::sync::CancellationToken;
 
-use self::{data_dir::DataDir, key_value::StoredKeyValue, temporal::Embedded};
-use crate::host_options::{DevOptions, ServeOptions};
+use self::{
+    data_dir::DataDir,
+    storage::Storage,
+    temporal::Embedded,
+    work::{Surroundings, Work},
+};
+use crate::host_options::{DevOptions, Role, ServeOptions};
 
 /// The task queue of the pooled lane unless the operator names another.
 const TASK_QUEUE: &str = "tenterhook";
-/// Cached runs, where the machine's memory mappings allow them.
-const CACHED_RUNS_MAX: usize = 8_000;
-/// Linear memory that cached runs may hold together, where the machine's memory cannot be read. It is otherwise
-/// half of that memory: pages that a guest never touched cost nothing, but it may touch them all.
-const CACHED_BYTES_UNKNOWN: u64 = 2 * 1024 * 1024 * 1024;
-/// Memory mappings an instance takes, and those the host keeps for itself.
-const MAPPINGS_PER_RUN: usize = 4;
-const MAPPINGS_OF_HOST: usize = 16_000;
-const WORKFLOW_TASKS: usize = 200;
-const ACTIVITY_TASKS: usize = 200;
-/// How long an execution waits after its host died before another host gets its task.
-const STICKY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Everything on this machine: an embedded Temporal server (unless `TEMPORAL_ADDRESS` names one), SQLite, the API.
 ///
@@ -50,17 +49,19 @@ pub async fn dev(options: DevOptions) -> anyhow::Result<()> {
     // Signals are heard before anything is started, so that none is missed in between.
     let stop = StopSignals::listen()?;
     let data = DataDir::open(&options.data_dir)?;
-    let identity = identity();
-    let (target, embedded) = temporal::of_dev(&options, &data, &identity).await?;
-    let ui = embedded.as_ref().and_then(Embedded::ui_url);
+    let (target, embedded) = temporal::of_dev(&options, &data, &identity()).await?;
     let parts = Parts {
         data,
+        storage: Storage::in_data_folder(),
+        role: Role::All,
         target,
         embedded,
         task_queue: TASK_QUEUE.to_owned(),
+        listen: options.listen,
+        notice: Duration::ZERO,
         drain: options.drain_timeout,
     };
-    run(parts, options.listen, ui, stop).await
+    run(parts, stop).await
 }
 
 /// A host against the Temporal that `TEMPORAL_*` variables or `temporal.toml` name.
@@ -70,174 +71,161 @@ pub async fn dev(options: DevOptions) -> anyhow::Result<()> {
 pub async fn serve(options: ServeOptions) -> anyhow::Result<()> {
     // Signals are heard before anything is started, so that none is missed in between.
     let stop = StopSignals::listen()?;
+    let storage = Storage::of(&options)?;
     let data = DataDir::open(&options.data_dir)?;
     let mut target = tenterhook_worker::Target::from_environment(&identity())?;
     if let Some(namespace) = options.namespace {
         target = target.with_namespace(namespace);
     }
-    let task_queue = options.task_queue.unwrap_or_else(|| TASK_QUEUE.to_owned());
     let parts = Parts {
         data,
+        storage,
+        role: options.role,
         target,
         embedded: None,
-        task_queue,
+        task_queue: options.task_queue.unwrap_or_else(|| TASK_QUEUE.to_owned()),
+        listen: options.listen,
+        notice: options.stop_notice,
         drain: options.drain_timeout,
     };
-    run(parts, options.listen, None, stop).await
+    run(parts, stop).await
 }
 
 struct Parts {
     data: DataDir,
+    storage: Storage,
+    role: Role,
     target: tenterhook_worker::Target,
     embedded: Option<Embedded>,
     task_queue: String,
+    listen: SocketAddr,
+    notice: Duration,
     drain: Duration,
 }
 
-async fn run(
-    parts: Parts,
-    listen: SocketAddr,
-    ui: Option<String>,
-    mut stop: StopSignals,
-) -> anyhow::Result<()> {
+/// A host that answers.
+struct Running {
+    data: DataDir,
+    store: Store,
+    work: Option<Work>,
+    serving: JoinHandle<tenterhook_domain::Result<()>>,
+    /// From then on `/readyz` says that the host stops.
+    leaving: CancellationToken,
+    /// From then on no request is taken.
+    stopping: CancellationToken,
+    embedded: Option<Embedded>,
+    notice: Duration,
+    drain: Duration,
+}
+
+async fn run(parts: Parts, mut stop: StopSignals) -> anyhow::Result<()> {
+    let mut running = start(parts).await?;
+    tokio::select! {
+        () = stop.wait() => {}
+        served = &mut running.serving => anyhow::bail!("the API ended by itself: {served:?}"),
+        () = ended(running.work.as_ref()) => anyhow::bail!("the workers ended by themselves: see the log"),
+    }
+    tracing::info!(
+        drain_seconds = running.drain.as_secs(),
+        "stopping: what is under way may end"
+    );
+    tokio::select! {
+        result = stop_in_order(running) => result?,
+        () = stop.wait() => anyhow::bail!("stopped at once by a second signal"),
+    }
+    tracing::info!("stopped");
+    Ok(())
+}
+
+async fn start(parts: Parts) -> anyhow::Result<Running> {
     let Parts {
         data,
+        storage,
+        role,
         target,
         embedded,
         task_queue,
+        listen,
+        notice,
         drain,
     } = parts;
-    let store = Store::open(data.path()).await?;
-    data.admin_token(&store).await?;
+    let store = storage.open(&data).await?;
+    if role.serves() {
+        data.admin_token(&store).await?;
+    }
     let keys = Arc::new(store.context_keys.load_or_create().await?);
     let temporal = Temporal::connect(&target).await?;
     temporal.ensure_search_attributes().await?;
-    let sandbox = Sandbox::new(SandboxConfig {
-        aot_dir: data.path().join("compiled"),
-        keyvalue: Some(Arc::new(StoredKeyValue::new(store.state.clone()))),
-        // Above what the lane caches come those that are just being made, dropped or looked at.
-        workflow_instances: instances(cached_runs() + WORKFLOW_TASKS),
-        activity_instances: instances(2 * ACTIVITY_TASKS + WORKFLOW_TASKS),
-    })?;
-    let lane = start_lane(&temporal, &task_queue, drain, &store, &sandbox, &keys).await?;
-    let checks = Checks::new(
-        store.clone(),
-        sandbox.clone(),
-        None,
-        Arc::new(SystemClock),
-        identity(),
-    );
-    let gateway = Gateway::new(temporal.clone(), task_queue, keys);
-    let server = Server::bind(listen).await?;
-    let address = format!("http://{}", server.local_addr());
-    let state = ApiState {
-        store: store.clone(),
-        executions: Arc::new(gateway),
-        clock: Arc::new(SystemClock),
-        readiness: Arc::new(temporal::Readiness::new(temporal, store.clone())),
-    };
-    let stopping = CancellationToken::new();
-    tokio::spawn(checks.run(stopping.clone()));
-    let mut serving = tokio::spawn(server.serve(state, stopping.clone()));
-    data.announce(&address, ui.as_deref())?;
-    tracing::info!(api = address, temporal_ui = ui.as_deref().unwrap_or("-"), data_dir = %data.path().display(), "ready");
-
-    tokio::select! {
-        () = stop.wait() => {}
-        served = &mut serving => anyhow::bail!("the API ended by itself: {served:?}"),
-        () = lane.ended() => anyhow::bail!("the workers ended by themselves: see the log"),
-    }
-    tracing::info!(
-        drain_seconds = drain.as_secs(),
-        "stopping: what is under way may end"
-    );
-    let stopped = tokio::select! {
-        result = stop_in_order(stopping, serving, lane, drain, &store, embedded) => result,
-        () = stop.wait() => anyhow::bail!("stopped at once by a second signal"),
-    };
-    data.retract();
-    tracing::info!("stopped");
-    stopped
-}
-
-async fn stop_in_order(
-    stopping: CancellationToken,
-    serving: tokio::task::JoinHandle<tenterhook_domain::Result<()>>,
-    lane: Lane,
-    drain: Duration,
-    store: &Store,
-    embedded: Option<Embedded>,
-) -> anyhow::Result<()> {
-    let begun = Instant::now();
-    stopping.cancel();
-    let served = serving.await.context("the API failed")?;
-    lane.stop(drain.saturating_sub(begun.elapsed())).await;
-    store.database.close().await;
-    if let Some(embedded) = embedded {
-        embedded.stop().await;
-    }
-    Ok(served?)
-}
-
-async fn start_lane(
-    temporal: &Temporal,
-    task_queue: &str,
-    drain: Duration,
-    store: &Store,
-    sandbox: &Arc<Sandbox>,
-    keys: &Arc<ContextKeys>,
-) -> anyhow::Result<Lane> {
-    let config = LaneConfig {
-        task_queue: task_queue.to_owned(),
-        cached_runs: cached_runs(),
-        cached_bytes: cached_bytes(),
-        threads: std::thread::available_parallelism().map_or(1, usize::from),
-        workflow_tasks: WORKFLOW_TASKS,
-        activity_tasks: ACTIVITY_TASKS,
-        sticky_timeout: STICKY_TIMEOUT,
+    let surroundings = Surroundings {
+        data: &data,
+        store: &store,
+        temporal: &temporal,
+        keys: &keys,
+        task_queue: &task_queue,
         drain,
     };
-    Ok(tenterhook_worker::start_lane(
-        temporal,
-        &config,
-        store.clone(),
-        sandbox.clone(),
-        keys.clone(),
-    )
-    .await?)
+    let work = match role.works() {
+        true => Some(Work::start(surroundings).await?),
+        false => None,
+    };
+    let server = Server::bind(listen).await?;
+    let address = format!("http://{}", server.local_addr());
+    let leaving = CancellationToken::new();
+    let readiness = temporal::Readiness::new(temporal.clone(), store.clone(), leaving.clone());
+    let state = ApiState {
+        store: store.clone(),
+        executions: Arc::new(Gateway::new(temporal, task_queue, keys)),
+        clock: Arc::new(SystemClock),
+        readiness: Arc::new(readiness),
+    };
+    let stopping = CancellationToken::new();
+    let serving = match role.serves() {
+        true => tokio::spawn(server.serve(state, stopping.clone())),
+        false => tokio::spawn(server.serve_health(state, stopping.clone())),
+    };
+    let ui = embedded.as_ref().and_then(Embedded::ui_url);
+    data.announce(&address, ui.as_deref())?;
+    tracing::info!(
+        api = address, temporal_ui = ui.as_deref().unwrap_or("-"), data_dir = %data.path().display(), ?role, "ready"
+    );
+    Ok(Running {
+        data,
+        store,
+        work,
+        serving,
+        leaving,
+        stopping,
+        embedded,
+        notice,
+        drain,
+    })
 }
 
-fn instances(number: usize) -> u32 {
-    u32::try_from(number).unwrap_or(u32::MAX)
+/// Until the work ends by itself; never where there is none.
+async fn ended(work: Option<&Work>) {
+    match work {
+        Some(work) => work.ended().await,
+        None => std::future::pending().await,
+    }
 }
 
-/// As many as the kernel's memory mappings allow: one mapping too many aborts the process.
-fn cached_runs() -> usize {
-    let mappings = std::fs::read_to_string("/proc/sys/vm/max_map_count")
-        .ok()
-        .and_then(|text| text.trim().parse::<usize>().ok())
-        .unwrap_or(65_530);
-    (mappings.saturating_sub(MAPPINGS_OF_HOST) / MAPPINGS_PER_RUN).clamp(100, CACHED_RUNS_MAX)
-}
-
-/// Half of the memory that this process may have: the machine's, or its control group's where that is less.
-fn cached_bytes() -> u64 {
-    let group = std::fs::read_to_string("/sys/fs/cgroup/memory.max").ok();
-    let group = group.and_then(|text| text.trim().parse::<u64>().ok());
-    [machine_bytes(), group]
-        .into_iter()
-        .flatten()
-        .min()
-        .map_or(CACHED_BYTES_UNKNOWN, |bytes| bytes / 2)
-}
-
-fn machine_bytes() -> Option<u64> {
-    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text
-        .lines()
-        .find_map(|line| line.strip_prefix("MemTotal:"))?;
-    let kib: u64 = line.trim().trim_end_matches("kB").trim().parse().ok()?;
-    kib.checked_mul(1024)
+async fn stop_in_order(running: Running) -> anyhow::Result<()> {
+    running.leaving.cancel();
+    // A load balancer has so long to look and to send its requests elsewhere.
+    sleep(running.notice).await;
+    let begun = Instant::now();
+    running.stopping.cancel();
+    let served = running.serving.await.context("the API failed")?;
+    if let Some(work) = running.work {
+        work.stop(running.drain.saturating_sub(begun.elapsed()))
+            .await;
+    }
+    running.store.database.close().await;
+    if let Some(embedded) = running.embedded {
+        embedded.stop().await;
+    }
+    running.data.retract();
+    Ok(served?)
 }
 
 /// Who this host is in Temporal's lists: the process and the machine.

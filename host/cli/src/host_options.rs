@@ -50,9 +50,31 @@ pub struct DevOptions {
 /// What `tenterhook serve` is told.
 #[derive(Debug, Clone, Args)]
 pub struct ServeOptions {
-    /// Where store, compiled components and tokens are kept; used by one host at a time
+    /// What this host does
+    #[arg(
+        long,
+        value_enum,
+        default_value_t,
+        value_name = "ROLE",
+        env = "TENTERHOOK_ROLE"
+    )]
+    pub role: Role,
+    /// Where this host's own things are kept: compiled components, its token and, without --database, the store;
+    /// used by one host at a time
     #[arg(long, value_name = "DIR", default_value = DATA_DIR, env = "TENTERHOOK_DATA_DIR")]
     pub data_dir: PathBuf,
+    /// The database that hosts share, postgres://USER:PASSWORD@HOST/NAME [default: SQLite in the data folder]
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "TENTERHOOK_DATABASE",
+        hide_env_values = true
+    )]
+    pub database: Option<String>,
+    /// Where components are kept, s3://BUCKET/PREFIX or file:///FOLDER; hosts that share a database share this too
+    /// [default: the data folder]
+    #[arg(long, value_name = "URL", env = "TENTERHOOK_BLOBS")]
+    pub blobs: Option<String>,
     /// Where the API listens; port 0 chooses a free one and writes it to api-address in the data folder
     #[arg(
         long,
@@ -67,12 +89,40 @@ pub struct ServeOptions {
     /// Temporal task queue of the work [default: tenterhook]
     #[arg(long, value_name = "QUEUE", env = "TENTERHOOK_TASK_QUEUE")]
     pub task_queue: Option<String>,
+    /// How long the host still takes requests after /readyz says that it stops: as long as a load balancer needs to
+    /// notice
+    #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = duration::parse)]
+    pub stop_notice: Duration,
     /// How long requests and tasks under way may take to end when the host stops
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration::parse)]
     pub drain_timeout: Duration,
     /// What the host says of itself.
     #[command(flatten)]
     pub log: LogOptions,
+}
+
+/// What a host does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Role {
+    /// Everything
+    #[default]
+    All,
+    /// The API; no workflows, no activities, no checks of releases
+    Server,
+    /// Workflows, activities and checks of releases; of the API only /livez and /readyz
+    Worker,
+}
+
+impl Role {
+    /// True if it has the API.
+    pub const fn serves(self) -> bool {
+        matches!(self, Self::All | Self::Server)
+    }
+
+    /// True if it runs workflows and activities, and checks releases.
+    pub const fn works(self) -> bool {
+        matches!(self, Self::All | Self::Worker)
+    }
 }
 
 /// What a host says of itself on stderr.

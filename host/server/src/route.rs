@@ -163,8 +163,19 @@ routes! {
 
 /// The router: each operation behind its guard; problems for what is not in the table, and for panics.
 pub(crate) fn router(api: Arc<Api>) -> Router {
+    router_of(api, |_| true)
+}
+
+/// The router of a host without an API: whether it lives, and whether it can work.
+pub(crate) fn health_router(api: Arc<Api>) -> Router {
+    router_of(api, |operation| {
+        matches!(operation, Operation::Live | Operation::Ready)
+    })
+}
+
+fn router_of(api: Arc<Api>, has: impl Fn(Operation) -> bool) -> Router {
     let mut router = Router::new();
-    for route in ROUTES {
+    for route in ROUTES.iter().filter(|route| has(route.operation)) {
         let guarded = endpoint(route.operation, route.verb).layer(middleware::from_fn_with_state(
             (api.clone(), route),
             guard::guard,

@@ -18,7 +18,10 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{Api, ApiState, route::router};
+use crate::{
+    Api, ApiState,
+    route::{health_router, router},
+};
 
 /// Connections at once; further ones wait in the system's queue.
 pub const CONNECTIONS_MAX: usize = 4_096;
@@ -69,6 +72,19 @@ impl Server {
     /// None today; the sockets' own failures end one connection only.
     pub async fn serve(self, state: ApiState, stopping: CancellationToken) -> Result<()> {
         let router = router(Arc::new(Api::new(state, stopping.clone())));
+        self.serve_router(router, stopping).await
+    }
+
+    /// The same for a host without an API: of all operations it has `/livez` and `/readyz`.
+    ///
+    /// # Errors
+    /// As [`Server::serve`].
+    pub async fn serve_health(self, state: ApiState, stopping: CancellationToken) -> Result<()> {
+        let router = health_router(Arc::new(Api::new(state, stopping.clone())));
+        self.serve_router(router, stopping).await
+    }
+
+    async fn serve_router(self, router: Router, stopping: CancellationToken) -> Result<()> {
         let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
         let graceful = GracefulShutdown::new();
         let mut connections = JoinSet::new();

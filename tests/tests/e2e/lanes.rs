@@ -3,47 +3,18 @@
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use temporalio_client::{
-    Connection, ConnectionOptions, Url, grpc::WorkflowService, tonic::Request,
-};
+use temporalio_client::{grpc::WorkflowService, tonic::Request};
 use temporalio_protos::temporal::api::{
-    common::v1::{Header, Payload, WorkflowExecution, WorkflowType},
-    history::v1::{History, history_event::Attributes},
+    common::v1::{Header, Payload, WorkflowType},
+    history::v1::history_event::Attributes,
     taskqueue::v1::TaskQueue,
-    workflowservice::v1::{GetWorkflowExecutionHistoryRequest, StartWorkflowExecutionRequest},
+    workflowservice::v1::StartWorkflowExecutionRequest,
 };
 use tenterhook_domain::context::HEADER;
 use tenterhook_embedded::{Config, EmbeddedTemporal, Places, TemporalProgram};
 use tenterhook_tests::host::{Host, World, guest};
 
-const NAMESPACE: &str = "default";
-
-async fn temporal(address: &str) -> Box<dyn WorkflowService> {
-    let url = Url::parse(&format!("http://{address}")).unwrap();
-    let options = ConnectionOptions::new(url)
-        .identity("a test".to_owned())
-        .build();
-    Connection::connect(options)
-        .await
-        .unwrap()
-        .workflow_service()
-}
-
-async fn history(service: &mut Box<dyn WorkflowService>, id: &str) -> History {
-    let request = GetWorkflowExecutionHistoryRequest {
-        namespace: NAMESPACE.to_owned(),
-        execution: Some(WorkflowExecution {
-            workflow_id: id.to_owned(),
-            run_id: String::new(),
-        }),
-        ..Default::default()
-    };
-    let answer = service
-        .get_workflow_execution_history(Request::new(request))
-        .await
-        .unwrap();
-    answer.into_inner().history.unwrap()
-}
+use crate::raw::{NAMESPACE, history, temporal};
 
 /// Starts a workflow as somebody would who can write to Temporal but has no key of the host's.
 async fn start_around_the_host(

@@ -10,6 +10,7 @@ mod features;
 mod guests;
 mod lanes;
 mod payments;
+mod raw;
 mod releases;
 mod shared;
 mod walls;

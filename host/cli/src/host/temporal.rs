@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use tenterhook_embedded::{Config, EmbeddedTemporal, Places, Status, TemporalProgram, Ui};
 use tenterhook_store::Store;
 use tenterhook_worker::{Target, Temporal};
+use tokio_util::sync::CancellationToken;
 
 use super::data_dir::DataDir;
 use crate::host_options::DevOptions;
@@ -74,15 +75,20 @@ async fn start(options: &DevOptions, data: &Path) -> anyhow::Result<Embedded> {
     Ok(Embedded { server, watch })
 }
 
-/// Ready means: the store and Temporal answer.
+/// Ready means: the store and Temporal answer, and the host is not about to stop.
 pub(super) struct Readiness {
     temporal: Temporal,
     store: Store,
+    leaving: CancellationToken,
 }
 
 impl Readiness {
-    pub(super) fn new(temporal: Temporal, store: Store) -> Self {
-        Self { temporal, store }
+    pub(super) fn new(temporal: Temporal, store: Store, leaving: CancellationToken) -> Self {
+        Self {
+            temporal,
+            store,
+            leaving,
+        }
     }
 }
 
@@ -90,6 +96,9 @@ impl Readiness {
 impl tenterhook_server::Readiness for Readiness {
     async fn check(&self) -> tenterhook_domain::Result<()> {
         use tenterhook_domain::{Code, Error};
+        if self.leaving.is_cancelled() {
+            return Err(Error::new(Code::HostStopping, "the host is stopping"));
+        }
         self.store.database.ping().await?;
         if self.temporal.is_ready().await {
             return Ok(());

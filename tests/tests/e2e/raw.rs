@@ -1,0 +1,72 @@
+//! Temporal as somebody sees it who goes around the host: whole histories, and starts without the host's signature.
+
+use temporalio_client::{
+    Connection, ConnectionOptions, Url, grpc::WorkflowService, tonic::Request,
+};
+use temporalio_protos::temporal::api::{
+    common::v1::WorkflowExecution,
+    history::v1::{History, history_event::Attributes},
+    workflowservice::v1::GetWorkflowExecutionHistoryRequest,
+};
+
+/// The namespace of all tests.
+pub(crate) const NAMESPACE: &str = "default";
+/// How the id of a pin begins.
+const PIN: &str = "tenterhook:release@";
+
+pub(crate) async fn temporal(address: &str) -> Box<dyn WorkflowService> {
+    let url = Url::parse(&format!("http://{address}")).unwrap();
+    let options = ConnectionOptions::new(url)
+        .identity("a test".to_owned())
+        .build();
+    Connection::connect(options)
+        .await
+        .unwrap()
+        .workflow_service()
+}
+
+/// The history of an execution by Temporal's own id, `tenant/environment/id`; a page is more than tests write.
+pub(crate) async fn history(service: &mut Box<dyn WorkflowService>, id: &str) -> History {
+    let request = GetWorkflowExecutionHistoryRequest {
+        namespace: NAMESPACE.to_owned(),
+        execution: Some(WorkflowExecution {
+            workflow_id: id.to_owned(),
+            run_id: String::new(),
+        }),
+        ..Default::default()
+    };
+    let answer = service
+        .get_workflow_execution_history(Request::new(request))
+        .await
+        .unwrap();
+    answer.into_inner().history.unwrap()
+}
+
+/// The releases that a history is pinned to: the digest of every pin in it.
+pub(crate) fn pins(history: &History) -> Vec<String> {
+    let mut pins = Vec::new();
+    for event in &history.events {
+        let Some(Attributes::MarkerRecordedEventAttributes(marker)) = &event.attributes else {
+            continue;
+        };
+        for payload in marker.details.values().flat_map(|found| &found.payloads) {
+            let text = String::from_utf8_lossy(&payload.data);
+            if let Some((_, digest)) = text.split_once(PIN) {
+                pins.push(digest.split('"').next().unwrap_or_default().to_owned());
+            }
+        }
+    }
+    pins
+}
+
+/// The workflow tasks of a history that a worker failed, each with its words.
+pub(crate) fn failed_tasks(history: &History) -> Vec<String> {
+    let events = history.events.iter();
+    let failed = events.filter_map(|event| match &event.attributes {
+        Some(Attributes::WorkflowTaskFailedEventAttributes(failed)) => Some(failed),
+        _ => None,
+    });
+    failed
+        .map(|failed| format!("{:?}: {:?}", failed.cause(), failed.failure))
+        .collect()
+}

@@ -11,10 +11,13 @@ use tenterhook_embedded::{Config, EmbeddedTemporal, Places, TemporalProgram};
 
 use crate::{host::Host, postgres::Postgres};
 
+const DATABASE: &str = "TENTERHOOK_DATABASE";
+
 /// The surroundings of many hosts. Dropping it ends the Temporal server; the database ends with the process.
 pub struct Cluster {
     temporal: EmbeddedTemporal,
     folder: TempDir,
+    name: String,
     database: String,
 }
 
@@ -41,6 +44,7 @@ impl Cluster {
         Ok(Self {
             temporal,
             folder,
+            name,
             database,
         })
     }
@@ -50,9 +54,14 @@ impl Cluster {
         self.temporal.address().to_string()
     }
 
-    /// The folder of the components, as hosts are told it.
+    /// The folder of the components.
+    pub fn blobs_folder(&self) -> PathBuf {
+        self.folder.path().join("blobs")
+    }
+
+    /// The same as hosts are told it.
     pub fn blobs(&self) -> String {
-        format!("file://{}", self.folder.path().join("blobs").display())
+        format!("file://{}", self.blobs_folder().display())
     }
 
     /// Where PostgreSQL listens.
@@ -76,7 +85,7 @@ impl Cluster {
     /// # Errors
     /// As [`Host::start`].
     pub async fn host(&self, name: &str, role: &str) -> anyhow::Result<Host> {
-        self.host_on(name, role, &self.database).await
+        self.host_with(name, role, &[]).await
     }
 
     /// The same, on the way to the database that `database` names.
@@ -84,11 +93,37 @@ impl Cluster {
     /// # Errors
     /// As [`Host::start`].
     pub async fn host_on(&self, name: &str, role: &str, database: &str) -> anyhow::Result<Host> {
-        let variables = vec![
+        self.host_with(name, role, &[(DATABASE, database)]).await
+    }
+
+    /// The same, with further variables of its environment; the last one of a name counts.
+    ///
+    /// # Errors
+    /// As [`Host::start`].
+    pub async fn host_with(
+        &self,
+        name: &str,
+        role: &str,
+        variables: &[(&'static str, &str)],
+    ) -> anyhow::Result<Host> {
+        let mut all = vec![
             ("TENTERHOOK_ROLE", role.to_owned()),
-            ("TENTERHOOK_DATABASE", database.to_owned()),
             ("TENTERHOOK_BLOBS", self.blobs()),
+            (DATABASE, self.database.clone()),
         ];
-        Host::serve_with(&self.data_dir(name), &self.temporal(), variables).await
+        all.extend(
+            variables
+                .iter()
+                .map(|&(name, value)| (name, value.to_owned())),
+        );
+        Host::serve_with(&self.data_dir(name), &self.temporal(), all).await
+    }
+
+    /// Runs a statement in the database and answers its rows, a line each, columns parted by `|`.
+    ///
+    /// # Panics
+    /// When the statement fails.
+    pub fn sql(&self, statement: &str) -> String {
+        Postgres::shared().sql(&self.name, statement)
     }
 }

@@ -151,6 +151,14 @@ impl Host {
     /// When the process is gone already.
     pub async fn stop(&mut self) -> anyhow::Result<bool> {
         self.ask_to_stop()?;
+        self.end().await
+    }
+
+    /// Waits for its end. Answers whether it ended well.
+    ///
+    /// # Errors
+    /// When it does not end.
+    pub async fn end(&mut self) -> anyhow::Result<bool> {
         let deadline = Instant::now() + READY_MAX;
         while Instant::now() < deadline {
             if let Some(status) = self.child.try_wait()? {

@@ -11,6 +11,7 @@
 
 mod guests;
 mod host;
+mod postgres;
 mod step;
 mod temporal;
 mod test;

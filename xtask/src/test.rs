@@ -4,7 +4,7 @@ use std::process::{Command, ExitCode};
 
 use crate::totals::Totals;
 use crate::workspace::Workspace;
-use crate::{guests, host, step, temporal, tools};
+use crate::{guests, host, postgres, step, temporal, tools};
 
 /// The script that runs README's commands.
 const README_CHECK: &str = "tests/readme";
@@ -20,6 +20,7 @@ pub(crate) fn everything(workspace: &Workspace, only: &[String]) -> anyhow::Resu
     guests::build(workspace)?;
     host::build(workspace)?;
     temporal::ensure_program(workspace)?;
+    postgres::ensure()?;
 
     let mut cargo = workspace.cargo();
     cargo

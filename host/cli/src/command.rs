@@ -23,6 +23,8 @@ use crate::{
 
 /// The variable that names a Temporal server to use instead of an embedded one.
 const TEMPORAL_ADDRESS_VARIABLE: &str = "TEMPORAL_ADDRESS";
+/// How the names of the variables begin that say how to reach a bucket.
+const AWS_VARIABLES: &str = "AWS_";
 
 /// Does what `command` says.
 ///
@@ -37,7 +39,14 @@ pub(crate) fn run(command: Command, console: &Console) -> Result<()> {
             log::start(&options.log)?;
             run_host(host::dev(options))
         }
-        Command::Serve(options) => {
+        Command::Serve(mut options) => {
+            // Names that are not Unicode are not among them.
+            let variables = std::env::vars_os().filter_map(|(name, value)| {
+                Some((name.into_string().ok()?, value.into_string().ok()?))
+            });
+            options.aws = variables
+                .filter(|(name, _)| name.starts_with(AWS_VARIABLES))
+                .collect();
             log::start(&options.log)?;
             run_host(host::serve(options))
         }

@@ -52,7 +52,7 @@ pub async fn dev(options: DevOptions) -> anyhow::Result<()> {
     let (target, embedded) = temporal::of_dev(&options, &data, &identity()).await?;
     let parts = Parts {
         data,
-        storage: Storage::in_data_folder(),
+        storage: Storage::DataFolder,
         role: Role::All,
         target,
         embedded,
@@ -149,7 +149,7 @@ async fn start(parts: Parts) -> anyhow::Result<Running> {
         notice,
         drain,
     } = parts;
-    let store = storage.open(&data).await?;
+    let store = storage.open(data.path()).await?;
     if role.serves() {
         data.admin_token(&store).await?;
     }

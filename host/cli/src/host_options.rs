@@ -75,6 +75,9 @@ pub struct ServeOptions {
     /// [default: the data folder]
     #[arg(long, value_name = "URL", env = "TENTERHOOK_BLOBS")]
     pub blobs: Option<String>,
+    /// How to reach a bucket: the variables `AWS_*`, which the program reads and no flag sets.
+    #[arg(skip)]
+    pub aws: Vec<(String, String)>,
     /// Where the API listens; port 0 chooses a free one and writes it to api-address in the data folder
     #[arg(
         long,
@@ -91,7 +94,13 @@ pub struct ServeOptions {
     pub task_queue: Option<String>,
     /// How long the host still takes requests after /readyz says that it stops: as long as a load balancer needs to
     /// notice
-    #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = duration::parse)]
+    #[arg(
+        long,
+        value_name = "DURATION",
+        default_value = "1s",
+        value_parser = duration::parse,
+        env = "TENTERHOOK_STOP_NOTICE"
+    )]
     pub stop_notice: Duration,
     /// How long requests and tasks under way may take to end when the host stops
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration::parse)]

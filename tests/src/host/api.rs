@@ -69,6 +69,11 @@ impl Api {
         }
     }
 
+    /// The token that it sends.
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
     /// The host's address, `http://…`.
     pub fn address(&self) -> &str {
         &self.address
@@ -160,14 +165,20 @@ impl World {
     /// # Errors
     /// When the host refuses.
     pub async fn make(api: &Api, tenant: &str) -> anyhow::Result<Self> {
-        let base = format!("/v1/tenants/{tenant}");
-        api.put(&base, &json!({})).await?.ok()?;
-        let base = format!("{base}/environments/production");
-        api.put(&base, &json!({})).await?.ok()?;
-        Ok(Self {
+        api.put(&format!("/v1/tenants/{tenant}"), &json!({}))
+            .await?
+            .ok()?;
+        let world = Self::of(api, tenant);
+        api.put(&world.base, &json!({})).await?.ok()?;
+        Ok(world)
+    }
+
+    /// The environment `production` of a tenant that is there.
+    pub fn of(api: &Api, tenant: &str) -> Self {
+        Self {
             api: api.clone(),
-            base,
-        })
+            base: format!("/v1/tenants/{tenant}/environments/production"),
+        }
     }
 
     /// The path of something in this environment.

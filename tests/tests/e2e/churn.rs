@@ -104,7 +104,10 @@ async fn churn(hosts: Vec<Host>, temporal: &str, mut chance: Chance) {
         fleet.retries(),
         begun.elapsed()
     );
-    assert!(made >= CHANGES && kills >= CHANGES / KILL_EVERY - 2, "{made} changes, {kills} kills");
+    assert!(
+        made >= CHANGES && kills >= CHANGES / KILL_EVERY - 2,
+        "{made} changes, {kills} kills"
+    );
     assert!(executions.len() >= CHANGES, "too little load to tell");
 }
 
@@ -176,7 +179,10 @@ fn last_words(hosts: &[Host]) -> String {
     let words = hosts.iter().map(|host| {
         let log = host.log();
         let lines: Vec<&str> = log.lines().rev().take(40).collect();
-        format!("{}\n", lines.into_iter().rev().collect::<Vec<_>>().join("\n"))
+        format!(
+            "{}\n",
+            lines.into_iter().rev().collect::<Vec<_>>().join("\n")
+        )
     });
     words.collect()
 }

@@ -4,10 +4,12 @@
 //! start hosts of their own.
 #![allow(clippy::unwrap_used)]
 
+mod churn;
 mod durability;
 mod failures;
 mod features;
 mod guests;
+mod hosts;
 mod lanes;
 mod payments;
 mod raw;

@@ -79,7 +79,10 @@ async fn start(
     let description = until(fleet, line, &id, seen).await?;
     let execution = Execution {
         line: line.clone(),
-        digest: description["digest"].as_str().unwrap_or_default().to_owned(),
+        digest: description["digest"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned(),
         id,
         asked,
         chosen: Instant::now(),
@@ -110,7 +113,10 @@ async fn until(
         if seen(&description) {
             return Ok(description);
         }
-        anyhow::ensure!(Instant::now() < deadline, "{id} stands still: {description:#}");
+        anyhow::ensure!(
+            Instant::now() < deadline,
+            "{id} stands still: {description:#}"
+        );
         tokio::time::sleep(LOOK_AGAIN).await;
     }
 }
@@ -124,9 +130,11 @@ impl Execution {
         temporal: &mut Box<dyn WorkflowService>,
     ) -> anyhow::Result<()> {
         let (line, id) = (&self.line, &self.id);
-        let description =
-            until(fleet, line, id, |seen| seen["status"] != json!("running")).await?;
-        anyhow::ensure!(description["digest"] == json!(self.digest), "{description:#}");
+        let description = until(fleet, line, id, |seen| seen["status"] != json!("running")).await?;
+        anyhow::ensure!(
+            description["digest"] == json!(self.digest),
+            "{description:#}"
+        );
         let path = format!("{}/workflows/{id}/result", line.scope);
         let outcome = fleet.call(Method::GET, &path, None).await?.ok()?;
         anyhow::ensure!(outcome["status"] == "completed", "{outcome:#}");

@@ -175,6 +175,7 @@ async fn start(parts: Parts) -> anyhow::Result<Running> {
     let state = ApiState {
         store: store.clone(),
         executions: Arc::new(Gateway::new(temporal, task_queue, keys)),
+        census: None,
         clock: Arc::new(SystemClock),
         readiness: Arc::new(readiness),
     };

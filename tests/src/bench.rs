@@ -11,6 +11,7 @@ pub mod load;
 pub mod native;
 pub mod process;
 pub mod recording;
+pub mod release;
 pub mod replay;
 pub mod report;
 pub mod sleepers;
@@ -86,6 +87,11 @@ pub async fn run(plan: &Plan) -> anyhow::Result<Report> {
     report.component = Some(component::measure(plan, &recordings).await?);
     say("replay recorded histories without a server");
     report.replays = replay::measure(plan, recordings).await?;
+    say(&format!(
+        "upload {} releases, start hosts beside {} more",
+        plan.uploads, plan.releases
+    ));
+    report.releases = Some(release::measure(plan).await?);
     report.end(began.elapsed());
     Ok(report)
 }

@@ -5,7 +5,7 @@ use std::process::{Command, ExitCode};
 use anyhow::Context as _;
 
 use crate::workspace::Workspace;
-use crate::{guests, step, temporal, tools};
+use crate::{guests, postgres, step, temporal, tools};
 
 /// Builds the host and every other program of the workspace.
 pub(crate) fn build(workspace: &Workspace) -> anyhow::Result<()> {
@@ -32,6 +32,7 @@ pub(crate) fn demo(workspace: &Workspace, keep: bool) -> anyhow::Result<ExitCode
 
 /// Sets everything up and measures.
 pub(crate) fn bench(workspace: &Workspace, arguments: &[String]) -> anyhow::Result<ExitCode> {
+    postgres::ensure()?;
     let mut bench = prepare(workspace, "bench")?;
     bench.args(arguments);
     step::say("run the bench");

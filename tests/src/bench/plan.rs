@@ -29,6 +29,10 @@ pub struct Plan {
     pub loads: usize,
     /// Instances started and stepped through the short history.
     pub instances: usize,
+    /// Uploads, each of a component that no host has seen, then of the same for another tenant.
+    pub uploads: usize,
+    /// Releases that there are when a cold host starts.
+    pub releases: usize,
 }
 
 impl Plan {
@@ -47,6 +51,8 @@ impl Plan {
             replay_rounds: 3,
             loads: 3,
             instances: 500,
+            uploads: 5,
+            releases: 200,
         }
     }
 
@@ -65,6 +71,8 @@ impl Plan {
             replay_rounds: 1,
             loads: 1,
             instances: 100,
+            uploads: 1,
+            releases: 20,
         }
     }
 }

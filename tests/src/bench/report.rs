@@ -10,6 +10,7 @@ use super::{
     component::Component,
     load::{CONCURRENCY, Round},
     machine,
+    release::Releases,
     replay::{Answerer, Replays},
     sleepers::Sleepers,
     stage::Side,
@@ -45,6 +46,8 @@ pub struct Report {
     pub component: Option<Component>,
     /// Every round of replays.
     pub replays: Vec<Replays>,
+    /// Uploads, and hosts that start beside many releases.
+    pub releases: Option<Releases>,
 }
 
 impl Report {
@@ -62,6 +65,7 @@ impl Report {
             gateway: None,
             component: None,
             replays: Vec::new(),
+            releases: None,
         }
     }
 
@@ -74,6 +78,7 @@ impl Report {
     /// True if every bound holds.
     pub fn holds(&self) -> bool {
         self.compared().rows.iter().all(Row::holds)
+            && self.releases.as_ref().is_none_or(Releases::holds)
     }
 
     fn compared(&self) -> Table {
@@ -305,7 +310,11 @@ impl fmt::Display for Report {
         }
         self.write_rounds(f)?;
         self.write_component(f)?;
-        self.write_replays(f)
+        self.write_replays(f)?;
+        match &self.releases {
+            Some(releases) => write!(f, "{releases}"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -318,7 +327,7 @@ fn pair<T>(all: &[T], side: impl Fn(&T) -> Side, of: impl Fn(&[&T]) -> f64) -> [
 }
 
 /// The value in ms that `share` of `times` do not exceed; not a number without any.
-fn quantile<'a>(times: impl IntoIterator<Item = &'a Duration>, share: f64) -> f64 {
+pub(super) fn quantile<'a>(times: impl IntoIterator<Item = &'a Duration>, share: f64) -> f64 {
     let mut millis: Vec<f64> = times
         .into_iter()
         .map(|time| time.as_secs_f64() * 1_000.0)

@@ -74,8 +74,8 @@ impl Line {
     }
 
     async fn now(&self) -> anyhow::Result<Value> {
-        let answer = self.fleet.call(Method::GET, &self.path("rollout"), None);
-        answer.await?.ok()
+        let path = self.path("rollout");
+        self.fleet.call(Method::GET, &path, None).await?.ok()
     }
 
     /// Uploads a variant and waits for its checks. The first one of a line becomes current by itself.

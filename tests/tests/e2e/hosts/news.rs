@@ -80,9 +80,10 @@ async fn every_change_is_heard_by_every_host_within_a_second() {
             }
         };
         let answered = Instant::now();
+        let (o, t) = (format!("o-{round}"), format!("t-{round}"));
         let (here, there) = tokio::join!(
-            heard_after(&ours, &format!("o-{round}"), expected, answered),
-            heard_after(&theirs, &format!("t-{round}"), expected, answered)
+            heard_after(&ours, &o, expected, answered),
+            heard_after(&theirs, &t, expected, answered)
         );
         eprintln!("{change}: heard here after {here:?}, there after {there:?}");
         assert!(here < HEARD_WITHIN, "{change}: {here:?}");

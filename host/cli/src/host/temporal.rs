@@ -1,16 +1,19 @@
 //! Which Temporal this host works with: one that is given, or one of its own.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use anyhow::Context as _;
 use tenterhook_embedded::{Config, EmbeddedTemporal, Places, Status, TemporalProgram, Ui};
 use tenterhook_store::Store;
 use tenterhook_worker::{Target, Temporal};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::data_dir::DataDir;
 use crate::host_options::DevOptions;
 
+/// A database that takes longer counts as away: who asks for readiness does not wait for long either.
+const DATABASE_ANSWERS_WITHIN: Duration = Duration::from_secs(2);
 /// The namespace of a host's own server.
 const NAMESPACE: &str = "default";
 
@@ -99,7 +102,14 @@ impl tenterhook_server::Readiness for Readiness {
         if self.leaving.is_cancelled() {
             return Err(Error::new(Code::HostStopping, "the host is stopping"));
         }
-        self.store.database.ping().await?;
+        timeout(DATABASE_ANSWERS_WITHIN, self.store.database.ping())
+            .await
+            .unwrap_or_else(|_| {
+                Err(Error::new(
+                    Code::StoreFailed,
+                    "the database does not answer",
+                ))
+            })?;
         if self.temporal.is_ready().await {
             return Ok(());
         }

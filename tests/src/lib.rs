@@ -1,7 +1,8 @@
-//! What the end-to-end tests, the demo and the benches share: the providers that plugins talk to.
+//! What the end-to-end tests, the demo and the benches share: hosts, databases, the providers that plugins talk to.
 
 pub mod bench;
 pub mod host;
+pub mod postgres;
 pub mod standin;
 
 /// Makes ring the TLS provider of this process, which `reqwest` needs even for plain HTTP.

@@ -20,7 +20,7 @@ use tenterhook_release::Checks;
 use tenterhook_sandbox::{Sandbox, SandboxConfig};
 use tenterhook_server::{ApiState, Server};
 use tenterhook_store::Store;
-use tenterhook_worker::{Gateway, Lane, LaneConfig, Temporal};
+use tenterhook_worker::{Gate, Gateway, Lane, LaneConfig, REPLAYS_AT_ONCE, Temporal};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -116,14 +116,20 @@ async fn run(
         aot_dir: data.path().join("compiled"),
         keyvalue: Some(Arc::new(StoredKeyValue::new(store.state.clone()))),
         // Above what the lane caches come those that are just being made, dropped or looked at.
-        workflow_instances: instances(cached_runs() + WORKFLOW_TASKS),
+        workflow_instances: instances(cached_runs() + WORKFLOW_TASKS + REPLAYS_AT_ONCE),
         activity_instances: instances(2 * ACTIVITY_TASKS + WORKFLOW_TASKS),
     })?;
     let lane = start_lane(&temporal, &task_queue, drain, &store, &sandbox, &keys).await?;
+    let gate = Gate::new(
+        temporal.clone(),
+        store.clone(),
+        sandbox.clone(),
+        Arc::new(SystemClock),
+    )?;
     let checks = Checks::new(
         store.clone(),
         sandbox.clone(),
-        None,
+        Some(Arc::new(gate)),
         Arc::new(SystemClock),
         identity(),
     );

@@ -4,6 +4,7 @@ pub(crate) mod health;
 pub(crate) mod message;
 pub(crate) mod plugin;
 pub(crate) mod release;
+pub(crate) mod rollout;
 pub(crate) mod tenant;
 pub(crate) mod token;
 pub(crate) mod workflow;

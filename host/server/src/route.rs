@@ -139,6 +139,22 @@ routes! {
     PutCurrent: Put "/v1/tenants/{tenant}/environments/{environment}/plugins/{plugin}/current" Tenant => handle::release::put_current;
     /// The release that new executions start on.
     GetCurrent: Get "/v1/tenants/{tenant}/environments/{environment}/plugins/{plugin}/current" Tenant => handle::release::get_current;
+    /// The policy that a plugin's releases are handled by.
+    GetPolicy: Get "/v1/tenants/{tenant}/environments/{environment}/plugins/{plugin}/policy" Tenant => handle::rollout::get_policy;
+    /// Sets the policy that a plugin's releases are handled by.
+    PutPolicy: Put "/v1/tenants/{tenant}/environments/{environment}/plugins/{plugin}/policy" Tenant => handle::rollout::put_policy;
+    /// Which release new executions start on, and the ramp under way.
+    GetRollout: Get "/v1/tenants/{tenant}/environments/{environment}/plugins/{plugin}/rollout" Tenant => handle::rollout::get;
+    /// Gives a release a share of the new executions, step by step.
+    PutRollout: Put "/v1/tenants/{tenant}/environments/{environment}/plugins/{plugin}/rollout" Tenant => handle::rollout::put;
+    /// Takes the ramp to its next step.
+    AdvanceRollout: Post "/v1/tenants/{tenant}/environments/{environment}/plugins/{plugin}/rollout/advance" Tenant => handle::rollout::advance;
+    /// Keeps the ramp at its step.
+    PauseRollout: Post "/v1/tenants/{tenant}/environments/{environment}/plugins/{plugin}/rollout/pause" Tenant => handle::rollout::pause;
+    /// Lets the ramp go on.
+    ResumeRollout: Post "/v1/tenants/{tenant}/environments/{environment}/plugins/{plugin}/rollout/resume" Tenant => handle::rollout::resume;
+    /// Stops the ramp, or goes back to the release before the current one.
+    RollBack: Post "/v1/tenants/{tenant}/environments/{environment}/plugins/{plugin}/rollback" Tenant => handle::rollout::roll_back;
     /// Starts an execution.
     StartWorkflow: Post "/v1/tenants/{tenant}/environments/{environment}/workflows" Tenant => handle::workflow::start;
     /// Executions of a scope, newest first.

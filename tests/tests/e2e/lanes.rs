@@ -4,9 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use temporalio_client::{
-    Connection, ConnectionOptions, Url,
-    grpc::WorkflowService,
-    tonic::Request,
+    Connection, ConnectionOptions, Url, grpc::WorkflowService, tonic::Request,
 };
 use temporalio_protos::temporal::api::{
     common::v1::{Header, Payload, WorkflowExecution, WorkflowType},
@@ -22,42 +20,71 @@ const NAMESPACE: &str = "default";
 
 async fn temporal(address: &str) -> Box<dyn WorkflowService> {
     let url = Url::parse(&format!("http://{address}")).unwrap();
-    let options = ConnectionOptions::new(url).identity("a test".to_owned()).build();
-    Connection::connect(options).await.unwrap().workflow_service()
+    let options = ConnectionOptions::new(url)
+        .identity("a test".to_owned())
+        .build();
+    Connection::connect(options)
+        .await
+        .unwrap()
+        .workflow_service()
 }
 
 async fn history(service: &mut Box<dyn WorkflowService>, id: &str) -> History {
     let request = GetWorkflowExecutionHistoryRequest {
         namespace: NAMESPACE.to_owned(),
-        execution: Some(WorkflowExecution { workflow_id: id.to_owned(), run_id: String::new() }),
+        execution: Some(WorkflowExecution {
+            workflow_id: id.to_owned(),
+            run_id: String::new(),
+        }),
         ..Default::default()
     };
-    let answer = service.get_workflow_execution_history(Request::new(request)).await.unwrap();
+    let answer = service
+        .get_workflow_execution_history(Request::new(request))
+        .await
+        .unwrap();
     answer.into_inner().history.unwrap()
 }
 
 /// Starts a workflow as somebody would who can write to Temporal but has no key of the host's.
-async fn start_around_the_host(service: &mut Box<dyn WorkflowService>, id: &str, context: Option<Payload>) {
+async fn start_around_the_host(
+    service: &mut Box<dyn WorkflowService>,
+    id: &str,
+    context: Option<Payload>,
+) {
     let request = StartWorkflowExecutionRequest {
         namespace: NAMESPACE.to_owned(),
         workflow_id: id.to_owned(),
-        workflow_type: Some(WorkflowType { name: "test-pin.Versioned".to_owned() }),
-        task_queue: Some(TaskQueue { name: "tenterhook".to_owned(), ..Default::default() }),
+        workflow_type: Some(WorkflowType {
+            name: "test-pin.Versioned".to_owned(),
+        }),
+        task_queue: Some(TaskQueue {
+            name: "tenterhook".to_owned(),
+            ..Default::default()
+        }),
         request_id: id.to_owned(),
-        header: context.map(|payload| Header { fields: [(HEADER.to_owned(), payload)].into() }),
+        header: context.map(|payload| Header {
+            fields: [(HEADER.to_owned(), payload)].into(),
+        }),
         ..Default::default()
     };
-    service.start_workflow_execution(Request::new(request)).await.unwrap();
+    service
+        .start_workflow_execution(Request::new(request))
+        .await
+        .unwrap();
 }
 
 /// The message of the first failed task.
 async fn refusal(service: &mut Box<dyn WorkflowService>, id: &str) -> String {
     let deadline = Instant::now() + Duration::from_secs(30);
     loop {
-        let failed = history(service, id).await.events.into_iter().find_map(|event| match event.attributes {
-            Some(Attributes::WorkflowTaskFailedEventAttributes(failed)) => failed.failure,
-            _ => None,
-        });
+        let failed = history(service, id)
+            .await
+            .events
+            .into_iter()
+            .find_map(|event| match event.attributes {
+                Some(Attributes::WorkflowTaskFailedEventAttributes(failed)) => failed.failure,
+                _ => None,
+            });
         if let Some(failure) = failed {
             return failure.message;
         }
@@ -67,27 +94,45 @@ async fn refusal(service: &mut Box<dyn WorkflowService>, id: &str) -> String {
 
 #[tokio::test]
 async fn work_without_this_hosts_signature_is_refused() {
-    let program = TemporalProgram::find(&Places::from_environment()).await.unwrap();
+    let program = TemporalProgram::find(&Places::from_environment())
+        .await
+        .unwrap();
     let (server_data, data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let server = EmbeddedTemporal::start(Config::new(program, server_data.path())).await.unwrap();
+    let server = EmbeddedTemporal::start(Config::new(program, server_data.path()))
+        .await
+        .unwrap();
     let address = server.address().to_string();
     let host = Host::serve(data.path(), &address).await.unwrap();
     let world = World::make(&host.api, "acme").await.unwrap();
-    world.push("test-pin", guest("test-pin-v1").unwrap()).await.unwrap();
-    world.start("test-pin.Versioned", "mine", Value::Null).await.unwrap();
-    world.until("mine", |seen| seen["digest"].is_string()).await.unwrap();
+    world
+        .push("test-pin", guest("test-pin-v1").unwrap())
+        .await
+        .unwrap();
+    world
+        .start("test-pin.Versioned", "mine", Value::Null)
+        .await
+        .unwrap();
+    world
+        .until("mine", |seen| seen["digest"].is_string())
+        .await
+        .unwrap();
 
     let mut service = temporal(&address).await;
     // The real header of a real execution, as anybody can read it who may read histories.
-    let stolen = history(&mut service, "acme/production/mine").await.events.into_iter().find_map(|event| {
-        match event.attributes {
+    let stolen = history(&mut service, "acme/production/mine")
+        .await
+        .events
+        .into_iter()
+        .find_map(|event| match event.attributes {
             Some(Attributes::WorkflowExecutionStartedEventAttributes(started)) => {
                 started.header?.fields.remove(HEADER)
             }
             _ => None,
-        }
-    });
-    let forged = Payload { data: json!("v1.k.e30.AAAA").to_string().into_bytes(), ..Default::default() };
+        });
+    let forged = Payload {
+        data: json!("v1.k.e30.AAAA").to_string().into_bytes(),
+        ..Default::default()
+    };
     for (id, context) in [
         ("acme/production/bare", None),
         ("acme/production/forged", Some(forged)),
@@ -105,19 +150,38 @@ async fn work_without_this_hosts_signature_is_refused() {
 
 #[tokio::test]
 async fn serve_works_on_a_temporal_that_is_given_and_goes_on_after_a_restart() {
-    let program = TemporalProgram::find(&Places::from_environment()).await.unwrap();
+    let program = TemporalProgram::find(&Places::from_environment())
+        .await
+        .unwrap();
     let (server_data, data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     // Without the search attributes: a server that never heard of this host.
-    let config = Config { search_attributes: Vec::new(), ..Config::new(program, server_data.path()) };
+    let config = Config {
+        search_attributes: Vec::new(),
+        ..Config::new(program, server_data.path())
+    };
     let server = EmbeddedTemporal::start(config).await.unwrap();
-    let mut host = Host::serve(data.path(), &server.address().to_string()).await.unwrap();
+    let mut host = Host::serve(data.path(), &server.address().to_string())
+        .await
+        .unwrap();
     let mut world = World::make(&host.api, "acme").await.unwrap();
-    world.push("test-pin", guest("test-pin-v1").unwrap()).await.unwrap();
-    world.start("test-pin.Versioned", "w", Value::Null).await.unwrap();
-    world.until("w", |seen| seen["digest"].is_string()).await.unwrap();
+    world
+        .push("test-pin", guest("test-pin-v1").unwrap())
+        .await
+        .unwrap();
+    world
+        .start("test-pin.Versioned", "w", Value::Null)
+        .await
+        .unwrap();
+    world
+        .until("w", |seen| seen["digest"].is_string())
+        .await
+        .unwrap();
     assert!(host.stop().await.unwrap(), "{}", host.log());
     host.restart().await.unwrap();
     world.api = host.api.clone();
     world.signal("w", "go", Value::Null).await.unwrap();
-    assert_eq!(world.outcome("w").await.unwrap()["result"], "v1 with activity v1");
+    assert_eq!(
+        world.outcome("w").await.unwrap()["result"],
+        "v1 with activity v1"
+    );
 }

@@ -8,6 +8,7 @@ mod durability;
 mod failures;
 mod features;
 mod guests;
+mod lanes;
 mod payments;
 mod releases;
 mod shared;

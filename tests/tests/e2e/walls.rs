@@ -21,7 +21,7 @@ async fn another_tenants_things_do_not_exist() {
     let token = admin
         .post(
             "/v1/tokens",
-            &json!({ "principal": { "kind": "tenant", "tenant": "wall-ours" } }),
+            &json!({ "principal": { "role": "operator", "tenant": "wall-ours" } }),
         )
         .await;
     let token = token.unwrap().ok().unwrap();

@@ -7,7 +7,7 @@ use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use tenterhook_domain::{
-    Code, Error, Result, Scope, TypeName,
+    Code, Error, Result, Scope,
     execution::{Event, Execution, Outcome, Page, ReusePolicy, Start, Status},
 };
 
@@ -67,7 +67,7 @@ pub(crate) async fn start(
     let wait = query.wait()?;
     let scope = at.scope;
     let mut start = request.read(&scope)?;
-    let types = types_of_current(&api, &scope, &start.workflow_type).await?;
+    let types = types_of_chosen(&api, &scope, &start).await?;
     let (workflow_type, input) = (start.workflow_type.clone(), start.input.take());
     start.input = tokio::task::spawn_blocking(move || {
         types.check(&workflow_type, input.as_ref()).map(|()| input)
@@ -89,16 +89,13 @@ pub(crate) async fn start(
     Ok(located(StatusCode::ACCEPTED, &path, started)?)
 }
 
-/// The workflow types of the plugin's current release.
-async fn types_of_current(
-    api: &Api,
-    scope: &Scope,
-    workflow_type: &TypeName,
-) -> Result<Arc<WorkflowTypes>> {
-    let plugin = &workflow_type.plugin;
+/// The workflow types of the release that this execution will start on: while one ramps, the id decides.
+async fn types_of_chosen(api: &Api, scope: &Scope, start: &Start) -> Result<Arc<WorkflowTypes>> {
+    let plugin = &start.workflow_type.plugin;
     let store = &api.state.store;
-    let current = store.plugins.get(scope, plugin).await?.current;
-    let digest = current.ok_or_else(|| no_release(scope, plugin))?;
+    let (line, _) = store.lines.line(scope, plugin).await?;
+    let chosen = line.choose(&scope.temporal_id(&start.id)?);
+    let digest = chosen.ok_or_else(|| no_release(scope, plugin))?;
     if let Some(types) = api.schemas.cached(plugin, &digest) {
         return Ok(types);
     }

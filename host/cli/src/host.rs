@@ -139,6 +139,7 @@ async fn run(
     let state = ApiState {
         store: store.clone(),
         executions: Arc::new(gateway),
+        census: None,
         clock: Arc::new(SystemClock),
         readiness: Arc::new(temporal::Readiness::new(temporal, store.clone())),
     };

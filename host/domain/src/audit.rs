@@ -11,7 +11,7 @@ use crate::{
 pub const REASON_CHARS_MAX: usize = 500;
 
 /// Who does something, from where and why. Written down with what is done.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Author {
     /// `token:<id>`, or the part of the host that decided by itself: `host:checks`, `host:guard`, `host:retire`.
     pub who: String,
@@ -22,7 +22,7 @@ pub struct Author {
 }
 
 /// One thing that was done.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct AuditEntry {
     /// Its place in the log; grows, without a promise to be dense.
     pub number: u64,

@@ -13,7 +13,7 @@ use crate::{
 pub const COMPONENT_BYTES_MAX: usize = 32 * 1024 * 1024;
 
 /// A type of work by name, with JSON Schemas where the plugin gives them.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct MessageType {
     /// The name inside the plugin.
     pub name: String,
@@ -29,7 +29,7 @@ pub struct MessageType {
 }
 
 /// A workflow type and the messages it takes.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct WorkflowType {
     /// Name, input and result.
     #[serde(flatten)]
@@ -46,7 +46,7 @@ pub struct WorkflowType {
 }
 
 /// What a plugin asks for.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct WantedGrants {
     /// Hosts (patterns as in grants), or `config:KEY` for the host of the URL in that configuration key.
     #[serde(default)]
@@ -60,7 +60,7 @@ pub struct WantedGrants {
 }
 
 /// What a plugin is.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Metadata {
     /// The plugin's name; `None` for a component built with Temporal's SDK alone.
     pub name: Option<String>,

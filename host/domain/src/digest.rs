@@ -8,6 +8,8 @@ use sha2::{Digest as _, Sha256};
 use crate::error::{Code, Error};
 
 const PREFIX: &str = "sha256:";
+/// How a digest is written, as a regular expression, for the API's document.
+pub const DIGEST_PATTERN: &str = "^sha256:[0-9a-f]{64}$";
 
 /// A sha256 digest, written `sha256:<64 lower-case hex digits>`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -27,6 +29,22 @@ impl Digest {
     /// The raw 32 bytes.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
+    }
+}
+
+/// Makes a [`Digest`] of bytes that come in pieces.
+#[derive(Debug, Clone, Default)]
+pub struct Hasher(Sha256);
+
+impl Hasher {
+    /// Takes the next piece.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// The digest of all pieces.
+    pub fn finish(self) -> Digest {
+        Digest(self.0.finalize().into())
     }
 }
 
@@ -67,6 +85,18 @@ impl FromStr for Digest {
         Ok(Self(bytes))
     }
 }
+
+impl utoipa::PartialSchema for Digest {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+        utoipa::openapi::ObjectBuilder::new()
+            .schema_type(utoipa::openapi::schema::Type::String)
+            .description(Some("A release's name: the sha256 of its bytes."))
+            .pattern(Some(DIGEST_PATTERN))
+            .into()
+    }
+}
+
+impl utoipa::ToSchema for Digest {}
 
 impl Serialize for Digest {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -36,7 +36,7 @@ pub struct Start {
 }
 
 /// What to do when a closed execution has the same id.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ReusePolicy {
     /// Start another.
@@ -49,7 +49,7 @@ pub enum ReusePolicy {
 }
 
 /// An execution that was started.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Started {
     /// The caller's id.
     pub id: String,
@@ -58,7 +58,7 @@ pub struct Started {
 }
 
 /// Where an execution is in its life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// Open.
@@ -80,7 +80,7 @@ pub enum Status {
 }
 
 /// A failure with its causes, as Temporal keeps it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Failure {
     /// What went wrong.
     pub message: String,
@@ -101,11 +101,12 @@ pub struct Failure {
     pub stack_trace: Option<String>,
     /// What caused it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(no_recursion)]
     pub cause: Option<Box<Failure>>,
 }
 
 /// What is known of an execution.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Execution {
     /// The caller's id.
     pub id: String,
@@ -134,7 +135,7 @@ pub struct Execution {
 }
 
 /// An activity under way.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct PendingActivity {
     /// Its id.
     pub id: String,
@@ -149,7 +150,7 @@ pub struct PendingActivity {
 }
 
 /// How an execution ended, or that it has not.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Outcome {
     /// The caller's id.
     pub id: String,
@@ -166,7 +167,7 @@ pub struct Outcome {
 }
 
 /// One event of a history, in short.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Event {
     /// Its number, from 1.
     pub id: u64,
@@ -187,7 +188,7 @@ pub struct Event {
 }
 
 /// A page of a list.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Page<T> {
     /// The entries.
     pub items: Vec<T>,

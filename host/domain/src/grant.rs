@@ -11,10 +11,11 @@ use crate::{
 pub const HTTP_GRANTS_MAX: usize = 100;
 
 /// An operator's grants to one plugin of one scope. Nothing is granted by default.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Grants {
     /// Where the plugin's activities may send HTTP requests.
+    #[schema(max_items = 100)]
     pub http: Vec<HttpGrant>,
     /// True: granted hosts may be at private, loopback or link-local addresses.
     pub private_network: bool,
@@ -27,7 +28,7 @@ pub struct Grants {
 }
 
 /// One granted destination.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HttpGrant {
     /// `host`, `host:port`, or `*.domain[:port]` for every host below a domain. Without a port: 80 and 443.

@@ -8,6 +8,8 @@ use crate::error::{Code, Error};
 
 /// Longest tenant, environment or plugin name, in bytes.
 pub const NAME_BYTES_MAX: usize = 63;
+/// The same rule as a regular expression, for the API's document.
+pub const NAME_PATTERN: &str = "^[a-z][a-z0-9-]{0,62}$";
 /// Longest workflow or activity type name inside a plugin, in bytes.
 pub const TYPE_BYTES_MAX: usize = 200;
 /// Longest workflow id a caller may choose, in bytes. Temporal's own limit is 1,000 for the whole id.
@@ -61,6 +63,18 @@ macro_rules! names {
             }
         }
 
+        impl utoipa::PartialSchema for $name {
+            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+                utoipa::openapi::ObjectBuilder::new()
+                    .schema_type(utoipa::openapi::schema::Type::String)
+                    .description(Some(concat!($($doc),+).trim()))
+                    .pattern(Some(NAME_PATTERN))
+                    .into()
+            }
+        }
+
+        impl utoipa::ToSchema for $name {}
+
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.serialize_str(&self.0)
@@ -85,7 +99,7 @@ names! {
 }
 
 /// A tenant and one of its environments, written `acme/production`.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Scope {
     /// The tenant.
     pub tenant: TenantId,

@@ -10,7 +10,7 @@ pub const SAMPLE_MAX: u32 = 1_000;
 pub const RETENTION_SECONDS_MAX: u64 = 10 * 365 * 86_400;
 
 /// What happens to running executions when the new release would not replay them.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum OnDivergence {
     /// They stay on the release they began on; the report says what diverges.
@@ -23,7 +23,7 @@ pub enum OnDivergence {
 }
 
 /// When a chain of runs goes over to a newer release.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum UpgradeOn {
     /// Each run that continues as new starts on what is current then.
@@ -47,7 +47,7 @@ pub enum Trust {
 }
 
 /// How a plugin's releases are handled.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ReleasePolicy {
     /// What the replay gate decides.
@@ -55,12 +55,16 @@ pub struct ReleasePolicy {
     /// When a chain of runs goes over.
     pub upgrade_on: UpgradeOn,
     /// Histories of open executions that the gate replays, for each workflow type. 0 to [`SAMPLE_MAX`].
+    #[schema(maximum = 1_000)]
     pub sample_open: u32,
     /// Histories of closed executions that the gate replays, for each workflow type. 0 to [`SAMPLE_MAX`].
+    #[schema(maximum = 1_000)]
     pub sample_closed: u32,
     /// Closed executions older than this are not sampled, in seconds.
+    #[schema(maximum = 315_360_000)]
     pub sample_age_seconds: u64,
     /// A release without open executions is kept this long after it took its last, in seconds.
+    #[schema(maximum = 315_360_000)]
     pub retention_seconds: u64,
 }
 

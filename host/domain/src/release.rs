@@ -1,5 +1,7 @@
 //! Releases of a plugin: what one is, and where it is in its life.
 
+mod diff;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -9,10 +11,14 @@ use crate::{
     replay::ReplayReport,
 };
 
+pub use diff::{Changed, ReleaseDiff, TypesDiff};
+
 macro_rules! states {
     ($($(#[doc = $doc:literal])+ $name:ident = $text:literal -> [$($next:ident),*];)+) => {
         /// Where a release is in its life.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[derive(
+            Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema,
+        )]
         #[serde(rename_all = "kebab-case")]
         pub enum ReleaseState { $($(#[doc = $doc])+ $name,)+ }
 
@@ -85,7 +91,7 @@ impl std::str::FromStr for ReleaseState {
 }
 
 /// One uploaded component of a plugin, immutable but for what happens to it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Release {
     /// Its name.
     pub digest: Digest,

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// What one history came to.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "kebab-case", tag = "verdict")]
 pub enum Verdict {
     /// The same commands at every task.
@@ -41,7 +41,7 @@ pub enum Verdict {
 }
 
 /// One history and its verdict.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Replayed {
     /// The caller's workflow id; of a file, its name.
     pub workflow_id: String,
@@ -60,7 +60,7 @@ pub struct Replayed {
 }
 
 /// All histories that were replayed on one release.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ReplayReport {
     /// Each with its verdict.
     pub histories: Vec<Replayed>,

@@ -21,29 +21,35 @@ use crate::{
 pub const STEPS_MAX: usize = 20;
 
 /// One step of a ramp.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Step {
     /// Share of the new executions that start on the new release, 0 to 100.
+    #[schema(maximum = 100)]
     pub percentage: u8,
     /// How long the step lasts before the next, in seconds; 0: until somebody advances it.
     #[serde(default)]
+    #[schema(maximum = 9_007_199_254_740_991_u64)]
     pub bake_seconds: u64,
 }
 
 /// When a ramp stops by itself: the new release against the current one, over the time of the ramp.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Guard {
     /// False: nobody looks.
     pub enabled: bool,
     /// Fewest closed executions (for task failures: started ones) of the new release before it is judged.
+    #[schema(maximum = 9_007_199_254_740_991_u64)]
     pub sample_min: u64,
     /// Failed executions of the new release may be so many more than the current one's, in percentage points.
+    #[schema(minimum = 0, maximum = 100)]
     pub failure_points_max: f64,
     /// The same for executions whose workflow task fails.
+    #[schema(minimum = 0, maximum = 100)]
     pub task_failure_points_max: f64,
     /// The p99 of the new release's durations may be so many times the current one's.
+    #[schema(minimum = 0, maximum = 1_000)]
     pub p99_ratio_max: f64,
 }
 
@@ -60,7 +66,7 @@ impl Default for Guard {
 }
 
 /// What the guard saw of one release since the ramp began.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Health {
     /// Executions that were started on it.
     pub started: u64,
@@ -75,7 +81,7 @@ pub struct Health {
 }
 
 /// What the guard last saw.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Comparison {
     /// Milliseconds since the Unix epoch.
     pub at: u64,
@@ -86,12 +92,13 @@ pub struct Comparison {
 }
 
 /// What an operator asks for.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RampPlan {
     /// The release to ramp.
     pub digest: Digest,
     /// The steps; after the last one's bake time the release becomes current. 1 to [`STEPS_MAX`].
+    #[schema(min_items = 1, max_items = 20)]
     pub steps: Vec<Step>,
     /// When it stops by itself.
     #[serde(default)]
@@ -99,7 +106,7 @@ pub struct RampPlan {
 }
 
 /// A ramp under way, or one that was stopped.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Rollout {
     /// What was asked for.
     pub plan: RampPlan,

@@ -10,12 +10,14 @@ use crate::{
     name::{PluginName, Scope, TenantId},
 };
 
+/// Longest label of a token, in characters.
+pub const LABEL_CHARS_MAX: usize = 200;
 const PREFIX: &str = "tth_";
 const ID_BYTES: usize = 9;
 const SECRET_BYTES: usize = 32;
 
 /// Who a token speaks for, and what it may do.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "kebab-case", tag = "role")]
 pub enum Principal {
     /// Everything on this host.
@@ -48,6 +50,16 @@ impl Principal {
             Self::Admin => None,
             Self::Operator { tenant } => Some(tenant),
             Self::Author { scope, .. } | Self::Caller { scope } => Some(&scope.tenant),
+        }
+    }
+
+    /// The role's word, as the API writes it.
+    pub const fn role(&self) -> &'static str {
+        match self {
+            Self::Admin => "admin",
+            Self::Operator { .. } => "operator",
+            Self::Author { .. } => "author",
+            Self::Caller { .. } => "caller",
         }
     }
 

@@ -1,26 +1,26 @@
 //! What every request passes before its handler: a name for the log, room, a token that may, and a time-out.
 
+mod caller;
+mod permit;
+
 use std::{sync::Arc, time::Duration};
 
 use axum::{
-    extract::{FromRequestParts as _, MatchedPath, RawPathParams, Request, State},
+    extract::{MatchedPath, Request, State},
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
-use http::{HeaderMap, HeaderName, HeaderValue, header, request::Parts};
-use tenterhook_domain::{
-    Code, Error, Result, TenantId,
-    audit::Author,
-    token::{self, Principal},
-};
+use http::{HeaderName, HeaderValue};
+use tenterhook_domain::{Code, Error};
 use tokio::time::timeout;
 use tracing::Instrument as _;
 
 use crate::{
     Access, Api, Operation, Route,
     problem::{Answer, Problem},
-    request::path_invalid,
 };
+
+pub(crate) use caller::{Caller, Peer, REASON};
 
 /// Requests under way at once, those that wait included.
 pub const REQUESTS_MAX: usize = 1_024;
@@ -30,8 +30,6 @@ pub const ROOM_TIMEOUT: Duration = Duration::from_secs(1);
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(90);
 /// How long the upload and check of a component may take.
 pub const UPLOAD_TIMEOUT: Duration = Duration::from_secs(300);
-/// Longest `Authorization` header that is looked at, in bytes.
-const AUTHORIZATION_BYTES_MAX: usize = 512;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -68,24 +66,6 @@ pub(crate) async fn guard(
         .unwrap_or_else(|problem| problem.into_response())
 }
 
-/// Who calls: the token and what it speaks for.
-#[derive(Debug, Clone)]
-pub(crate) struct Caller {
-    pub(crate) token: String,
-    pub(crate) principal: Principal,
-}
-
-impl Caller {
-    /// The caller as the audit log names it.
-    pub(crate) fn author(&self) -> Author {
-        Author {
-            who: format!("token:{}", self.token),
-            from: String::new(),
-            why: String::new(),
-        }
-    }
-}
-
 async fn guarded(api: &Api, route: &Route, request: Request, next: Next) -> Answer {
     // An overloaded host still says that it lives.
     if route.access == Access::Open {
@@ -104,9 +84,8 @@ async fn guarded(api: &Api, route: &Route, request: Request, next: Next) -> Answ
     };
     let admitted = async {
         let (mut parts, body) = request.into_parts();
-        let caller = authenticate(api, &parts.headers).await?;
-        authorize(route.access, &caller.principal, &mut parts).await?;
-        parts.extensions.insert(caller.principal.clone());
+        let caller = caller::authenticate(api, &parts).await?;
+        permit::permit(route.access, &caller.principal, &mut parts).await?;
         parts.extensions.insert(caller);
         Ok(next.run(Request::from_parts(parts, body)).await)
     };
@@ -116,76 +95,4 @@ async fn guarded(api: &Api, route: &Route, request: Request, next: Next) -> Answ
             format!("the request took longer than {} s", limit.as_secs()),
         )))
     })
-}
-
-async fn authenticate(api: &Api, headers: &HeaderMap) -> Result<Caller> {
-    let refused = |why: &str| {
-        Error::new(
-            Code::TokenInvalid,
-            format!("{why}: send the header Authorization: Bearer tth_…"),
-        )
-    };
-    let value = headers
-        .get(header::AUTHORIZATION)
-        .ok_or_else(|| refused("there is no token"))?;
-    let text = value
-        .to_str()
-        .ok()
-        .filter(|text| text.len() <= AUTHORIZATION_BYTES_MAX)
-        .and_then(|text| text.split_once(' '))
-        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
-        .map(|(_, token)| token.trim());
-    let (id, secret) = text
-        .and_then(token::parse)
-        .ok_or_else(|| refused("the token cannot be read"))?;
-    match api.state.store.tokens.find(id).await? {
-        Some(record)
-            if record.matches(secret) && record.is_valid_at(api.state.clock.now_millis()) =>
-        {
-            Ok(Caller {
-                token: record.id,
-                principal: record.principal,
-            })
-        }
-        _ => Err(refused("the token is not valid")),
-    }
-}
-
-async fn authorize(access: Access, principal: &Principal, parts: &mut Parts) -> Result<()> {
-    match (access, principal) {
-        (Access::Open | Access::Authenticated, _) | (_, Principal::Admin) => Ok(()),
-        // Said before anything is looked up, so that it tells nothing of what is there.
-        (Access::Admin, _) => Err(Error::new(
-            Code::PermissionDenied,
-            "only an admin's token may do this",
-        )),
-        (Access::Tenant, _) => {
-            let tenant = tenant_in_path(parts).await?;
-            if principal.sees(&tenant) {
-                return Ok(());
-            }
-            // In the very words of the store for a tenant that does not exist.
-            Err(Error::new(
-                Code::TenantNotFound,
-                format!("there is no tenant {tenant}"),
-            ))
-        }
-    }
-}
-
-async fn tenant_in_path(parts: &mut Parts) -> Result<TenantId> {
-    let params = RawPathParams::from_request_parts(parts, &())
-        .await
-        .map_err(|rejection| path_invalid(&rejection.body_text()))?;
-    params
-        .iter()
-        .find(|(name, _)| *name == "tenant")
-        .ok_or_else(|| {
-            Error::new(
-                Code::Internal,
-                "a route for tenants has no tenant in its path",
-            )
-        })?
-        .1
-        .parse()
 }

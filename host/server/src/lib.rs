@@ -9,11 +9,15 @@
 //! | `route` | the table, and the router made of it |
 //! | `guard` | room, token, tenant, time-out: what every request passes |
 //! | `problem` | how an error is answered |
+//! | `answer` | what handlers answer besides plain JSON |
+//! | `document` | the OpenAPI document, made of the table and of what handlers read and answer |
 //! | `request` | what handlers read: path, query, JSON, raw bodies |
 //! | `schema` | a release's JSON Schemas, compiled once |
 //! | `handle` | the handlers, by noun |
 //! | `serving` | connections, and the way they end |
 
+mod answer;
+mod document;
 mod guard;
 mod handle;
 mod problem;
@@ -24,11 +28,12 @@ mod serving;
 
 use std::sync::Arc;
 
-use tenterhook_domain::{Result, clock::Clock, execution::Executions};
+use tenterhook_domain::{Result, clock::Clock, execution::Executions, rollout::Census};
 use tenterhook_store::Store;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+pub use document::document;
 pub use guard::{REQUEST_TIMEOUT, REQUESTS_MAX, ROOM_TIMEOUT, UPLOAD_TIMEOUT};
 pub use problem::{PROBLEM_TYPE, status};
 pub use request::{JSON_BYTES_MAX, PAGE_DEFAULT, WAIT_MAX};
@@ -55,6 +60,8 @@ pub struct ApiState {
     pub store: Store,
     /// Workflow executions.
     pub executions: Arc<dyn Executions>,
+    /// Counts the executions of a release; none where nobody can.
+    pub census: Option<Arc<dyn Census>>,
     /// The time of day.
     pub clock: Arc<dyn Clock>,
     /// What `/readyz` asks.

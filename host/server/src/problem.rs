@@ -23,6 +23,13 @@ pub fn status(code: Code) -> StatusCode {
         Code::InputInvalid
         | Code::GrantInvalid
         | Code::ConfigInvalid
+        | Code::PolicyInvalid
+        | Code::RolloutInvalid
+        | Code::DigestMismatch
+        | Code::SignatureInvalid
+        | Code::ReplayDiverges
+        | Code::HistoryInvalid
+        | Code::ComponentNotDeterministic
         | Code::ComponentInvalid
         | Code::ComponentIsCoreModule
         | Code::ComponentImportUnknown
@@ -59,12 +66,18 @@ impl From<Error> for Problem {
     }
 }
 
-#[derive(Serialize)]
-struct Document<'a> {
+/// Why something was not done (RFC 9457).
+#[derive(Serialize, utoipa::ToSchema)]
+pub(crate) struct ProblemDocument<'a> {
+    /// `urn:tenterhook:problem:` and the code.
     r#type: String,
+    /// What the code says, in a sentence.
     title: &'static str,
+    /// The status of the answer.
     status: u16,
+    /// Stable: once released, it never changes its meaning.
     code: &'static str,
+    /// What happened here, and what to do.
     detail: &'a str,
 }
 
@@ -81,7 +94,7 @@ impl IntoResponse for Problem {
             tracing::debug!(%code, error = causes(&error), "a request is refused");
             error.detail()
         };
-        let document = Document {
+        let document = ProblemDocument {
             r#type: format!("{PROBLEM_TYPE}{code}"),
             title,
             status: status.as_u16(),

@@ -8,7 +8,7 @@ use axum::{
 };
 use tower_http::catch_panic::CatchPanicLayer;
 
-use crate::{Api, guard, handle, problem};
+use crate::{Api, document::Draft, guard, handle, problem};
 
 /// The methods that the API has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -44,15 +44,21 @@ impl Verb {
     }
 }
 
-/// Who may call an operation.
+/// Who may call an operation. Where the path names a place that a token may not know of, it does not exist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Access {
     /// Everybody, without a token.
     Open,
     /// Whoever has a token; the answer shows what the token may see.
     Authenticated,
-    /// Tokens of the tenant in the path, and admins. To others the tenant does not exist.
-    Tenant,
+    /// Every token that may know of the place: authors and callers read what they work with.
+    Member,
+    /// Callers of the environment, operators and admins.
+    Caller,
+    /// The plugin's authors, operators and admins.
+    Author,
+    /// Operators of the tenant, and admins.
+    Operator,
     /// Admins.
     Admin,
 }
@@ -68,6 +74,8 @@ pub struct Route {
     pub path: &'static str,
     /// For whom.
     pub access: Access,
+    /// What it does, in a sentence or two.
+    pub about: &'static str,
 }
 
 macro_rules! routes {
@@ -82,11 +90,19 @@ macro_rules! routes {
             verb: Verb::$verb,
             path: $path,
             access: Access::$access,
+            about: concat!($($doc),+),
         },)+];
 
         fn endpoint(operation: Operation, verb: Verb) -> MethodRouter<Arc<Api>> {
             match operation {
                 $(Operation::$operation => on(verb.filter(), $handler),)+
+            }
+        }
+
+        /// What the handler of `operation` reads and answers.
+        pub(crate) fn draft(operation: Operation) -> Draft {
+            match operation {
+                $(Operation::$operation => Draft::of(&$handler),)+
             }
         }
     };
@@ -97,84 +113,104 @@ routes! {
     Live: Get "/livez" Open => handle::health::live;
     /// The host can do its work.
     Ready: Get "/readyz" Open => handle::health::ready;
+    /// This document.
+    GetContract: Get "/v1/openapi.json" Open => handle::contract::json;
+    /// This document, for people.
+    GetDocs: Get "/docs" Open => handle::contract::page;
     /// The table of limits.
     ListLimits: Get "/v1/limits" Authenticated => handle::health::limits;
     /// Makes a token; its text is shown in this answer only.
     CreateToken: Post "/v1/tokens" Admin => handle::token::create;
     /// Tokens without their secrets.
     ListTokens: Get "/v1/tokens" Admin => handle::token::list;
-    /// Forgets a token.
+    /// Revokes a token.
     DeleteToken: Delete "/v1/tokens/{token}" Admin => handle::token::delete;
+    /// The audit log of the host, newest first.
+    ListAudit: Get "/v1/audit" Admin => handle::audit::of_host;
     /// Tenants that the token may see.
     ListTenants: Get "/v1/tenants" Authenticated => handle::tenant::list;
     /// Makes a tenant.
     PutTenant: Put "/v1/tenants/{tenant}" Admin => handle::tenant::put;
     /// One tenant.
-    GetTenant: Get "/v1/tenants/{tenant}" Tenant => handle::tenant::get;
+    GetTenant: Get "/v1/tenants/{tenant}" Member => handle::tenant::get;
+    /// Makes a token of the tenant; its text is shown in this answer only.
+    CreateTenantToken: Post "/v1/tenants/{tenant}/tokens" Operator => handle::token::create_of_tenant;
+    /// Tokens of the tenant, without their secrets.
+    ListTenantTokens: Get "/v1/tenants/{tenant}/tokens" Operator => handle::token::list_of_tenant;
+    /// Revokes a token of the tenant.
+    DeleteTenantToken: Delete "/v1/tenants/{tenant}/tokens/{token}" Operator => handle::token::delete_of_tenant;
+    /// The audit log of the tenant, newest first.
+    ListTenantAudit: Get "/v1/tenants/{tenant}/audit" Operator => handle::audit::of_tenant;
     /// A tenant's environments.
-    ListEnvironments: Get "/v1/tenants/{tenant}/environments" Tenant => handle::tenant::list_environments;
+    ListEnvironments: Get "/v1/tenants/{tenant}/environments" Operator => handle::tenant::list_environments;
     /// Makes an environment.
-    PutEnvironment: Put "/v1/tenants/{tenant}/environments/{environment}" Tenant => handle::tenant::put_environment;
+    PutEnvironment: Put "/v1/tenants/{tenant}/environments/{environment}" Operator => handle::tenant::put_environment;
     /// One environment.
-    GetEnvironment: Get "/v1/tenants/{tenant}/environments/{environment}" Tenant => handle::tenant::get_environment;
+    GetEnvironment: Get "/v1/tenants/{tenant}/environments/{environment}" Member => handle::tenant::get_environment;
     /// Plugins of a scope.
-    ListPlugins: Get "/v1/tenants/{tenant}/environments/{environment}/plugins" Tenant => handle::plugin::list;
+    ListPlugins: Get "/v1/tenants/{tenant}/environments/{environment}/plugins" Caller => handle::plugin::list;
     /// One plugin.
-    GetPlugin: Get "/v1/tenants/{tenant}/environments/{environment}/plugins/{plugin}" Tenant => handle::plugin::get;
-    /// Sets what a plugin may do. The operator grants: a tenant cannot give itself the network.
+    GetPlugin: Get "/v1/tenants/{tenant}/environments/{environment}/plugins/{plugin}" Member => handle::plugin::get;
+    /// Sets what a plugin may do. The operator of the host grants: a tenant cannot give itself the network.
     PutGrants: Put "/v1/tenants/{tenant}/environments/{environment}/plugins/{plugin}/grants" Admin => handle::plugin::put_grants;
     /// What a plugin may do.
-    GetGrants: Get "/v1/tenants/{tenant}/environments/{environment}/plugins/{plugin}/grants" Tenant => handle::plugin::get_grants;
+    GetGrants: Get "/v1/tenants/{tenant}/environments/{environment}/plugins/{plugin}/grants" Author => handle::plugin::get_grants;
     /// Sets a plugin's configuration.
-    PutConfig: Put "/v1/tenants/{tenant}/environments/{environment}/plugins/{plugin}/config" Tenant => handle::plugin::put_config;
+    PutConfig: Put "/v1/tenants/{tenant}/environments/{environment}/plugins/{plugin}/config" Operator => handle::plugin::put_config;
     /// A plugin's configuration.
-    GetConfig: Get "/v1/tenants/{tenant}/environments/{environment}/plugins/{plugin}/config" Tenant => handle::plugin::get_config;
-    /// Checks and stores a component; the body is the component.
-    PushRelease: Post "/v1/tenants/{tenant}/environments/{environment}/plugins/{plugin}/releases" Tenant => handle::release::push;
+    GetConfig: Get "/v1/tenants/{tenant}/environments/{environment}/plugins/{plugin}/config" Author => handle::plugin::get_config;
+    /// Sets how a plugin's releases are handled.
+    PutPolicy: Put "/v1/tenants/{tenant}/environments/{environment}/plugins/{plugin}/policy" Operator => handle::plugin::put_policy;
+    /// How a plugin's releases are handled.
+    GetPolicy: Get "/v1/tenants/{tenant}/environments/{environment}/plugins/{plugin}/policy" Author => handle::plugin::get_policy;
+    /// Stores a component and has it checked; the body is the component.
+    PushRelease: Post "/v1/tenants/{tenant}/environments/{environment}/plugins/{plugin}/releases" Author => handle::release::push;
     /// Releases of a plugin, newest first.
-    ListReleases: Get "/v1/tenants/{tenant}/environments/{environment}/plugins/{plugin}/releases" Tenant => handle::release::list;
-    /// One release.
-    GetRelease: Get "/v1/tenants/{tenant}/environments/{environment}/plugins/{plugin}/releases/{digest}" Tenant => handle::release::get;
+    ListReleases: Get "/v1/tenants/{tenant}/environments/{environment}/plugins/{plugin}/releases" Author => handle::release::list;
+    /// One release; with `wait`, once it is in another state.
+    GetRelease: Get "/v1/tenants/{tenant}/environments/{environment}/plugins/{plugin}/releases/{digest}" Member => handle::release::get;
+    /// What is another in a release than in the one of `against`.
+    DiffReleases: Get "/v1/tenants/{tenant}/environments/{environment}/plugins/{plugin}/releases/{digest}/diff" Author => handle::release::diff;
+    /// Retires a release that no open execution is pinned to.
+    RetireRelease: Post "/v1/tenants/{tenant}/environments/{environment}/plugins/{plugin}/releases/{digest}/retire" Operator => handle::release::retire;
     /// Makes a release the one that new executions start on.
-    PutCurrent: Put "/v1/tenants/{tenant}/environments/{environment}/plugins/{plugin}/current" Tenant => handle::release::put_current;
+    PutCurrent: Put "/v1/tenants/{tenant}/environments/{environment}/plugins/{plugin}/current" Operator => handle::rollout::put_current;
     /// The release that new executions start on.
-    GetCurrent: Get "/v1/tenants/{tenant}/environments/{environment}/plugins/{plugin}/current" Tenant => handle::release::get_current;
-    /// The policy that a plugin's releases are handled by.
-    GetPolicy: Get "/v1/tenants/{tenant}/environments/{environment}/plugins/{plugin}/policy" Tenant => handle::rollout::get_policy;
-    /// Sets the policy that a plugin's releases are handled by.
-    PutPolicy: Put "/v1/tenants/{tenant}/environments/{environment}/plugins/{plugin}/policy" Tenant => handle::rollout::put_policy;
+    GetCurrent: Get "/v1/tenants/{tenant}/environments/{environment}/plugins/{plugin}/current" Member => handle::rollout::get_current;
+    /// Lets a release take a growing share of the new executions.
+    PutRollout: Put "/v1/tenants/{tenant}/environments/{environment}/plugins/{plugin}/rollout" Operator => handle::rollout::put;
     /// Which release new executions start on, and the ramp under way.
-    GetRollout: Get "/v1/tenants/{tenant}/environments/{environment}/plugins/{plugin}/rollout" Tenant => handle::rollout::get;
-    /// Gives a release a share of the new executions, step by step.
-    PutRollout: Put "/v1/tenants/{tenant}/environments/{environment}/plugins/{plugin}/rollout" Tenant => handle::rollout::put;
-    /// Takes the ramp to its next step.
-    AdvanceRollout: Post "/v1/tenants/{tenant}/environments/{environment}/plugins/{plugin}/rollout/advance" Tenant => handle::rollout::advance;
-    /// Keeps the ramp at its step.
-    PauseRollout: Post "/v1/tenants/{tenant}/environments/{environment}/plugins/{plugin}/rollout/pause" Tenant => handle::rollout::pause;
-    /// Lets the ramp go on.
-    ResumeRollout: Post "/v1/tenants/{tenant}/environments/{environment}/plugins/{plugin}/rollout/resume" Tenant => handle::rollout::resume;
-    /// Stops the ramp, or goes back to the release before the current one.
-    RollBack: Post "/v1/tenants/{tenant}/environments/{environment}/plugins/{plugin}/rollback" Tenant => handle::rollout::roll_back;
+    GetRollout: Get "/v1/tenants/{tenant}/environments/{environment}/plugins/{plugin}/rollout" Author => handle::rollout::get;
+    /// Takes the ramp to its next step; after the last, its release becomes current.
+    AdvanceRollout: Post "/v1/tenants/{tenant}/environments/{environment}/plugins/{plugin}/rollout/advance" Operator => handle::rollout::advance;
+    /// Holds the ramp at its step.
+    PauseRollout: Post "/v1/tenants/{tenant}/environments/{environment}/plugins/{plugin}/rollout/pause" Operator => handle::rollout::pause;
+    /// Lets a ramp that was paused go on.
+    ResumeRollout: Post "/v1/tenants/{tenant}/environments/{environment}/plugins/{plugin}/rollout/resume" Operator => handle::rollout::resume;
+    /// Stops the ramp under way; without one, makes the release before the current one current again.
+    RollBack: Post "/v1/tenants/{tenant}/environments/{environment}/plugins/{plugin}/rollback" Operator => handle::rollout::roll_back;
+    /// The audit log of a plugin, newest first.
+    ListPluginAudit: Get "/v1/tenants/{tenant}/environments/{environment}/plugins/{plugin}/audit" Author => handle::audit::of_plugin;
     /// Starts an execution.
-    StartWorkflow: Post "/v1/tenants/{tenant}/environments/{environment}/workflows" Tenant => handle::workflow::start;
+    StartWorkflow: Post "/v1/tenants/{tenant}/environments/{environment}/workflows" Caller => handle::workflow::start;
     /// Executions of a scope, newest first.
-    ListWorkflows: Get "/v1/tenants/{tenant}/environments/{environment}/workflows" Tenant => handle::workflow::list;
+    ListWorkflows: Get "/v1/tenants/{tenant}/environments/{environment}/workflows" Caller => handle::workflow::list;
     /// What is known of an execution.
-    GetWorkflow: Get "/v1/tenants/{tenant}/environments/{environment}/workflows/{id}" Tenant => handle::workflow::get;
+    GetWorkflow: Get "/v1/tenants/{tenant}/environments/{environment}/workflows/{id}" Caller => handle::workflow::get;
     /// How an execution ended.
-    GetResult: Get "/v1/tenants/{tenant}/environments/{environment}/workflows/{id}/result" Tenant => handle::workflow::result;
+    GetResult: Get "/v1/tenants/{tenant}/environments/{environment}/workflows/{id}/result" Caller => handle::workflow::result;
     /// An execution's history in short.
-    GetHistory: Get "/v1/tenants/{tenant}/environments/{environment}/workflows/{id}/history" Tenant => handle::workflow::history;
+    GetHistory: Get "/v1/tenants/{tenant}/environments/{environment}/workflows/{id}/history" Caller => handle::workflow::history;
     /// Sends a signal.
-    SignalWorkflow: Post "/v1/tenants/{tenant}/environments/{environment}/workflows/{id}/signals/{name}" Tenant => handle::message::signal;
+    SignalWorkflow: Post "/v1/tenants/{tenant}/environments/{environment}/workflows/{id}/signals/{name}" Caller => handle::message::signal;
     /// Asks a query.
-    QueryWorkflow: Post "/v1/tenants/{tenant}/environments/{environment}/workflows/{id}/queries/{name}" Tenant => handle::message::query;
+    QueryWorkflow: Post "/v1/tenants/{tenant}/environments/{environment}/workflows/{id}/queries/{name}" Caller => handle::message::query;
     /// Sends an update and waits for its end.
-    UpdateWorkflow: Post "/v1/tenants/{tenant}/environments/{environment}/workflows/{id}/updates/{name}" Tenant => handle::message::update;
+    UpdateWorkflow: Post "/v1/tenants/{tenant}/environments/{environment}/workflows/{id}/updates/{name}" Caller => handle::message::update;
     /// Asks an execution to end.
-    CancelWorkflow: Post "/v1/tenants/{tenant}/environments/{environment}/workflows/{id}/cancel" Tenant => handle::message::cancel;
+    CancelWorkflow: Post "/v1/tenants/{tenant}/environments/{environment}/workflows/{id}/cancel" Caller => handle::message::cancel;
     /// Ends an execution by force.
-    TerminateWorkflow: Post "/v1/tenants/{tenant}/environments/{environment}/workflows/{id}/terminate" Tenant => handle::message::terminate;
+    TerminateWorkflow: Post "/v1/tenants/{tenant}/environments/{environment}/workflows/{id}/terminate" Caller => handle::message::terminate;
 }
 
 /// The router: each operation behind its guard; problems for what is not in the table, and for panics.
@@ -205,13 +241,18 @@ mod tests {
     fn a_path_with_a_tenant_is_guarded_by_it() {
         for route in ROUTES {
             let below_tenant = route.path.contains("{tenant}");
-            match route.access {
-                Access::Tenant => assert!(below_tenant, "{route:?}"),
-                Access::Admin => {}
-                Access::Open | Access::Authenticated => assert!(!below_tenant, "{route:?}"),
-            }
+            let of_tenant = !matches!(
+                route.access,
+                Access::Open | Access::Authenticated | Access::Admin
+            );
             assert!(
-                route.access != Access::Open || !route.path.starts_with("/v1"),
+                of_tenant == below_tenant || route.access == Access::Admin,
+                "{route:?}"
+            );
+            // Without a token the API tells of itself only.
+            let contract = route.operation == Operation::GetContract;
+            assert!(
+                route.access != Access::Open || !route.path.starts_with("/v1") || contract,
                 "{route:?}"
             );
         }

@@ -34,7 +34,7 @@ pub use line::{AuditFilter, AuditLog, Lines};
 pub use page::{Cursor, PAGE_ITEMS_MAX};
 pub use plugin::{
     CONFIG_BYTES_MAX, CONFIG_KEY_CHARS_MAX, CONFIG_KEYS_MAX, CONFIG_VALUE_BYTES_MAX, Config,
-    Plugin, PluginSnapshot, Plugins, check_config,
+    Plugin, PluginSnapshot, Plugins, Setting, check_config,
 };
 pub use release::{Checked, Findings, NewRelease, ReleaseKey, Releases};
 pub use state::{Bucket, KeyValueState};

@@ -2,13 +2,13 @@
 
 use async_trait::async_trait;
 use tenterhook_domain::{
-    Digest, PluginName, Result, Scope,
+    Digest, PluginName, Result, Scope, TenantId,
     audit::{AuditEntry, Author},
     execution::Page,
     rollout::{Line, Move},
 };
 
-use crate::Cursor;
+use crate::{Cursor, PAGE_ITEMS_MAX};
 
 /// The lines of all plugins: which release new executions start on.
 ///
@@ -57,4 +57,33 @@ pub trait AuditLog: Send + Sync + 'static {
         filter: AuditFilter<'_>,
         cursor: Cursor<'_>,
     ) -> Result<Page<AuditEntry>>;
+    /// Entries of one tenant, of one release only where `digest` is given. A store that can tell a tenant's entries
+    /// apart does better than to read through all of them, as this does.
+    async fn entries_of(
+        &self,
+        tenant: &TenantId,
+        digest: Option<&Digest>,
+        cursor: Cursor<'_>,
+    ) -> Result<Page<AuditEntry>> {
+        let filter = AuditFilter {
+            digest,
+            ..AuditFilter::default()
+        };
+        let mut found: Vec<AuditEntry> = Vec::new();
+        let mut after = cursor.after.map(str::to_owned);
+        while found.len() <= cursor.limit() {
+            let part = Cursor {
+                after: after.as_deref(),
+                limit: PAGE_ITEMS_MAX,
+            };
+            let page = self.entries(filter, part).await?;
+            let own = |entry: &AuditEntry| entry.scope.tenant == *tenant;
+            found.extend(page.items.into_iter().filter(own));
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        Ok(cursor.page(found, |entry: &AuditEntry| entry.number.to_string()))
+    }
 }

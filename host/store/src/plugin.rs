@@ -24,7 +24,7 @@ pub const CONFIG_BYTES_MAX: usize = 1024 * 1024;
 pub type Config = BTreeMap<String, String>;
 
 /// A plugin as lists show it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Plugin {
     /// Its name.
     pub name: PluginName,
@@ -45,6 +45,27 @@ pub struct PluginSnapshot {
     pub config: Config,
     /// Grows with every change of the plugin.
     pub revision: u64,
+}
+
+/// One of the settings of a plugin.
+#[derive(Debug, Clone, Copy)]
+pub enum Setting<'a> {
+    /// What it may do.
+    Grants(&'a Grants),
+    /// How it is configured.
+    Config(&'a Config),
+    /// How its releases are handled.
+    Policy(&'a ReleasePolicy),
+}
+
+/// The refusal of a change to a plugin that is not at the revision that the caller expects.
+pub(crate) fn outdated(scope: &Scope, plugin: &PluginName, at: u64, expected: u64) -> Error {
+    Error::new(
+        Code::PreconditionFailed,
+        format!(
+            "plugin {plugin} of {scope} is at revision {at}, not {expected}: read it again, and decide anew"
+        ),
+    )
 }
 
 /// The plugins of a scope. A plugin comes into being with its first release, or with grants or configuration
@@ -74,6 +95,33 @@ pub trait Plugins: Send + Sync + 'static {
     ) -> Result<()>;
     /// Sets its configuration as a whole. `config-invalid` when it breaks a bound.
     async fn put_config(&self, scope: &Scope, plugin: &PluginName, config: &Config) -> Result<()>;
+    /// Sets one of these, where `expected` is given only if the plugin is at that revision: else
+    /// `precondition-failed`. A store that can do both in one step does better than this, which leaves a moment between
+    /// the look and the change.
+    async fn put(
+        &self,
+        scope: &Scope,
+        plugin: &PluginName,
+        setting: Setting<'_>,
+        expected: Option<u64>,
+        author: &Author,
+        now_millis: u64,
+    ) -> Result<()> {
+        if let Some(expected) = expected {
+            let at = self.snapshot(scope, plugin).await?.revision;
+            if at != expected {
+                return Err(outdated(scope, plugin, at, expected));
+            }
+        }
+        match setting {
+            Setting::Grants(grants) => self.put_grants(scope, plugin, grants).await,
+            Setting::Config(config) => self.put_config(scope, plugin, config).await,
+            Setting::Policy(policy) => {
+                self.put_policy(scope, plugin, policy, author, now_millis)
+                    .await
+            }
+        }
+    }
 }
 
 /// Checks a configuration against its bounds.

@@ -3,23 +3,43 @@
 use std::sync::Arc;
 
 use axum::{Json, extract::State};
-use serde_json::{Value, json};
-use tenterhook_domain::{Code, Error, limit::Limits};
+use serde::Serialize;
+use tenterhook_domain::{
+    Code, Error,
+    limit::{Limit, Limits},
+};
 
 use crate::{Api, problem::Answer};
 
-pub(crate) async fn live() -> Json<Value> {
-    Json(json!({"status": "live"}))
+/// How the host is.
+#[derive(Serialize, utoipa::ToSchema)]
+pub(crate) struct Health {
+    /// `live`, or `ready`.
+    status: &'static str,
 }
 
-pub(crate) async fn ready(State(api): State<Arc<Api>>) -> Answer<Json<Value>> {
+pub(crate) async fn live() -> Json<Health> {
+    Json(Health { status: "live" })
+}
+
+pub(crate) async fn ready(State(api): State<Arc<Api>>) -> Answer<Json<Health>> {
     if api.stopping.is_cancelled() {
         return Err(Error::new(Code::HostStopping, "the host is stopping").into());
     }
     api.state.readiness.check().await?;
-    Ok(Json(json!({"status": "ready"})))
+    Ok(Json(Health { status: "ready" }))
 }
 
-pub(crate) async fn limits() -> Json<Value> {
-    Json(json!({"items": Limits::TABLE}))
+/// Every limit there is.
+#[derive(Serialize, utoipa::ToSchema)]
+pub(crate) struct LimitTable {
+    /// One row each.
+    #[schema(inline = false)]
+    items: &'static [Limit],
+}
+
+pub(crate) async fn limits() -> Json<LimitTable> {
+    Json(LimitTable {
+        items: Limits::TABLE,
+    })
 }

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use axum::{Json as JsonBody, extract::State};
-use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tenterhook_domain::{Code, Error, Result};
 
 use crate::{
     Api,
+    answer::NoContent,
     problem::Answer,
     request::{AtMessage, AtWorkflow, JsonOrNothing},
 };
@@ -18,18 +18,22 @@ use crate::{
 const REASON_BYTES_MAX: usize = 1_000;
 
 /// `{"input": …}`, or nothing.
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Message {
+    /// One JSON value; without it there is no argument.
     #[serde(default, deserialize_with = "crate::request::given")]
+    #[schema(value_type = Value)]
     input: Option<Value>,
 }
 
 /// `{"reason": "…"}`, or nothing.
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Ending {
+    /// Why, for whoever reads the history.
     #[serde(default)]
+    #[schema(max_length = 250)]
     reason: String,
 }
 
@@ -46,8 +50,9 @@ impl Ending {
 }
 
 /// What a query or update answered.
-#[derive(Serialize)]
+#[derive(Serialize, utoipa::ToSchema)]
 pub(crate) struct Reply {
+    /// Its answer; null where it answered nothing.
     result: Option<Value>,
 }
 
@@ -55,13 +60,13 @@ pub(crate) async fn signal(
     State(api): State<Arc<Api>>,
     at: AtMessage,
     JsonOrNothing(message): JsonOrNothing<Message>,
-) -> Answer<StatusCode> {
+) -> Answer<NoContent> {
     api.state.store.environments.require(&at.scope).await?;
     let executions = &api.state.executions;
     executions
         .signal(&at.scope, &at.id, &at.name, message.input)
         .await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok(NoContent)
 }
 
 pub(crate) async fn query(
@@ -92,22 +97,22 @@ pub(crate) async fn cancel(
     State(api): State<Arc<Api>>,
     AtWorkflow { scope, id }: AtWorkflow,
     JsonOrNothing(ending): JsonOrNothing<Ending>,
-) -> Answer<StatusCode> {
+) -> Answer<NoContent> {
     let reason = ending.reason()?;
     api.state.store.environments.require(&scope).await?;
     api.state.executions.cancel(&scope, &id, reason).await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok(NoContent)
 }
 
 pub(crate) async fn terminate(
     State(api): State<Arc<Api>>,
     AtWorkflow { scope, id }: AtWorkflow,
     JsonOrNothing(ending): JsonOrNothing<Ending>,
-) -> Answer<StatusCode> {
+) -> Answer<NoContent> {
     let reason = ending.reason()?;
     api.state.store.environments.require(&scope).await?;
     api.state.executions.terminate(&scope, &id, reason).await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok(NoContent)
 }
 
 /// The workflow may take its time to answer; a host that stops does not wait for it.

@@ -1,31 +1,33 @@
-//! Releases: uploads, and which one is current.
+//! Releases: uploads, what became of them, and their end.
 
 use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use axum::{Extension, Json as JsonBody, body::Body, extract::State};
-use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
-use serde::Deserialize;
+use axum::{Extension, Json as JsonBody, extract::State};
+use http::StatusCode;
 use tenterhook_domain::{
-    Code, Digest, Error, PluginName, Result, Scope,
+    Code, Error, PluginName, Result, Scope,
     audit::Author,
     check::Severity,
     execution::Page,
-    release::{Release, ReleaseState},
+    release::{Release, ReleaseDiff, ReleaseState},
     rollout::Move,
 };
-use tenterhook_store::{NewRelease, Written};
+use tenterhook_store::{ChangeListener, NewRelease, Written};
 use tokio::time::sleep;
 
-use super::{located, put_status, scope_path};
+use super::{rollout::tag, scope_path};
 use crate::{
     Api,
+    answer::{Located, Tagged, put_status},
     guard::Caller,
     problem::Answer,
-    request::{AtPlugin, AtRelease, Json, PageQuery, Query, WaitQuery, upload},
+    request::{
+        AgainstQuery, AtPlugin, AtRelease, IfMatch, NumberedQuery, Query, Received, Upload,
+        WaitQuery, outdated,
+    },
 };
 
 /// How long a push waits for its checks unless the request says otherwise.
@@ -40,74 +42,80 @@ pub(crate) async fn push(
     at: AtPlugin,
     Extension(caller): Extension<Caller>,
     Query(query): Query<WaitQuery>,
-    headers: HeaderMap,
-    body: Body,
-) -> Answer {
+    upload: Upload,
+) -> Answer<Located<Release>> {
+    let wait = query.wait()?.unwrap_or(CHECKS_WAIT);
     // Nobody sends megabytes to learn that there is no such place.
     api.state.store.environments.require(&at.scope).await?;
     let turn =
         api.uploads.acquire().await.map_err(|error| {
             Error::new(Code::Internal, "uploads have no turns").caused_by(error)
         })?;
-    let component = upload(&headers, body).await?;
+    let received = upload.receive().await?;
     let author = caller.author();
-    let (written, release) = publish(&api, &at.scope, &at.plugin, component, &author).await?;
+    let changes = api.state.store.changes.subscribe();
+    let (written, release) = publish(&api, &at, received, &author).await?;
     drop(turn);
     let (digest, scope, plugin) = (release.digest, &at.scope, &at.plugin);
     tracing::info!(%scope, %plugin, %digest, new = written == Written::Created, "a release was pushed");
-    let wait = query.wait()?.unwrap_or(CHECKS_WAIT);
-    let release = checked(&api, scope, plugin, release, wait).await?;
+    let checked = |release: &Release| release.state.is_checked();
+    let release = watch(&api, (scope, plugin), changes, release, wait, checked).await?;
+    let status = if release.state.is_checked() {
+        if let Some(refusal) = refusal(&release) {
+            return Err(refusal.into());
+        }
+        put_status(written)
+    } else {
+        StatusCode::ACCEPTED
+    };
     let path = format!("{}/plugins/{plugin}/releases/{digest}", scope_path(scope));
-    if !release.state.is_checked() {
-        return Ok(located(StatusCode::ACCEPTED, &path, release)?);
-    }
-    if let Some(refusal) = refusal(&release) {
-        return Err(refusal.into());
-    }
-    Ok(located(put_status(written), &path, release)?)
+    Ok(Located {
+        status,
+        path,
+        body: release,
+    })
 }
 
 async fn publish(
     api: &Api,
-    scope: &Scope,
-    plugin: &PluginName,
-    component: Bytes,
+    at: &AtPlugin,
+    received: Received,
     author: &Author,
 ) -> Result<(Written, Release)> {
     let release = NewRelease {
-        digest: digest_of(component.clone()).await?,
-        bytes: component.len() as u64,
+        digest: received.digest,
+        bytes: received.component.len() as u64,
         uploaded_at: api.state.clock.now_millis(),
         origin: "upload".to_owned(),
     };
     let store = &api.state.store;
     store
-        .publish(scope, plugin, &release, component, author)
+        .publish(&at.scope, &at.plugin, &release, received.component, author)
         .await
 }
 
-/// The release once its checks are over, or as it is after `wait`, or when the host stops.
-async fn checked(
+/// The release once it is as `wanted`, or as it is after `wait`, or when the host stops.
+async fn watch(
     api: &Api,
-    scope: &Scope,
-    plugin: &PluginName,
+    (scope, plugin): (&Scope, &PluginName),
+    mut changes: ChangeListener,
     mut release: Release,
     wait: Duration,
+    wanted: impl Fn(&Release) -> bool + Send,
 ) -> Result<Release> {
-    let mut changes = api.state.store.changes.subscribe();
     let until = Instant::now() + wait;
-    while !release.state.is_checked() && Instant::now() < until {
+    while !wanted(&release) {
+        let rest = until.saturating_duration_since(Instant::now());
+        if rest.is_zero() {
+            break;
+        }
         tokio::select! {
             _ = changes.next() => {}
-            () = sleep(LOOK_AGAIN) => {}
-            () = api.stopping.cancelled() => return Ok(release),
+            () = sleep(rest.min(LOOK_AGAIN)) => {}
+            () = api.stopping.cancelled() => break,
         }
-        release = api
-            .state
-            .store
-            .releases
-            .get(scope, plugin, &release.digest)
-            .await?;
+        let releases = &api.state.store.releases;
+        release = releases.get(scope, plugin, &release.digest).await?;
     }
     Ok(release)
 }
@@ -128,17 +136,10 @@ fn refusal(release: &Release) -> Option<Error> {
     ))
 }
 
-/// Hashing a large component takes long enough to hold up a runtime's thread.
-async fn digest_of(component: Bytes) -> Result<Digest> {
-    tokio::task::spawn_blocking(move || Digest::of(&component))
-        .await
-        .map_err(|error| Error::new(Code::Internal, "the digest was not computed").caused_by(error))
-}
-
 pub(crate) async fn list(
     State(api): State<Arc<Api>>,
     at: AtPlugin,
-    Query(query): Query<PageQuery>,
+    Query(query): Query<NumberedQuery>,
 ) -> Answer<JsonBody<Page<Release>>> {
     let releases = &api.state.store.releases;
     let page = releases
@@ -147,52 +148,80 @@ pub(crate) async fn list(
     Ok(JsonBody(page))
 }
 
-pub(crate) async fn get(State(api): State<Arc<Api>>, at: AtRelease) -> Answer<JsonBody<Release>> {
+/// The release, or with `wait` the release once it is in another state than now.
+pub(crate) async fn get(
+    State(api): State<Arc<Api>>,
+    at: AtRelease,
+    Query(query): Query<WaitQuery>,
+) -> Answer<JsonBody<Release>> {
+    let wait = query.wait()?.unwrap_or_default();
+    let (scope, plugin) = (&at.scope, &at.plugin);
     let releases = &api.state.store.releases;
-    let release = releases.get(&at.scope, &at.plugin, &at.digest).await?;
+    // Heard from before the first look, so that no change passes by between the two.
+    let changes = api.state.store.changes.subscribe();
+    let release = releases.get(scope, plugin, &at.digest).await?;
+    let before = release.state;
+    let changed = |release: &Release| release.state != before;
+    let release = watch(&api, (scope, plugin), changes, release, wait, changed).await?;
     Ok(JsonBody(release))
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Choice {
-    digest: String,
+/// What is another in a release than in the one of `against`.
+pub(crate) async fn diff(
+    State(api): State<Arc<Api>>,
+    at: AtRelease,
+    Query(query): Query<AgainstQuery>,
+) -> Answer<JsonBody<ReleaseDiff>> {
+    let against = query.digest()?;
+    let releases = &api.state.store.releases;
+    let from = releases.get(&at.scope, &at.plugin, &against).await?;
+    let to = releases.get(&at.scope, &at.plugin, &at.digest).await?;
+    Ok(JsonBody(ReleaseDiff::of(&from, &to)))
 }
 
-pub(crate) async fn put_current(
+/// Retires a release that no open execution is pinned to.
+pub(crate) async fn retire(
     State(api): State<Arc<Api>>,
-    at: AtPlugin,
+    at: AtRelease,
     Extension(caller): Extension<Caller>,
-    Json(choice): Json<Choice>,
-) -> Answer<JsonBody<Release>> {
-    let digest: Digest = choice.digest.parse()?;
+    expected: IfMatch,
+) -> Answer<Tagged<Release>> {
+    let (scope, plugin, digest) = (&at.scope, &at.plugin, &at.digest);
     let store = &api.state.store;
-    let now = api.state.clock.now_millis();
-    store
-        .lines
-        .apply(
-            &at.scope,
-            &at.plugin,
-            Move::Promote(digest),
-            None,
-            &caller.author(),
-            now,
+    // Read before the count: a move that lets something start on the release after that makes another revision.
+    let (line, revision) = store.lines.line(scope, plugin).await?;
+    if !expected.allows(&tag(&line)?) {
+        return Err(outdated("rollout", scope, plugin).into());
+    }
+    store.releases.get(scope, plugin, digest).await?;
+    let census = api.state.census.as_ref().ok_or_else(|| {
+        Error::new(
+            Code::TemporalUnavailable,
+            "this host does not count executions: ask one that has workers",
         )
+    })?;
+    let open = census.open(scope, plugin, digest).await?;
+    if open > 0 {
+        return Err(Error::new(
+            Code::ReleaseStateConflict,
+            format!(
+                "{open} open executions are pinned to release {digest}: it stays until they end"
+            ),
+        )
+        .into());
+    }
+    let (author, now) = (caller.author(), api.state.clock.now_millis());
+    let retire = Move::Retire(*digest);
+    let lines = &store.lines;
+    let (line, _) = lines
+        .apply(scope, plugin, retire, Some(revision), &author, now)
         .await?;
-    tracing::info!(scope = %at.scope, plugin = %at.plugin, %digest, "a release was made current");
-    let release = store.releases.get(&at.scope, &at.plugin, &digest).await?;
-    Ok(JsonBody(release))
-}
-
-pub(crate) async fn get_current(
-    State(api): State<Arc<Api>>,
-    at: AtPlugin,
-) -> Answer<JsonBody<Release>> {
-    let releases = &api.state.store.releases;
-    let current = releases.current(&at.scope, &at.plugin).await?;
-    Ok(JsonBody(
-        current.ok_or_else(|| no_release(&at.scope, &at.plugin))?,
-    ))
+    tracing::info!(%scope, %plugin, %digest, by = caller.token, "a release was retired");
+    let body = store.releases.get(scope, plugin, digest).await?;
+    Ok(Tagged {
+        tag: tag(&line)?,
+        body,
+    })
 }
 
 /// The refusal for a plugin that has no release yet.

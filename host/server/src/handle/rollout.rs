@@ -1,189 +1,189 @@
-//! Rollouts: which release new executions start on, and how it comes to that.
+//! Which release new executions start on: promote, ramp, pause, roll back.
 
 use std::sync::Arc;
 
-use axum::{
-    Extension, Json as JsonBody,
-    extract::State,
-    response::{IntoResponse as _, Response},
-};
-use http::{HeaderMap, HeaderValue, header};
-use serde::Serialize;
+use axum::{Extension, extract::State};
+use serde::{Deserialize, Serialize};
 use tenterhook_domain::{
-    Code, Digest, Error, Result,
-    policy::ReleasePolicy,
+    Code, Digest, Result,
+    release::Release,
     rollout::{Line, Move, RampPlan, Rollout},
 };
 
+use super::release::no_release;
 use crate::{
     Api,
+    answer::{Tagged, entity_tag},
     guard::Caller,
     problem::Answer,
-    request::{AtPlugin, Json},
+    request::{AtPlugin, IfMatch, Json, TRIES_MAX, outdated},
 };
 
-/// Times that a move is made anew when the line changed between reading it and the move. Only the guard writes
-/// often, and what it writes is no part of the tag.
-const MOVES_MAX: usize = 10;
-/// Hex digits of a line's hash that make its tag.
-const TAG_DIGITS: usize = 32;
-
-/// A line as callers see it.
-#[derive(Serialize)]
-struct Seen {
-    #[serde(flatten)]
-    line: Line,
+/// What is decided for a plugin.
+#[derive(Serialize, utoipa::ToSchema)]
+pub(crate) struct LineView {
+    /// The release that new executions start on; none before the first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    current: Option<Digest>,
+    /// The one before it: where a rollback goes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    previous: Option<Digest>,
+    /// Grows with every change of the plugin.
     revision: u64,
-    /// The share of new executions that start on the release that ramps.
+    /// Share of the new executions that start on the ramping release now, 0 to 100.
     percentage: u8,
     /// When the step is over, milliseconds since the Unix epoch; none while somebody has to say so.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     step_ends_at: Option<u64>,
+    /// The ramp under way, or the last one if it was stopped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    rollout: Option<Rollout>,
 }
 
-fn answer((line, revision): (Line, u64)) -> Answer {
-    let tag = HeaderValue::from_str(&tag(&line)?)
-        .map_err(|error| Error::new(Code::Internal, "a tag is no header").caused_by(error))?;
-    let rollout = line.rollout.as_ref();
-    let seen = Seen {
-        revision,
-        percentage: rollout.map_or(0, Rollout::percentage),
-        step_ends_at: rollout.and_then(Rollout::step_ends_at),
-        line,
-    };
-    Ok(([(header::ETAG, tag)], JsonBody(seen)).into_response())
-}
-
-/// What `If-Match` is held against: all that was decided. What the guard saw changes by itself every few seconds,
-/// and is no reason to decide anew.
-fn tag(line: &Line) -> Result<String> {
+/// What `If-Match` is held against: all that was decided. What the guard saw changes by itself every few seconds, and
+/// is no reason to decide anew.
+pub(super) fn tag(line: &Line) -> Result<String> {
     let mut decided = line.clone();
     if let Some(rollout) = &mut decided.rollout {
         rollout.seen = None;
     }
-    let json = serde_json::to_vec(&decided).map_err(|error| {
-        Error::new(Code::Internal, "a line does not serialise").caused_by(error)
-    })?;
-    let hex = Digest::of(&json).hex();
-    Ok(format!("\"{}\"", &hex[..TAG_DIGITS]))
+    entity_tag(&decided)
 }
 
-/// True if the request may change `line`: it names no tag, or this one.
-fn matches(headers: &HeaderMap, line: &Line) -> Result<bool> {
-    let Some(wanted) = headers.get(header::IF_MATCH) else {
-        return Ok(true);
+fn view((line, revision): (Line, u64)) -> Answer<Tagged<LineView>> {
+    let tag = tag(&line)?;
+    let rollout = line.rollout;
+    let body = LineView {
+        current: line.current,
+        previous: line.previous,
+        revision,
+        percentage: rollout.as_ref().map_or(0, Rollout::percentage),
+        step_ends_at: rollout.as_ref().and_then(Rollout::step_ends_at),
+        rollout,
     };
-    let wanted = wanted
-        .to_str()
-        .map_err(|_| Error::new(Code::RequestInvalid, "the If-Match header cannot be read"))?;
-    let tag = tag(line)?;
-    Ok(wanted
-        .split(',')
-        .map(str::trim)
-        .any(|wanted| wanted == "*" || wanted == tag))
+    Ok(Tagged { tag, body })
+}
+
+pub(crate) async fn get(State(api): State<Arc<Api>>, at: AtPlugin) -> Answer<Tagged<LineView>> {
+    let lines = &api.state.store.lines;
+    view(lines.line(&at.scope, &at.plugin).await?)
 }
 
 async fn make(
     api: &Api,
     at: &AtPlugin,
-    caller: &Caller,
-    headers: &HeaderMap,
     r#move: Move,
-) -> Answer {
-    let lines = &api.state.store.lines;
-    let author = caller.author();
-    for _ in 0..MOVES_MAX {
-        let (line, revision) = lines.line(&at.scope, &at.plugin).await?;
-        if !matches(headers, &line)? {
+    expected: &IfMatch,
+    caller: &Caller,
+) -> Result<(Line, u64)> {
+    let (scope, plugin) = (&at.scope, &at.plugin);
+    let (lines, author) = (&api.state.store.lines, caller.author());
+    for _ in 0..TRIES_MAX {
+        let (line, revision) = lines.line(scope, plugin).await?;
+        if !expected.allows(&tag(&line)?) {
             break;
         }
         let now = api.state.clock.now_millis();
-        let moved = lines.apply(
-            &at.scope,
-            &at.plugin,
-            r#move.clone(),
-            Some(revision),
-            &author,
-            now,
-        );
-        match moved.await {
+        let applied = lines.apply(scope, plugin, r#move.clone(), Some(revision), &author, now);
+        match applied.await {
             Err(error) if error.code() == Code::PreconditionFailed => {}
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(error),
             Ok(moved) => {
-                tracing::info!(scope = %at.scope, plugin = %at.plugin, r#move = ?r#move, "a rollout was moved");
-                return answer(moved);
+                tracing::info!(%scope, %plugin, by = caller.token, r#move = ?r#move, "a rollout was moved");
+                return Ok(moved);
             }
         }
     }
-    Err(Error::new(
-        Code::PreconditionFailed,
-        format!(
-            "the rollout of plugin {} of {} was changed meanwhile: read it again, and decide anew",
-            at.plugin, at.scope
-        ),
-    )
-    .into())
-}
-
-pub(crate) async fn get(State(api): State<Arc<Api>>, at: AtPlugin) -> Answer<Response> {
-    answer(api.state.store.lines.line(&at.scope, &at.plugin).await?)
+    Err(outdated("rollout", scope, plugin))
 }
 
 pub(crate) async fn put(
     State(api): State<Arc<Api>>,
     at: AtPlugin,
     Extension(caller): Extension<Caller>,
-    headers: HeaderMap,
+    expected: IfMatch,
     Json(plan): Json<RampPlan>,
-) -> Answer {
-    make(&api, &at, &caller, &headers, Move::Ramp(plan)).await
+) -> Answer<Tagged<LineView>> {
+    view(make(&api, &at, Move::Ramp(plan), &expected, &caller).await?)
 }
 
-macro_rules! moves {
-    ($($(#[doc = $doc:literal])+ $name:ident => $move:expr;)+) => {$(
-        $(#[doc = $doc])+
-        pub(crate) async fn $name(
-            State(api): State<Arc<Api>>,
-            at: AtPlugin,
-            Extension(caller): Extension<Caller>,
-            headers: HeaderMap,
-        ) -> Answer {
-            make(&api, &at, &caller, &headers, $move).await
-        }
-    )+};
-}
-
-moves! {
-    /// To the next step, or to the end.
-    advance => Move::Advance;
-    /// Stays at its step.
-    pause => Move::Pause;
-    /// Goes on.
-    resume => Move::Resume;
-    /// Stops a ramp under way; without one, the release before the current one becomes current.
-    roll_back => Move::RollBack;
-}
-
-pub(crate) async fn get_policy(
-    State(api): State<Arc<Api>>,
-    at: AtPlugin,
-) -> Answer<JsonBody<ReleasePolicy>> {
-    let plugins = &api.state.store.plugins;
-    let snapshot = plugins.snapshot(&at.scope, &at.plugin).await?;
-    Ok(JsonBody(snapshot.policy))
-}
-
-pub(crate) async fn put_policy(
+pub(crate) async fn advance(
     State(api): State<Arc<Api>>,
     at: AtPlugin,
     Extension(caller): Extension<Caller>,
-    Json(policy): Json<ReleasePolicy>,
-) -> Answer<JsonBody<ReleasePolicy>> {
-    let (author, now) = (caller.author(), api.state.clock.now_millis());
-    let plugins = &api.state.store.plugins;
-    plugins
-        .put_policy(&at.scope, &at.plugin, &policy, &author, now)
-        .await?;
-    tracing::info!(scope = %at.scope, plugin = %at.plugin, "the release policy was set");
-    Ok(JsonBody(policy))
+    expected: IfMatch,
+) -> Answer<Tagged<LineView>> {
+    view(make(&api, &at, Move::Advance, &expected, &caller).await?)
+}
+
+pub(crate) async fn pause(
+    State(api): State<Arc<Api>>,
+    at: AtPlugin,
+    Extension(caller): Extension<Caller>,
+    expected: IfMatch,
+) -> Answer<Tagged<LineView>> {
+    view(make(&api, &at, Move::Pause, &expected, &caller).await?)
+}
+
+pub(crate) async fn resume(
+    State(api): State<Arc<Api>>,
+    at: AtPlugin,
+    Extension(caller): Extension<Caller>,
+    expected: IfMatch,
+) -> Answer<Tagged<LineView>> {
+    view(make(&api, &at, Move::Resume, &expected, &caller).await?)
+}
+
+pub(crate) async fn roll_back(
+    State(api): State<Arc<Api>>,
+    at: AtPlugin,
+    Extension(caller): Extension<Caller>,
+    expected: IfMatch,
+) -> Answer<Tagged<LineView>> {
+    view(make(&api, &at, Move::RollBack, &expected, &caller).await?)
+}
+
+/// The release to make current.
+#[derive(Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Choice {
+    /// Its name.
+    digest: Digest,
+}
+
+pub(crate) async fn put_current(
+    State(api): State<Arc<Api>>,
+    at: AtPlugin,
+    Extension(caller): Extension<Caller>,
+    expected: IfMatch,
+    Json(choice): Json<Choice>,
+) -> Answer<Tagged<Release>> {
+    let digest = choice.digest;
+    let (line, _) = make(&api, &at, Move::Promote(digest), &expected, &caller).await?;
+    let releases = &api.state.store.releases;
+    let body = releases.get(&at.scope, &at.plugin, &digest).await?;
+    Ok(Tagged {
+        tag: tag(&line)?,
+        body,
+    })
+}
+
+pub(crate) async fn get_current(
+    State(api): State<Arc<Api>>,
+    at: AtPlugin,
+) -> Answer<Tagged<Release>> {
+    let store = &api.state.store;
+    let (line, _) = store.lines.line(&at.scope, &at.plugin).await?;
+    let digest = line
+        .current
+        .ok_or_else(|| no_release(&at.scope, &at.plugin))?;
+    let body = store.releases.get(&at.scope, &at.plugin, &digest).await?;
+    Ok(Tagged {
+        tag: tag(&line)?,
+        body,
+    })
 }

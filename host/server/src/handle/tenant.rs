@@ -3,19 +3,21 @@
 use std::sync::Arc;
 
 use axum::{Extension, Json, extract::State};
-use http::StatusCode;
 use serde::Serialize;
-use tenterhook_domain::{Code, EnvironmentName, TenantId, execution::Page, token::Principal};
+use tenterhook_domain::{Code, EnvironmentName, TenantId, execution::Page};
 
-use super::put_status;
 use crate::{
     Api,
+    answer::Put,
+    guard::Caller,
     problem::Answer,
     request::{AtScope, AtTenant, PageQuery, Query},
 };
 
-#[derive(Serialize)]
+/// Something of which only the name is known.
+#[derive(Serialize, utoipa::ToSchema)]
 pub(crate) struct Named<T> {
+    /// Its name.
     name: T,
 }
 
@@ -28,11 +30,11 @@ fn named<T: Serialize>(page: Page<T>) -> Page<Named<T>> {
 
 pub(crate) async fn list(
     State(api): State<Arc<Api>>,
-    Extension(principal): Extension<Principal>,
+    Extension(caller): Extension<Caller>,
     Query(query): Query<PageQuery>,
 ) -> Answer<Json<Page<Named<TenantId>>>> {
     let tenants = &api.state.store.tenants;
-    let page = match principal.tenant().cloned() {
+    let page = match caller.principal.tenant().cloned() {
         None => tenants.list(query.cursor()?).await?,
         Some(tenant) => {
             query.cursor()?;
@@ -47,12 +49,9 @@ pub(crate) async fn list(
     Ok(Json(named(page)))
 }
 
-pub(crate) async fn put(
-    State(api): State<Arc<Api>>,
-    at: AtTenant,
-) -> Answer<(StatusCode, Json<Named<TenantId>>)> {
+pub(crate) async fn put(State(api): State<Arc<Api>>, at: AtTenant) -> Answer<Put<Named<TenantId>>> {
     let written = api.state.store.tenants.put(&at.tenant).await?;
-    Ok((put_status(written), Json(Named { name: at.tenant })))
+    Ok(Put(written, Named { name: at.tenant }))
 }
 
 pub(crate) async fn get(
@@ -76,10 +75,10 @@ pub(crate) async fn list_environments(
 pub(crate) async fn put_environment(
     State(api): State<Arc<Api>>,
     AtScope { scope }: AtScope,
-) -> Answer<(StatusCode, Json<Named<EnvironmentName>>)> {
+) -> Answer<Put<Named<EnvironmentName>>> {
     let written = api.state.store.environments.put(&scope).await?;
     let name = scope.environment;
-    Ok((put_status(written), Json(Named { name })))
+    Ok(Put(written, Named { name }))
 }
 
 pub(crate) async fn get_environment(

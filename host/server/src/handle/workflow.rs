@@ -2,37 +2,63 @@
 
 use std::{sync::Arc, time::Duration};
 
-use axum::{Json as JsonBody, extract::State, response::IntoResponse as _};
+use axum::{
+    Json as JsonBody,
+    extract::State,
+    response::{IntoResponse, Response},
+};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use tenterhook_domain::{
     Code, Error, Result, Scope,
-    execution::{Event, Execution, Outcome, Page, ReusePolicy, Start, Status},
+    execution::{Event, Execution, Outcome, Page, ReusePolicy, Start, Started, Status},
 };
 
-use super::{located, release::no_release, scope_path, segment};
+use super::{release::no_release, scope_path, segment};
 use crate::{
     Api,
+    answer::{Located, Pending},
     problem::Answer,
     request::{AtScope, AtWorkflow, HistoryQuery, Json, PageQuery, Query, WaitQuery, duration},
     schema::WorkflowTypes,
 };
 
 /// A request to start an execution.
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct StartRequest {
+    /// The workflow type: `plugin.Name`.
+    #[schema(pattern = r"^[a-z][a-z0-9-]{0,62}\.[A-Za-z_][A-Za-z0-9_]{0,60}$")]
     r#type: String,
+    /// The execution's id, unique among open ones; the host makes one where there is none.
+    #[schema(
+        min_length = 1,
+        max_length = 128,
+        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$"
+    )]
     id: Option<String>,
+    /// Its input: one JSON value; without it there is no argument.
     #[serde(default, deserialize_with = "crate::request::given")]
+    #[schema(value_type = Value)]
     input: Option<Value>,
+    /// How long the whole execution may take: `1h30m`.
+    #[schema(pattern = "^([0-9]{1,6}(ms|s|m|h|d)){1,3}$")]
     execution_timeout: Option<String>,
+    /// How long one run may take.
+    #[schema(pattern = "^([0-9]{1,6}(ms|s|m|h|d)){1,3}$")]
     run_timeout: Option<String>,
+    /// How long one workflow task may take.
+    #[schema(pattern = "^([0-9]{1,6}(ms|s|m|h|d)){1,3}$")]
     task_timeout: Option<String>,
+    /// Begin so much later.
+    #[schema(pattern = "^([0-9]{1,6}(ms|s|m|h|d)){1,3}$")]
     start_delay: Option<String>,
+    /// Notes kept with the execution, by key.
     #[serde(default)]
+    #[schema(value_type = Object)]
     memo: Map<String, Value>,
+    /// What to do when a closed execution has the id.
     #[serde(default)]
     reuse: ReusePolicy,
 }
@@ -57,13 +83,30 @@ impl StartRequest {
     }
 }
 
+/// What became of a start.
+pub(crate) enum StartAnswer {
+    /// 200: it ended while the caller waited.
+    Ended(Outcome),
+    /// 202: it runs, there.
+    Runs(Located<Started>),
+}
+
+impl IntoResponse for StartAnswer {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Ended(outcome) => JsonBody(outcome).into_response(),
+            Self::Runs(located) => located.into_response(),
+        }
+    }
+}
+
 /// 202 with the place of the execution; 200 with its outcome when `wait` is given and it ends in time.
 pub(crate) async fn start(
     State(api): State<Arc<Api>>,
     at: AtScope,
     Query(query): Query<WaitQuery>,
     Json(request): Json<StartRequest>,
-) -> Answer {
+) -> Answer<StartAnswer> {
     let wait = query.wait()?;
     let scope = at.scope;
     let mut start = request.read(&scope)?;
@@ -79,14 +122,18 @@ pub(crate) async fn start(
         // It is started whatever comes now: an outcome that cannot be had is no reason to say otherwise.
         match ended(&api, &scope, &started.id, wait).await {
             Ok(outcome) if is_over(outcome.status) => {
-                return Ok(JsonBody(outcome).into_response());
+                return Ok(StartAnswer::Ended(outcome));
             }
             Ok(_) => {}
             Err(error) => tracing::warn!(%error, "the outcome of a new execution cannot be had"),
         }
     }
     let path = format!("{}/workflows/{}", scope_path(&scope), segment(&started.id));
-    Ok(located(StatusCode::ACCEPTED, &path, started)?)
+    Ok(StartAnswer::Runs(Located {
+        status: StatusCode::ACCEPTED,
+        path,
+        body: started,
+    }))
 }
 
 /// The workflow types of the release that this execution will start on: while one ramps, the id decides.
@@ -122,16 +169,14 @@ pub(crate) async fn result(
     State(api): State<Arc<Api>>,
     AtWorkflow { scope, id }: AtWorkflow,
     Query(query): Query<WaitQuery>,
-) -> Answer<(StatusCode, JsonBody<Outcome>)> {
+) -> Answer<Pending<Outcome>> {
     let wait = query.wait()?.unwrap_or_default();
     api.state.store.environments.require(&scope).await?;
     let outcome = ended(&api, &scope, &id, wait).await?;
-    let status = if is_over(outcome.status) {
-        StatusCode::OK
-    } else {
-        StatusCode::ACCEPTED
-    };
-    Ok((status, JsonBody(outcome)))
+    Ok(Pending {
+        over: is_over(outcome.status),
+        body: outcome,
+    })
 }
 
 pub(crate) async fn get(
@@ -155,10 +200,13 @@ pub(crate) async fn list(
 }
 
 /// Events of a history.
-#[derive(Serialize)]
+#[derive(Serialize, utoipa::ToSchema)]
 pub(crate) struct History {
+    /// In the order in which they happened.
     events: Vec<Event>,
+    /// Give this back as `after` for the next ones.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     next: Option<String>,
 }
 

@@ -9,7 +9,7 @@ use http::{HeaderMap, header};
 use http_body_util::BodyExt as _;
 use serde::{Deserialize as _, Deserializer, de::DeserializeOwned};
 use serde_json::Value;
-use tenterhook_domain::{Code, Error, Result, component::COMPONENT_BYTES_MAX};
+use tenterhook_domain::{Code, Error, Result};
 
 use crate::problem::Problem;
 
@@ -58,13 +58,13 @@ impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for JsonOrNot
 
 async fn json_bytes(request: Request) -> Result<(HeaderMap, Bytes)> {
     let (parts, body) = request.into_parts();
-    let bytes = read(&parts.headers, body, JSON_BYTES_MAX, || {
+    let too_large = || {
         Error::new(
             Code::BodyTooLarge,
             format!("the body is larger than {JSON_BYTES_MAX} bytes"),
         )
-    })
-    .await?;
+    };
+    let bytes = read(&parts.headers, body, JSON_BYTES_MAX, too_large, |_| {}).await?;
     Ok((parts.headers, bytes))
 }
 
@@ -88,25 +88,16 @@ fn json<T: DeserializeOwned>(headers: &HeaderMap, bytes: &[u8]) -> Result<T> {
     })
 }
 
-/// The component that `body` is.
+/// Reads `body` up to `max` bytes and shows `each` what comes in.
 ///
 /// # Errors
-/// `component-too-large`, `request-invalid`.
-pub(crate) async fn upload(headers: &HeaderMap, body: Body) -> Result<Bytes> {
-    read(headers, body, COMPONENT_BYTES_MAX, || {
-        Error::new(
-            Code::ComponentTooLarge,
-            format!("the component is larger than {COMPONENT_BYTES_MAX} bytes"),
-        )
-    })
-    .await
-}
-
-async fn read(
+/// `too_large`'s, and `request-invalid` for a body that breaks off.
+pub(super) async fn read(
     headers: &HeaderMap,
     mut body: Body,
     max: usize,
     too_large: impl Fn() -> Error,
+    mut each: impl FnMut(&[u8]),
 ) -> Result<Bytes> {
     let discarded_max = max.saturating_mul(DISCARD_TIMES);
     let announced = headers
@@ -129,6 +120,7 @@ async fn read(
         };
         received = received.saturating_add(data.len());
         if received <= max {
+            each(&data);
             bytes.extend_from_slice(&data);
             continue;
         }

@@ -6,7 +6,7 @@ use tenterhook_domain::{
     Code, Digest, Error, PluginName, Result, Scope, TenantId, name::TYPE_BYTES_MAX,
 };
 
-use crate::problem::Problem;
+use crate::{document, problem::Problem};
 
 /// Longest id of a token that is looked up, in bytes.
 const TOKEN_ID_BYTES_MAX: usize = 64;
@@ -48,6 +48,8 @@ macro_rules! places {
                 $read
             }
         }
+
+        impl document::Reads for $name {}
 
         impl<S: Send + Sync> FromRequestParts<S> for $name {
             type Rejection = Problem;
@@ -96,8 +98,18 @@ places! {
     };
     /// `/v1/tokens/{token}`.
     AtToken { id: String } |segments| Ok(Self {
-        id: segments.get("token")?.chars().take(TOKEN_ID_BYTES_MAX).collect(),
+        id: token_id(segments)?,
     });
+    /// `/v1/tenants/{tenant}/tokens/{token}`.
+    AtTenantToken { tenant: TenantId, id: String } |segments| Ok(Self {
+        tenant: segments.get("tenant")?.parse()?,
+        id: token_id(segments)?,
+    });
+}
+
+fn token_id(segments: &Segments) -> Result<String> {
+    let id = segments.get("token")?.chars();
+    Ok(id.take(TOKEN_ID_BYTES_MAX).collect())
 }
 
 fn workflow_id(scope: &Scope, segments: &Segments) -> Result<String> {

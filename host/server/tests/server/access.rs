@@ -2,67 +2,84 @@
 
 use tenterhook_server::{Access, Operation, ROUTES, Route};
 
-use crate::host::{Body, component, furnished};
+use crate::host::{Body, Caller, Host, component, furnished};
 
-/// What is answered to a caller without a token, with another tenant's, with the tenant's own, and with an
-/// admin's; they call one after another.
-type Statuses = [u16; 4];
-
-const OPEN: Statuses = [200, 200, 200, 200];
-const AUTHENTICATED: Statuses = [401, 200, 200, 200];
-const READ: Statuses = [401, 404, 200, 200];
-const SENT: Statuses = [401, 404, 204, 204];
-/// The first who may makes it, so the second finds it there.
-const MADE: Statuses = [401, 404, 201, 200];
-const ADMIN: Statuses = [401, 403, 403, 200];
-
-/// One row for each operation; a new operation without one does not compile.
-fn row(operation: Operation) -> (Statuses, Body<'static>) {
+/// One row for each operation: what is sent, and what is answered to those who may. A new operation without one does
+/// not compile.
+fn row(operation: Operation) -> (u16, Body<'static>) {
     use Operation as O;
     let none = Body::None;
     match operation {
-        O::Live | O::Ready => (OPEN, none),
-        O::ListLimits | O::ListTenants => (AUTHENTICATED, none),
-        O::CreateToken => (
-            [401, 403, 403, 201],
-            Body::Json(r#"{"principal": {"kind": "tenant", "tenant": "acme"}}"#),
-        ),
-        O::ListTokens => (ADMIN, none),
-        O::DeleteToken => ([401, 403, 403, 204], none),
-        O::PutTenant => (ADMIN, none),
-        O::PutEnvironment => (MADE, none),
-        O::GetTenant
+        O::Live
+        | O::Ready
+        | O::GetContract
+        | O::GetDocs
+        | O::ListLimits
+        | O::ListTokens
+        | O::ListAudit
+        | O::ListTenants
+        | O::PutTenant
+        | O::GetTenant
+        | O::ListTenantTokens
+        | O::ListTenantAudit
         | O::ListEnvironments
         | O::GetEnvironment
         | O::ListPlugins
         | O::GetPlugin
         | O::GetGrants
         | O::GetConfig
+        | O::GetPolicy
         | O::ListReleases
         | O::GetRelease
         | O::GetCurrent
+        | O::GetRollout
+        | O::ListPluginAudit
         | O::ListWorkflows
         | O::GetWorkflow
-        | O::GetHistory => (READ, none),
-        O::GetResult => ([401, 404, 202, 202], none),
-        O::PutGrants => (ADMIN, Body::Json(r#"{"keyvalue": true}"#)),
-        O::PutConfig => (READ, Body::Json(r#"{"key": "value"}"#)),
-        O::PushRelease => (MADE, Body::Component(b"\0asm:2.0.0")),
-        // The digest of the component that `furnished` pushes.
-        O::PutCurrent => (READ, Body::Json(CURRENT)),
+        | O::GetHistory
+        | O::DiffReleases => (200, none),
+        O::CreateToken | O::CreateTenantToken => (
+            201,
+            Body::Json(r#"{"principal": {"role": "operator", "tenant": "acme"}, "label": "ci"}"#),
+        ),
+        O::DeleteToken | O::DeleteTenantToken => (204, none),
+        O::PutEnvironment => (201, none),
+        O::PutGrants => (200, Body::Json(r#"{"keyvalue": true}"#)),
+        O::PutConfig => (200, Body::Json(r#"{"key": "value"}"#)),
+        O::PutPolicy => (200, Body::Json(r#"{"on_divergence": "refuse"}"#)),
+        O::PushRelease => (201, Body::Component(b"\0asm:3.0.0")),
+        O::PutCurrent => (200, Body::Json(r#"{"digest": "DIGEST"}"#)),
+        O::PutRollout => (
+            200,
+            Body::Json(r#"{"digest": "SECOND", "steps": [{"percentage": 10}]}"#),
+        ),
+        // These say what is wrong, for no ramp is under way and nothing can be gone back to or retired.
+        O::AdvanceRollout | O::PauseRollout | O::ResumeRollout | O::RollBack | O::RetireRelease => {
+            (409, none)
+        }
+        O::GetResult => (202, none),
         O::StartWorkflow => (
-            [401, 404, 202, 202],
+            202,
             Body::Json(r#"{"type": "payment.Pay", "input": {"amount": 1}}"#),
         ),
-        O::QueryWorkflow | O::UpdateWorkflow => (READ, Body::Json(r#"{"input": 1}"#)),
-        O::SignalWorkflow | O::CancelWorkflow | O::TerminateWorkflow => (SENT, none),
+        O::QueryWorkflow | O::UpdateWorkflow => (200, Body::Json(r#"{"input": 1}"#)),
+        O::SignalWorkflow | O::CancelWorkflow | O::TerminateWorkflow => (204, none),
     }
 }
 
-const CURRENT: &str = r#"{"digest": "sha256:DIGEST"}"#;
+/// Who is let in, of the tenant's own: author, caller, operator.
+fn lets_in(access: Access) -> [bool; 3] {
+    match access {
+        Access::Open | Access::Authenticated | Access::Member => [true, true, true],
+        Access::Author => [true, false, true],
+        Access::Caller => [false, true, true],
+        Access::Operator => [false, false, true],
+        Access::Admin => [false, false, false],
+    }
+}
 
-fn digest() -> String {
-    tenterhook_domain::Digest::of(&component("1.0.0")).to_string()
+fn digest(version: &str) -> String {
+    tenterhook_domain::Digest::of(&component(version)).to_string()
 }
 
 /// The path of `route` with what `furnished` knows.
@@ -71,51 +88,165 @@ fn path(route: &Route, tenant: &str) -> String {
         Operation::PutEnvironment => "staging",
         _ => "production",
     };
-    route
+    let path = route
         .path
         .replace("{tenant}", tenant)
         .replace("{environment}", environment)
         .replace("{plugin}", "payment")
-        .replace("{digest}", &digest())
+        .replace("{digest}", &digest("1.0.0"))
         .replace("{id}", "order%2F1")
         .replace("{name}", "ping")
-        .replace("{token}", "none")
+        .replace("{token}", "none");
+    match route.operation {
+        Operation::DiffReleases => format!("{path}?against={}", digest("1.0.0")),
+        _ => path,
+    }
 }
 
 fn filled(body: Body<'static>) -> Body<'static> {
     match body {
-        Body::Json(CURRENT) => Body::Json(CURRENT.replace("sha256:DIGEST", &digest()).leak()),
+        Body::Json(text) => {
+            let text = text.replace("DIGEST", &digest("1.0.0"));
+            Body::Json(text.replace("SECOND", &digest("2.0.0")).leak())
+        }
         body => body,
+    }
+}
+
+/// Somebody's name for messages, the caller, and the status that must be answered.
+type Try<'a> = (&'static str, Caller<'a>, u16);
+
+async fn tries<'a>(host: &'a Host, route: &Route, right: u16) -> Vec<Try<'a>> {
+    let [author, caller, operator] = lets_in(route.access);
+    let own = |let_in: bool| if let_in { right } else { 403 };
+    // What is not of a token's own is not there; what no tenant may do tells nothing, wherever.
+    let other = |above: bool| match route.access {
+        Access::Open | Access::Authenticated => right,
+        Access::Admin => 403,
+        _ if above => 404,
+        _ => 0,
+    };
+    let nobody = if route.access == Access::Open {
+        right
+    } else {
+        401
+    };
+    // The places that a token of the tenant's own may not know of: another plugin, another environment.
+    let (in_scope, in_plugin) = (
+        route.path.contains("{environment}"),
+        route.path.contains("{plugin}"),
+    );
+    // The environment that is made here is none of a bound token's.
+    let making = route.operation == Operation::PutEnvironment;
+    let bound = |let_in: bool| if making { 404 } else { own(let_in) };
+    let mut tries = vec![
+        ("nobody", host.nobody(), nobody),
+        (
+            "another tenant's operator",
+            host.tenant("globex").await,
+            other(true),
+        ),
+        (
+            "another tenant's caller",
+            host.client("globex/production").await,
+            other(true),
+        ),
+        (
+            "another tenant's author",
+            host.author("globex/production", "payment").await,
+            other(true),
+        ),
+        (
+            "a caller",
+            host.client("acme/production").await,
+            bound(caller),
+        ),
+        (
+            "an author",
+            host.author("acme/production", "payment").await,
+            bound(author),
+        ),
+        (
+            "an author elsewhere",
+            host.author("acme/test", "payment").await,
+            if in_scope { other(true) } else { own(author) },
+        ),
+        (
+            "a caller elsewhere",
+            host.client("acme/test").await,
+            if in_scope { other(true) } else { own(caller) },
+        ),
+        (
+            "another plugin's author",
+            host.author("acme/production", "billing").await,
+            if in_plugin {
+                other(true)
+            } else {
+                bound(author)
+            },
+        ),
+        ("the operator", host.tenant("acme").await, own(operator)),
+        ("an admin", host.admin().await, right),
+    ];
+    tries.retain(|(_, _, status)| *status != 0);
+    tries
+}
+
+/// The first who may makes it, so the next find it there.
+fn repeated(operation: Operation, status: u16) -> u16 {
+    match (operation, status) {
+        (Operation::PushRelease | Operation::PutEnvironment, 201) => 200,
+        _ => status,
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_operation_is_for_whom_the_table_says() {
     for route in ROUTES {
-        let (statuses, body) = row(route.operation);
+        let (right, body) = row(route.operation);
         let host = furnished().await;
-        let callers = [
-            host.nobody(),
-            host.tenant("globex").await,
-            host.tenant("acme").await,
-            host.admin().await,
-        ];
-        for (place, (caller, expected)) in callers.iter().zip(statuses).enumerate() {
+        let admin = host.admin().await;
+        assert_eq!(
+            admin
+                .push(crate::host::PLUGIN, &component("2.0.0"))
+                .await
+                .status,
+            201
+        );
+        let mut right_now = right;
+        for (who, caller, expected) in tries(&host, route, right).await {
+            let expected = if expected == right {
+                right_now
+            } else {
+                expected
+            };
             let path = path(route, "acme");
             let answer = caller.send(route.verb.as_str(), &path, filled(body)).await;
-            let who = ["nobody", "another tenant", "the tenant", "an admin"][place];
             assert_eq!(
                 answer.status, expected,
                 "{:?} by {who}: {:?}",
                 route.operation, answer.json
             );
-            let code = match expected {
-                401 => "token-invalid",
-                403 => "permission-denied",
-                404 => "tenant-not-found",
-                _ => "none",
+            if expected == right_now {
+                right_now = repeated(route.operation, right);
+            }
+            let codes: &[&str] = match expected {
+                401 => &["token-invalid"],
+                403 => &["permission-denied"],
+                404 => &[
+                    "tenant-not-found",
+                    "environment-not-found",
+                    "plugin-not-found",
+                ],
+                409 => &["release-state-conflict", "rollout-not-running"],
+                _ => &["none"],
             };
-            assert_eq!(answer.code(), code, "{:?} by {who}", route.operation);
+            assert!(
+                codes.contains(&answer.code()),
+                "{:?} by {who}: {:?}",
+                route.operation,
+                answer.json
+            );
             let challenge = answer.header("www-authenticate");
             assert_eq!(challenge.starts_with("Bearer"), expected == 401);
         }
@@ -123,77 +254,100 @@ async fn every_operation_is_for_whom_the_table_says() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn another_tenants_things_look_like_nothing_at_all() {
+async fn what_a_token_may_not_know_of_looks_like_nothing_at_all() {
     let host = furnished().await;
-    let stranger = host.tenant("globex").await;
-    for route in ROUTES.iter().filter(|route| route.access == Access::Tenant) {
-        let (_, body) = row(route.operation);
-        let mut answers = Vec::new();
-        for tenant in ["acme", "nobody"] {
-            let path = path(route, tenant);
-            let answer = stranger
-                .send(route.verb.as_str(), &path, filled(body))
-                .await;
-            let mut headers = answer.headers;
-            headers.remove("x-request-id");
-            headers.remove("date");
-            headers.remove("content-length");
-            let json = answer.json.to_string().replace(tenant, "T");
-            answers.push((answer.status, headers, json));
+    // Whom, which place that is there, and which place that is not: each the same but for the name.
+    let strangers = [
+        (
+            host.tenant("globex").await,
+            "tenants/acme",
+            "tenants/nobody",
+        ),
+        (
+            host.client("acme/test").await,
+            "environments/production",
+            "environments/nowhere",
+        ),
+        (
+            host.author("acme/production", "billing").await,
+            "plugins/payment",
+            "plugins/nothing",
+        ),
+    ];
+    for route in ROUTES {
+        if matches!(
+            route.access,
+            Access::Open | Access::Authenticated | Access::Admin
+        ) {
+            continue;
         }
-        assert_eq!(answers[0], answers[1], "{:?}", route.operation);
+        let (_, body) = row(route.operation);
+        for (stranger, there, nowhere) in &strangers {
+            let known = path(route, "acme");
+            if !known.contains(there) {
+                continue;
+            }
+            let mut answers = Vec::new();
+            for (path, name) in [
+                (known.clone(), there),
+                (known.replace(there, nowhere), nowhere),
+            ] {
+                let answer = stranger
+                    .send(route.verb.as_str(), &path, filled(body))
+                    .await;
+                assert_eq!(
+                    answer.status, 404,
+                    "{:?}: {:?}",
+                    route.operation, answer.json
+                );
+                let mut headers = answer.headers;
+                headers.remove("x-request-id");
+                headers.remove("date");
+                headers.remove("content-length");
+                let name = name.split('/').nth(1).unwrap();
+                let json = answer.json.to_string().replace(name, "X");
+                answers.push((answer.status, headers, json));
+            }
+            assert_eq!(answers[0], answers[1], "{:?}", route.operation);
+        }
     }
 }
 
+/// What is told to who may not know is what is told to who may of what is not there.
 #[tokio::test]
-async fn tokens_that_are_none_are_refused() {
+async fn the_words_for_what_is_hidden_are_the_words_for_what_is_missing() {
     let host = furnished().await;
-    let good = host.admin().await;
-    let token = good.token.clone().unwrap();
-    let (id, _) = tenterhook_domain::token::parse(&token).unwrap();
-    let bad = [
-        String::new(),
-        "x".into(),
-        "tth_".into(),
-        format!("tth_{id}_wrong"),
-        format!("{token}x"),
-        token.replace("tth_", "TTH_"),
-        "y".repeat(10_000),
+    let (admin, stranger) = (host.admin().await, host.tenant("globex").await);
+    let author = host.author("acme/production", "billing").await;
+    let cases = [
+        (&stranger, "/v1/tenants/acme", "acme", "nobody"),
+        (
+            &author,
+            "/v1/tenants/acme/environments/test",
+            "environment test",
+            "environment nowhere",
+        ),
+        (
+            &author,
+            crate::host::PLUGIN,
+            "plugin payment",
+            "plugin nothing",
+        ),
     ];
-    for text in bad {
-        let mut caller = good.clone();
-        caller.token = Some(text.clone());
-        let answer = caller.get("/v1/tenants").await;
+    for (caller, path, hidden, missing) in cases {
+        let told = caller.get(path).await;
+        let (from, to) = (
+            hidden.rsplit(' ').next().unwrap(),
+            missing.rsplit(' ').next().unwrap(),
+        );
+        let real = admin
+            .get(&path.replace(&format!("/{from}"), &format!("/{to}")))
+            .await;
+        assert_eq!(told.status, 404, "{path}");
         assert_eq!(
-            (answer.status.as_u16(), answer.code()),
-            (401, "token-invalid"),
-            "{text:?}"
+            told.json.to_string().replace(hidden, missing),
+            real.json.to_string(),
+            "{path}"
         );
     }
-    assert_eq!(good.get("/v1/tenants").await.status, 200);
-}
-
-#[tokio::test]
-async fn a_token_works_from_the_answer_that_shows_it_until_it_is_deleted() {
-    let host = furnished().await;
-    let admin = host.admin().await;
-    let body = r#"{"principal": {"kind": "tenant", "tenant": "acme"}}"#;
-    let made = admin.post("/v1/tokens", body).await;
-    let text = made.json["token"].as_str().unwrap();
-    let mut tenant = host.nobody();
-    tenant.token = Some(text.to_owned());
-    let seen = tenant.get("/v1/tenants").await;
-    assert_eq!(seen.json, serde_json::json!({"items": [{"name": "acme"}]}));
-
-    let listed = admin.get("/v1/tokens").await.json.to_string();
-    let (id, secret) = tenterhook_domain::token::parse(text).unwrap();
-    assert!(listed.contains(id) && !listed.contains(secret));
-
-    let path = format!("/v1/tokens/{id}");
-    assert_eq!(admin.send("DELETE", &path, Body::None).await.status, 204);
-    assert_eq!(tenant.get("/v1/tenants").await.status, 401);
-
-    let nowhere = r#"{"principal": {"kind": "tenant", "tenant": "nobody"}}"#;
-    let refused = admin.post("/v1/tokens", nowhere).await;
-    assert_eq!(refused.code(), "tenant-not-found");
 }

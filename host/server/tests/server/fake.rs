@@ -2,7 +2,10 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -11,23 +14,45 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 use tenterhook_domain::{
     Code, Digest, Error, PluginName, Result, Scope,
-    component::{Check, Inspection, Inspector, MessageType, Metadata, WorkflowType},
+    check::Check,
+    component::{Inspection, Inspector, MessageType, Metadata, WorkflowType},
     execution::{Event, Execution, Executions, Outcome, Page, Start, Started, Status},
+    rollout::{Census, Health},
 };
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 /// What a component of these tests begins with; the rest is its version.
 pub(crate) const MAGIC: &[u8] = b"\0asm:";
+/// A component of this version is looked at for as long as the test wants.
+pub(crate) const SLOW: &str = "slow";
 
 /// Accepts what begins with [`MAGIC`]. The plugin has the workflow `Pay`, whose input has an `amount`.
-pub(crate) struct FakeInspector;
+#[derive(Default)]
+pub(crate) struct FakeInspector {
+    /// Lets the inspection of [`SLOW`] components end.
+    pub(crate) go_on: Arc<Notify>,
+}
 
 #[async_trait]
 impl Inspector for FakeInspector {
-    async fn inspect(&self, plugin: &PluginName, component: Bytes) -> Result<Inspection> {
-        let version = component
-            .strip_prefix(MAGIC)
-            .ok_or_else(|| Error::new(Code::ComponentInvalid, "the upload is not WebAssembly"))?;
+    async fn inspect(
+        &self,
+        plugin: &PluginName,
+        component: Bytes,
+        watch: &(dyn Fn(&'static str) + Send + Sync),
+    ) -> Result<Inspection> {
+        watch("component");
+        let Some(version) = component.strip_prefix(MAGIC) else {
+            let error = Error::new(Code::ComponentInvalid, "the upload is not WebAssembly");
+            return Ok(Inspection {
+                checks: vec![Check::refused("component", &error)],
+                ..Inspection::default()
+            });
+        };
+        let version = String::from_utf8_lossy(version).into_owned();
+        if version == SLOW {
+            self.go_on.notified().await;
+        }
         let definition = MessageType {
             name: "Pay".into(),
             input_schema: Some(json!({
@@ -38,21 +63,35 @@ impl Inspector for FakeInspector {
             ..MessageType::default()
         };
         Ok(Inspection {
-            digest: Digest::of(&component),
             metadata: Metadata {
                 name: Some(plugin.to_string()),
-                version: Some(String::from_utf8_lossy(version).into_owned()),
+                version: Some(version),
                 workflows: vec![WorkflowType {
                     definition,
                     ..WorkflowType::default()
                 }],
                 ..Metadata::default()
             },
-            checks: vec![Check {
-                name: "imports".into(),
-                detail: "none".into(),
-            }],
+            checks: vec![Check::passed("imports", "none")],
         })
+    }
+}
+
+/// Counts what a test says.
+#[derive(Default)]
+pub(crate) struct FakeCensus {
+    /// Open executions of every release.
+    pub(crate) open: AtomicU64,
+}
+
+#[async_trait]
+impl Census for FakeCensus {
+    async fn open(&self, _: &Scope, _: &PluginName, _: &Digest) -> Result<u64> {
+        Ok(self.open.load(Ordering::SeqCst))
+    }
+
+    async fn health(&self, _: &Scope, _: &PluginName, _: &Digest, _: u64) -> Result<Health> {
+        Ok(Health::default())
     }
 }
 

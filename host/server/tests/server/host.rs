@@ -16,12 +16,13 @@ use tenterhook_domain::{
     clock::Clock,
     token::{self, Principal},
 };
+use tenterhook_release::Checks;
 use tenterhook_server::{ApiState, Server};
 use tenterhook_store::Store;
-use tokio::task::JoinHandle;
+use tokio::{sync::Notify, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-use crate::fake::{FakeExecutions, FakeInspector, FakeReadiness, MAGIC};
+use crate::fake::{FakeCensus, FakeExecutions, FakeInspector, FakeReadiness, MAGIC};
 
 /// The scope that tests work in.
 pub(crate) const SCOPE: &str = "/v1/tenants/acme/environments/production";
@@ -43,6 +44,9 @@ impl Clock for FixedClock {
 pub(crate) struct Host {
     pub(crate) store: Store,
     pub(crate) executions: Arc<FakeExecutions>,
+    pub(crate) census: Arc<FakeCensus>,
+    /// Lets the checks of slow components end.
+    pub(crate) go_on: Arc<Notify>,
     pub(crate) not_ready: Arc<Mutex<bool>>,
     pub(crate) stop: CancellationToken,
     pub(crate) serving: JoinHandle<Result<()>>,
@@ -56,21 +60,29 @@ pub(crate) async fn host() -> Host {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path()).await.unwrap();
     let executions = Arc::new(FakeExecutions::default());
+    let census = Arc::new(FakeCensus::default());
+    let inspector = FakeInspector::default();
+    let go_on = inspector.go_on.clone();
     let readiness = FakeReadiness::default();
     let not_ready = readiness.failing.clone();
     let state = ApiState {
         store: store.clone(),
         executions: executions.clone(),
-        inspector: Arc::new(FakeInspector),
+        census: Some(census.clone()),
         clock: Arc::new(FixedClock),
         readiness: Arc::new(readiness),
     };
     let server = Server::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
     let address = server.local_addr();
     let stop = CancellationToken::new();
+    let (inspector, clock) = (Arc::new(inspector), Arc::new(FixedClock));
+    let checks = Checks::new(store.clone(), inspector, None, clock, "test");
+    tokio::spawn(checks.run(stop.clone()));
     Host {
         store,
         executions,
+        census,
+        go_on,
         not_ready,
         serving: tokio::spawn(server.serve(state, stop.clone())),
         stop,
@@ -109,16 +121,18 @@ impl Host {
         Caller {
             host: self,
             token: None,
+            headers: HeaderMap::new(),
         }
     }
 
     /// A caller with a new token for `principal`.
     pub(crate) async fn caller(&self, principal: Principal) -> Caller<'_> {
-        let token = token::issue(principal).unwrap();
+        let token = token::issue(principal, "of a test", NOW, None).unwrap();
         self.store.tokens.insert(&token.record).await.unwrap();
         Caller {
             host: self,
             token: Some(token.text),
+            headers: HeaderMap::new(),
         }
     }
 
@@ -126,8 +140,22 @@ impl Host {
         self.caller(Principal::Admin).await
     }
 
+    /// An operator of the tenant.
     pub(crate) async fn tenant(&self, name: &str) -> Caller<'_> {
-        self.caller(Principal::Tenant(name.parse().unwrap())).await
+        let tenant = name.parse().unwrap();
+        self.caller(Principal::Operator { tenant }).await
+    }
+
+    /// An author of a plugin, given as `acme/production` and `payment`.
+    pub(crate) async fn author(&self, scope: &str, plugin: &str) -> Caller<'_> {
+        let (scope, plugin) = (scope.parse().unwrap(), plugin.parse().unwrap());
+        self.caller(Principal::Author { scope, plugin }).await
+    }
+
+    /// A caller of workflows of `acme/production` or the like.
+    pub(crate) async fn client(&self, scope: &str) -> Caller<'_> {
+        let scope = scope.parse().unwrap();
+        self.caller(Principal::Caller { scope }).await
     }
 }
 
@@ -136,6 +164,8 @@ impl Host {
 pub(crate) struct Caller<'a> {
     pub(crate) host: &'a Host,
     pub(crate) token: Option<String>,
+    /// Sent with every request.
+    pub(crate) headers: HeaderMap,
 }
 
 /// What was answered.
@@ -159,6 +189,13 @@ impl Answer {
 }
 
 impl Caller<'_> {
+    /// The same caller, who sends this header too.
+    pub(crate) fn with(&self, name: &'static str, value: &str) -> Self {
+        let mut caller = self.clone();
+        caller.headers.insert(name, value.parse().unwrap());
+        caller
+    }
+
     pub(crate) async fn send(&self, method: &str, path: &str, body: Body<'_>) -> Answer {
         let mut request = Request::builder()
             .method(method.parse::<Method>().unwrap())
@@ -177,16 +214,19 @@ impl Caller<'_> {
         if let Some(media_type) = media_type {
             request = request.header(header::CONTENT_TYPE, media_type);
         }
-        let request = request.body(Full::new(bytes)).unwrap();
+        let mut request = request.body(Full::new(bytes)).unwrap();
+        request.headers_mut().extend(self.headers.clone());
         let (parts, body) = self.host.http.request(request).await.unwrap().into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
         Answer {
             status: parts.status,
             headers: parts.headers,
+            // What is no JSON is a page, kept as text.
             json: if bytes.is_empty() {
                 Value::Null
             } else {
-                serde_json::from_slice(&bytes).unwrap()
+                let text = String::from_utf8_lossy(&bytes);
+                serde_json::from_str(&text).unwrap_or_else(|_| text.into())
             },
         }
     }

@@ -1,12 +1,16 @@
-//! The API through its own door: real HTTP, the real store, and stand-ins for what runs workflows and looks
-//! at components.
+//! The API through its own door: real HTTP, the real store, the real rounds of checks, and stand-ins for what runs
+//! workflows and looks at components.
 
 #![allow(clippy::unwrap_used)]
 
 mod access;
+mod document;
 mod fake;
 mod host;
 mod plugins;
 mod problems;
+mod releases;
+mod rollouts;
 mod serving;
+mod tokens;
 mod workflows;

@@ -51,7 +51,7 @@ async fn a_push_answers_what_was_checked_and_a_repetition_nothing_new() {
     assert_eq!(json["bytes"], second.len());
     assert_eq!(
         json["checks"],
-        json!([{"name": "imports", "detail": "none"}])
+        json!([{"name": "imports", "severity": "passed", "detail": "none"}])
     );
     assert_eq!(acme.get(&path).await.json, *json);
 
@@ -107,7 +107,7 @@ async fn what_is_current_is_chosen() {
 }
 
 #[tokio::test]
-async fn what_is_no_component_is_refused_and_leaves_nothing() {
+async fn what_is_no_component_is_refused_and_its_report_kept() {
     let host = furnished().await;
     let acme = host.tenant("acme").await;
     let plugin = format!("{SCOPE}/plugins/other");
@@ -116,7 +116,14 @@ async fn what_is_no_component_is_refused_and_leaves_nothing() {
         (refused.status.as_u16(), refused.code()),
         (422, "component-invalid")
     );
-    assert_eq!(acme.get(&plugin).await.code(), "plugin-not-found");
+    let releases = acme.get(&format!("{plugin}/releases")).await.json;
+    let release = &releases["items"][0];
+    assert_eq!(release["state"], "refused");
+    assert_eq!(release["checks"][0]["code"], "component-invalid");
+    assert_eq!(
+        acme.get(&plugin).await.json,
+        json!({"name": "other", "current": null})
+    );
     let nowhere = "/v1/tenants/acme/environments/nowhere/plugins/other";
     let refused = acme.push(nowhere, &component("1.0.0")).await;
     assert_eq!(refused.code(), "environment-not-found");

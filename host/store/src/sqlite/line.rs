@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use sqlx::{FromRow, SqliteConnection};
 use tenterhook_domain::{
-    Code, Digest, Error, PluginName, Result, Scope,
+    Code, Digest, Error, PluginName, Result, Scope, TenantId,
     audit::{AuditEntry, Author},
     execution::Page,
     release::ReleaseState,
@@ -13,7 +13,7 @@ use tenterhook_domain::{
 };
 
 use super::{Sqlite, failed, plugin::why_missing, release::before, to_the_end, unreadable};
-use crate::{AuditFilter, AuditLog, Cursor, Lines};
+use crate::{AuditFilter, AuditLog, Cursor, Lines, plugin::outdated};
 
 /// A plugin of a scope.
 type At<'a> = (&'a Scope, &'a PluginName);
@@ -172,13 +172,7 @@ pub(super) async fn apply(
 ) -> Result<(Line, u64)> {
     let (mut line, revision) = read(connection, at).await?;
     if let Some(expected) = expected.filter(|&expected| expected != revision) {
-        return Err(Error::new(
-            Code::PreconditionFailed,
-            format!(
-                "plugin {} of {} is at revision {revision}, not {expected}: read it again, and decide anew",
-                at.1, at.0
-            ),
-        ));
+        return Err(outdated(at.0, at.1, revision, expected));
     }
     let states = states(connection, at).await?;
     let moved = line.apply(&states, r#move, now)?;
@@ -291,6 +285,41 @@ impl Entry {
     }
 }
 
+/// The entries that fit what is given of tenant, environment, plugin and digest.
+async fn entries(
+    sqlite: &Sqlite,
+    place: [Option<&str>; 3],
+    digest: Option<&Digest>,
+    cursor: Cursor<'_>,
+) -> Result<Page<AuditEntry>> {
+    let [tenant, environment, plugin] = place;
+    // A filter that is not given is NULL, and lets everything through.
+    let rows: Vec<Entry> = sqlx::query_as(
+        "SELECT number, at, who, came_from, why, action, tenant, environment, plugin, digest, detail \
+         FROM audit WHERE number < ?1 AND tenant = coalesce(?2, tenant) \
+         AND environment = coalesce(?3, environment) AND plugin = coalesce(?4, plugin) \
+         AND (?5 IS NULL OR digest = ?5) ORDER BY number DESC LIMIT ?6",
+    )
+    .bind(before(cursor)?)
+    .bind(tenant)
+    .bind(environment)
+    .bind(plugin)
+    .bind(digest.map(ToString::to_string))
+    .bind(cursor.rows())
+    .fetch_all(&sqlite.readers)
+    .await
+    .map_err(failed("read the audit log"))?;
+    let page = cursor.page(rows, |entry| entry.number.to_string());
+    Ok(Page {
+        items: page
+            .items
+            .into_iter()
+            .map(Entry::read)
+            .collect::<Result<_>>()?,
+        next: page.next,
+    })
+}
+
 #[async_trait]
 impl AuditLog for Sqlite {
     async fn entries(
@@ -298,30 +327,20 @@ impl AuditLog for Sqlite {
         filter: AuditFilter<'_>,
         cursor: Cursor<'_>,
     ) -> Result<Page<AuditEntry>> {
-        // A filter that is not given is NULL, and lets everything through.
-        let rows: Vec<Entry> = sqlx::query_as(
-            "SELECT number, at, who, came_from, why, action, tenant, environment, plugin, digest, detail \
-             FROM audit WHERE number < ?1 AND tenant = coalesce(?2, tenant) \
-             AND environment = coalesce(?3, environment) AND plugin = coalesce(?4, plugin) \
-             AND (?5 IS NULL OR digest = ?5) ORDER BY number DESC LIMIT ?6",
-        )
-        .bind(before(cursor)?)
-        .bind(filter.scope.map(|scope| scope.tenant.as_str()))
-        .bind(filter.scope.map(|scope| scope.environment.as_str()))
-        .bind(filter.plugin.map(PluginName::as_str))
-        .bind(filter.digest.map(ToString::to_string))
-        .bind(cursor.rows())
-        .fetch_all(&self.readers)
-        .await
-        .map_err(failed("read the audit log"))?;
-        let page = cursor.page(rows, |entry| entry.number.to_string());
-        Ok(Page {
-            items: page
-                .items
-                .into_iter()
-                .map(Entry::read)
-                .collect::<Result<_>>()?,
-            next: page.next,
-        })
+        let place = [
+            filter.scope.map(|scope| scope.tenant.as_str()),
+            filter.scope.map(|scope| scope.environment.as_str()),
+            filter.plugin.map(PluginName::as_str),
+        ];
+        entries(self, place, filter.digest, cursor).await
+    }
+
+    async fn entries_of(
+        &self,
+        tenant: &TenantId,
+        digest: Option<&Digest>,
+        cursor: Cursor<'_>,
+    ) -> Result<Page<AuditEntry>> {
+        entries(self, [Some(tenant.as_str()), None, None], digest, cursor).await
     }
 }

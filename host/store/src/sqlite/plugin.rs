@@ -12,7 +12,10 @@ use super::{
     tenant::{require_scope, require_tenant},
     to_the_end, unreadable,
 };
-use crate::{Config, Cursor, Environments, Plugin, PluginSnapshot, Plugins, check_config};
+use crate::{
+    Config, Cursor, Environments, Plugin, PluginSnapshot, Plugins, Setting, check_config,
+    plugin::outdated,
+};
 
 pub(super) fn not_found(scope: &Scope, plugin: &PluginName) -> Error {
     Error::new(
@@ -59,30 +62,78 @@ pub(super) fn digest(text: Option<String>) -> Result<Option<Digest>> {
         .map_err(unreadable("a digest"))
 }
 
+/// A setting's column and what goes into it.
+fn column(setting: Setting<'_>) -> Result<(&'static str, String)> {
+    let (update, json) = match setting {
+        Setting::Grants(grants) => {
+            grants.check()?;
+            (
+                "UPDATE plugins SET grants = ?, revision = revision + 1 \
+                 WHERE tenant = ? AND environment = ? AND plugin = ?",
+                serde_json::to_string(grants),
+            )
+        }
+        Setting::Config(config) => {
+            check_config(config)?;
+            (
+                "UPDATE plugins SET config = ?, revision = revision + 1 \
+                 WHERE tenant = ? AND environment = ? AND plugin = ?",
+                serde_json::to_string(config),
+            )
+        }
+        Setting::Policy(policy) => {
+            policy.check()?;
+            (
+                "UPDATE plugins SET policy = ?, revision = revision + 1 \
+                 WHERE tenant = ? AND environment = ? AND plugin = ?",
+                serde_json::to_string(policy),
+            )
+        }
+    };
+    let json = json.map_err(|error| {
+        Error::new(Code::Internal, "a plugin's setting does not serialise").caused_by(error)
+    })?;
+    Ok((update, json))
+}
+
 impl Sqlite {
-    /// Sets one JSON column of a plugin and tells of it.
+    /// Sets one JSON column of a plugin and tells of it. A policy stands in the audit log too.
     async fn put_setting(
         &self,
         scope: &Scope,
         plugin: &PluginName,
-        update: &'static str,
-        json: serde_json::Result<String>,
+        setting: Setting<'_>,
+        expected: Option<u64>,
+        author: Option<(&Author, u64)>,
     ) -> Result<()> {
-        let json = json.map_err(|error| {
-            Error::new(Code::Internal, "a plugin's setting does not serialise").caused_by(error)
-        })?;
+        let (update, json) = column(setting)?;
         let (this, scope, plugin) = (self.clone(), scope.clone(), plugin.clone());
+        let audit = match setting {
+            Setting::Policy(_) => author.map(|(author, now)| (author.clone(), now)),
+            _ => None,
+        };
         to_the_end(async move {
             let mut transaction = this.write().await?;
+            if let Some(expected) = expected {
+                let (_, at) = line::read(&mut transaction, (&scope, &plugin)).await?;
+                if at != expected {
+                    return Err(outdated(&scope, &plugin, at, expected));
+                }
+            }
             ensure(&mut transaction, &scope, &plugin).await?;
             sqlx::query(update)
-                .bind(json)
+                .bind(&json)
                 .bind(scope.tenant.as_str())
                 .bind(scope.environment.as_str())
                 .bind(plugin.as_str())
                 .execute(&mut *transaction)
                 .await
                 .map_err(failed("change a plugin"))?;
+            if let Some((author, now)) = audit {
+                let action = [("policy", None, json)];
+                line::write_audit(&mut transaction, (&scope, &plugin), &action, &author, now)
+                    .await?;
+            }
             transaction
                 .commit()
                 .await
@@ -176,10 +227,7 @@ impl Plugins for Sqlite {
     }
 
     async fn put_grants(&self, scope: &Scope, plugin: &PluginName, grants: &Grants) -> Result<()> {
-        grants.check()?;
-        let update = "UPDATE plugins SET grants = ?, revision = revision + 1 \
-                      WHERE tenant = ? AND environment = ? AND plugin = ?";
-        self.put_setting(scope, plugin, update, serde_json::to_string(grants))
+        self.put_setting(scope, plugin, Setting::Grants(grants), None, None)
             .await
     }
 
@@ -191,50 +239,27 @@ impl Plugins for Sqlite {
         author: &Author,
         now_millis: u64,
     ) -> Result<()> {
-        policy.check()?;
-        let json = serde_json::to_string(policy).map_err(|error| {
-            Error::new(Code::Internal, "a policy does not serialise").caused_by(error)
-        })?;
-        let (this, scope, plugin, author) =
-            (self.clone(), scope.clone(), plugin.clone(), author.clone());
-        to_the_end(async move {
-            let mut transaction = this.write().await?;
-            ensure(&mut transaction, &scope, &plugin).await?;
-            sqlx::query(
-                "UPDATE plugins SET policy = ?, revision = revision + 1 \
-                 WHERE tenant = ? AND environment = ? AND plugin = ?",
-            )
-            .bind(&json)
-            .bind(scope.tenant.as_str())
-            .bind(scope.environment.as_str())
-            .bind(plugin.as_str())
-            .execute(&mut *transaction)
+        let author = Some((author, now_millis));
+        self.put_setting(scope, plugin, Setting::Policy(policy), None, author)
             .await
-            .map_err(failed("change a plugin"))?;
-            let action = [("policy", None, json)];
-            line::write_audit(
-                &mut transaction,
-                (&scope, &plugin),
-                &action,
-                &author,
-                now_millis,
-            )
-            .await?;
-            transaction
-                .commit()
-                .await
-                .map_err(failed("change a plugin"))?;
-            this.changes.announce(&scope, &plugin);
-            Ok(())
-        })
-        .await
     }
 
     async fn put_config(&self, scope: &Scope, plugin: &PluginName, config: &Config) -> Result<()> {
-        check_config(config)?;
-        let update = "UPDATE plugins SET config = ?, revision = revision + 1 \
-                      WHERE tenant = ? AND environment = ? AND plugin = ?";
-        self.put_setting(scope, plugin, update, serde_json::to_string(config))
+        self.put_setting(scope, plugin, Setting::Config(config), None, None)
+            .await
+    }
+
+    async fn put(
+        &self,
+        scope: &Scope,
+        plugin: &PluginName,
+        setting: Setting<'_>,
+        expected: Option<u64>,
+        author: &Author,
+        now_millis: u64,
+    ) -> Result<()> {
+        let author = Some((author, now_millis));
+        self.put_setting(scope, plugin, setting, expected, author)
             .await
     }
 }

@@ -3,8 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    PluginName,
     check::{Check, Severity},
     error::Result,
+    grant::Grants,
 };
 
 /// Largest component that is accepted, in bytes.
@@ -95,17 +97,28 @@ impl Inspection {
     }
 }
 
+/// What a component is looked at against.
+#[derive(Debug, Clone, Copy)]
+pub struct InspectionContext<'a> {
+    /// The plugin it was uploaded as.
+    pub plugin: &'a PluginName,
+    /// What the plugin may do: its limits hold in the checks too.
+    pub grants: &'a Grants,
+    /// The metadata of the release that new executions start on now, if there is one.
+    pub current: Option<&'a Metadata>,
+}
+
 /// Looks at an uploaded component before it takes executions. `sandbox` implements it.
 #[async_trait::async_trait]
 pub trait Inspector: Send + Sync + 'static {
-    /// Checks `component`, uploaded as plugin `plugin`; tells `watch` the name of each check that begins.
+    /// Checks `component` in `context`; tells `watch` the name of each check that begins.
     ///
     /// # Errors
     /// A fault of the host, after which it may be tried again. What is wrong with the component is no error but a
     /// [`Check`] that refuses it.
     async fn inspect(
         &self,
-        plugin: &crate::PluginName,
+        context: InspectionContext<'_>,
         component: bytes::Bytes,
         watch: &(dyn Fn(&'static str) + Send + Sync),
     ) -> Result<Inspection>;

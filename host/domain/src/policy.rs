@@ -87,6 +87,12 @@ impl ReleasePolicy {
     /// # Errors
     /// `policy-invalid`, naming the field.
     pub fn check(&self) -> Result<()> {
+        if self.on_divergence == OnDivergence::Migrate {
+            return Err(Error::new(
+                Code::PolicyInvalid,
+                "on_divergence cannot be migrate: this host moves no running execution to another release; use pin or refuse",
+            ));
+        }
         let refused = |field: &str, value: u64, most: u64| {
             Err(Error::new(
                 Code::PolicyInvalid,
@@ -110,5 +116,34 @@ impl ReleasePolicy {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_kept_is_refused() {
+        let policy = ReleasePolicy::default;
+        assert!(policy().check().is_ok());
+        let refused = [
+            ReleasePolicy {
+                on_divergence: OnDivergence::Migrate,
+                ..policy()
+            },
+            ReleasePolicy {
+                sample_open: SAMPLE_MAX + 1,
+                ..policy()
+            },
+            ReleasePolicy {
+                retention_seconds: RETENTION_SECONDS_MAX + 1,
+                ..policy()
+            },
+        ];
+        for policy in refused {
+            let code = policy.check().map_err(|error| error.code());
+            assert_eq!(code, Err(Code::PolicyInvalid), "{policy:?}");
+        }
     }
 }

@@ -99,4 +99,17 @@ pub trait ReplayGate: Send + Sync + 'static {
         metadata: &Metadata,
         policy: &ReleasePolicy,
     ) -> Result<ReplayReport>;
+
+    /// The same for a component that is not stored, and that nothing is kept of.
+    ///
+    /// # Errors
+    /// As for [`ReplayGate::replay`], and `component-…` when it cannot be loaded.
+    async fn rehearse(
+        &self,
+        scope: &Scope,
+        plugin: &PluginName,
+        component: bytes::Bytes,
+        metadata: &Metadata,
+        policy: &ReleasePolicy,
+    ) -> Result<ReplayReport>;
 }

@@ -10,7 +10,7 @@ use tenterhook_domain::{
     audit::Author,
     check::{CHECKS, Check, Progress, Severity},
     clock::{Clock, millis},
-    component::{Inspection, Inspector},
+    component::{Inspection, InspectionContext, Inspector},
     replay::ReplayGate,
 };
 use tenterhook_store::{Checked, Findings, ReleaseKey, Store};
@@ -132,10 +132,14 @@ impl Checks {
     async fn look_at(&self, key: &ReleaseKey, now: &Mutex<&'static str>) -> Result<()> {
         let watch = |name: &'static str| *now.lock().unwrap_or_else(PoisonError::into_inner) = name;
         let component = self.store.blobs.get(&key.digest).await?;
-        let inspection = self
-            .inspector
-            .inspect(&key.plugin, component, &watch)
-            .await?;
+        let snapshot = self.store.plugins.snapshot(&key.scope, &key.plugin).await?;
+        let current = self.store.releases.current(&key.scope, &key.plugin).await?;
+        let context = InspectionContext {
+            plugin: &key.plugin,
+            grants: &snapshot.grants,
+            current: current.as_ref().map(|release| &release.metadata),
+        };
+        let inspection = self.inspector.inspect(context, component, &watch).await?;
         let mut findings = findings_of(&inspection);
         if inspection.refusal().is_some() {
             return self.conclude(key, &findings, Checked::Refused).await;

@@ -8,9 +8,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use tenterhook_domain::{
-    Code, Digest, EnvironmentName, Error, PluginName, Result, Scope, TenantId,
+    Code, Digest, EnvironmentName, Error, Result, Scope, TenantId,
     check::Check,
-    component::{Inspection, Metadata},
+    component::{COMPONENT_BYTES_MAX, Inspection, InspectionContext, Metadata},
     error::Kind,
     limit::Limits,
 };
@@ -25,13 +25,13 @@ use crate::{
 /// Wall time in which a component must have described itself, in milliseconds.
 const DESCRIBE_MILLIS: u64 = 5_000;
 
-/// Looks at `bytes`, uploaded as `plugin`, until a check refuses them.
+/// Looks at `bytes` until a check refuses them.
 ///
 /// # Errors
 /// A fault of the host.
 pub(crate) async fn inspect(
     sandbox: &Sandbox,
-    plugin: &PluginName,
+    context: InspectionContext<'_>,
     bytes: Bytes,
     watch: &(dyn Fn(&'static str) + Send + Sync),
 ) -> Result<Inspection> {
@@ -40,7 +40,7 @@ pub(crate) async fn inspect(
         now: "component",
         watch,
     };
-    match look(sandbox, plugin, bytes, &mut found).await {
+    match look(sandbox, context, bytes, &mut found).await {
         Ok(()) => {}
         // What the component cannot mend says nothing about the component.
         Err(error) if matches!(error.code().kind(), Kind::Internal | Kind::Unavailable) => {
@@ -74,13 +74,17 @@ impl Found<'_> {
 
 async fn look(
     sandbox: &Sandbox,
-    plugin: &PluginName,
+    context: InspectionContext<'_>,
     bytes: Bytes,
     found: &mut Found<'_>,
 ) -> Result<()> {
     let size = bytes.len();
     let unread = bytes.clone();
     found.begin("component");
+    if size > COMPONENT_BYTES_MAX {
+        let detail = format!("the component has {size} bytes: {COMPONENT_BYTES_MAX} at most");
+        return Err(Error::new(Code::ComponentTooLarge, detail));
+    }
     let (digest, outline) = blocking(move || {
         let outline = Outline::read(&unread)?;
         outline::validate(&unread)?;
@@ -102,7 +106,7 @@ async fn look(
     found.begin("instantiates");
     let owner = Arc::new(Owner {
         scope: inspection_scope()?,
-        plugin: plugin.clone(),
+        plugin: context.plugin.clone(),
         digest,
     });
     let limits = Arc::new(Limits {
@@ -114,7 +118,7 @@ async fn look(
     found.passed("an instance without any capability answers within its limits");
 
     found.begin("metadata");
-    let metadata = metadata::merge(plugin, &outline, described)?;
+    let metadata = metadata::merge(context.plugin, &outline, described)?;
     found.passed(metadata_detail(&metadata));
     found.begin("schemas");
     let schemas = schema::check_all(&metadata)?;

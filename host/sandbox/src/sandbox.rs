@@ -4,8 +4,8 @@ use std::{fmt, future::Future, path::PathBuf, sync::Arc};
 
 use bytes::Bytes;
 use tenterhook_domain::{
-    Code, Digest, Error, PluginName, Result,
-    component::{Inspection, Inspector},
+    Code, Digest, Error, Result,
+    component::{Inspection, InspectionContext, Inspector},
 };
 use tokio::sync::Semaphore;
 use wasmtime::component::Component;
@@ -153,11 +153,11 @@ impl Parts {
 impl Inspector for Sandbox {
     async fn inspect(
         &self,
-        plugin: &PluginName,
+        context: InspectionContext<'_>,
         component: Bytes,
         watch: &(dyn Fn(&'static str) + Send + Sync),
     ) -> Result<Inspection> {
-        inspection::inspect(self, plugin, component, watch).await
+        inspection::inspect(self, context, component, watch).await
     }
 }
 

@@ -43,6 +43,8 @@ use crate::{
     payload,
 };
 
+pub(crate) use self::history::spelled;
+
 /// Longest that an update may take before the caller is told to ask again.
 const UPDATE_WAIT_MAX: Duration = Duration::from_secs(55);
 

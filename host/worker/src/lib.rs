@@ -1,7 +1,8 @@
 //! Temporal's side of the host: the only crate that knows Temporal's Core.
 //!
 //! A [`Lane`] polls one task queue and runs what it is given; a [`Gateway`] starts and talks to executions.
-//! Both work through one [`Temporal`] connection.
+//! Both work through one [`Temporal`] connection. A [`Gate`] replays recorded histories on a release before it takes
+//! traffic.
 
 mod activity;
 mod connection;
@@ -9,6 +10,7 @@ mod executor;
 mod gateway;
 mod lane;
 mod payload;
+mod replay;
 mod resolver;
 mod runs;
 
@@ -21,6 +23,7 @@ use tenterhook_store::Store;
 pub use connection::{SEARCH_ATTRIBUTES, Target, Temporal};
 pub use gateway::Gateway;
 pub use lane::{Lane, LaneConfig};
+pub use replay::{Candidate, EXPORT_BYTES_MAX, Gate, REPLAYS_AT_ONCE, Recorded, Replayer};
 
 /// Starts to work a lane. Must be called within a Tokio runtime.
 ///

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tenterhook_worker::LaneConfig;
+use tenterhook_worker::{LaneConfig, REPLAYS_AT_ONCE};
 
 /// Cached runs, where the machine's memory mappings allow them.
 const CACHED_RUNS_MAX: usize = 8_000;
@@ -32,9 +32,9 @@ pub(super) fn lane(task_queue: &str, drain: Duration) -> LaneConfig {
 }
 
 /// Workflow instances that such a lane has at once: above what it caches come those that are just being made,
-/// dropped or looked at.
+/// dropped, looked at or replayed.
 pub(super) fn workflow_instances() -> u32 {
-    instances(cached_runs() + WORKFLOW_TASKS)
+    instances(cached_runs() + WORKFLOW_TASKS + REPLAYS_AT_ONCE)
 }
 
 /// Activity instances that such a lane has at once, and those that are just being looked at.

@@ -2,11 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tenterhook_domain::{clock::SystemClock, context::ContextKeys};
+use tenterhook_domain::{clock::SystemClock, context::ContextKeys, replay::ReplayGate};
 use tenterhook_release::Checks;
 use tenterhook_sandbox::{Sandbox, SandboxConfig};
 use tenterhook_store::Store;
-use tenterhook_worker::{Lane, Temporal};
+use tenterhook_worker::{Gate, Lane, Temporal};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -46,7 +46,14 @@ impl Work {
         )
         .await?;
         let clock = Arc::new(SystemClock);
-        let checks = Checks::new(of.store.clone(), sandbox, None, clock, identity());
+        let gate = Gate::new(
+            of.temporal.clone(),
+            of.store.clone(),
+            sandbox.clone(),
+            clock.clone(),
+        )?;
+        let gate = Some(Arc::new(gate) as Arc<dyn ReplayGate>);
+        let checks = Checks::new(of.store.clone(), sandbox, gate, clock, identity());
         let checks_stop = CancellationToken::new();
         let checks = tokio::spawn(checks.run(checks_stop.clone()));
         Ok(Self {

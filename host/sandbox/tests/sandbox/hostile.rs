@@ -6,14 +6,16 @@ use std::{
     time::Duration,
 };
 
-use tenterhook_domain::{Code, component::Inspector as _, grant::Grants, limit::Limits};
+use tenterhook_domain::{Code, grant::Grants, limit::Limits};
 use tenterhook_workflow::guest::{Fault, Moment};
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::{
     Place,
     activity::{Host, LONG, access, task},
-    guest, limits, owner, plugin,
+    guest,
+    inspect::{inspect, refusal_is},
+    limits, owner,
     workflow::{NOON, init, start},
 };
 
@@ -250,30 +252,21 @@ async fn a_dropped_attempt_ends() {
 
 #[tokio::test]
 async fn lies_and_unknown_imports_are_refused_at_upload() {
-    let inspect = async |name: &str, uploaded_as: &str| {
-        Place::new()
-            .sandbox
-            .inspect(&plugin(uploaded_as), guest(name).into())
-            .await
-            .unwrap_err()
-    };
-    let error = inspect("test-lying-metadata", "test-lying-metadata").await;
-    assert_eq!(error.code(), Code::ComponentMetadataInvalid);
-    for lie in ["\"somebody-else\"", "\"not a version\"", "\"Missing\""] {
-        assert!(error.detail().contains(lie), "{lie} in {error}");
-    }
-    let error = inspect("test-unknown-import", "test-unknown-import").await;
-    assert_eq!(error.code(), Code::ComponentImportUnknown);
-    assert!(error.detail().contains("nobody:offers/this"), "{error}");
+    let lies = &["\"somebody-else\"", "\"not a version\"", "\"Missing\""];
+    let found = inspect(guest("test-lying-metadata"), "test-lying-metadata").await;
+    refusal_is(&found, Code::ComponentMetadataInvalid, lies);
+    let found = inspect(guest("test-unknown-import"), "test-unknown-import").await;
+    refusal_is(
+        &found,
+        Code::ComponentImportUnknown,
+        &["nobody:offers/this"],
+    );
 }
 
 #[tokio::test]
 async fn guests_for_tests_pass_inspection() {
     for name in ["test-hostile", "test-workflows", "test-garbage"] {
-        let inspected = Place::new()
-            .sandbox
-            .inspect(&plugin(name), guest(name).into())
-            .await;
-        assert!(inspected.is_ok(), "{name}: {inspected:?}");
+        let found = inspect(guest(name), name).await;
+        assert!(found.refusal().is_none(), "{name}: {found:?}");
     }
 }

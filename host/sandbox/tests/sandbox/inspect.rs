@@ -3,29 +3,56 @@
 use bytes::Bytes;
 use tenterhook_domain::{
     Code,
-    component::{COMPONENT_BYTES_MAX, Inspection, Inspector as _},
+    component::{COMPONENT_BYTES_MAX, Inspection, InspectionContext, Inspector as _, Metadata},
+    grant::Grants,
 };
 
 use crate::{Place, guest, handmade, plugin};
 
-async fn inspect(bytes: impl Into<Bytes>, name: &str) -> tenterhook_domain::Result<Inspection> {
-    Place::new()
-        .sandbox
-        .inspect(&plugin(name), bytes.into())
-        .await
+pub(crate) async fn inspect(bytes: impl Into<Bytes>, name: &str) -> Inspection {
+    inspect_with(bytes, name, &Grants::default(), None).await
 }
 
+async fn inspect_with(
+    bytes: impl Into<Bytes>,
+    name: &str,
+    grants: &Grants,
+    current: Option<&Metadata>,
+) -> Inspection {
+    let context = InspectionContext {
+        plugin: &plugin(name),
+        grants,
+        current,
+    };
+    Place::new()
+        .sandbox
+        .inspect(context, bytes.into(), &|_| {})
+        .await
+        .unwrap()
+}
+
+/// Holds the check that refuses `bytes` against `code` and what it says.
 async fn check_refused(bytes: impl Into<Bytes>, code: Code, says: &[&str]) {
-    let error = inspect(bytes, "payment").await.unwrap_err();
-    assert_eq!(error.code(), code, "{error}");
+    refusal_is(&inspect(bytes, "payment").await, code, says);
+}
+
+#[track_caller]
+pub(crate) fn refusal_is(found: &Inspection, code: Code, says: &[&str]) {
+    let refusal = found.refusal().unwrap();
+    assert_eq!(refusal.code.as_deref(), Some(code.as_str()), "{refusal:?}");
+    assert_eq!(
+        found.checks.last(),
+        Some(refusal),
+        "nothing is looked at after it"
+    );
     for part in says {
-        assert!(error.detail().contains(part), "{part:?} in {error}");
+        assert!(refusal.detail.contains(part), "{part:?} in {refusal:?}");
     }
 }
 
 #[tokio::test]
 async fn a_plugin_of_ours_passes() {
-    let found = inspect(guest("payment"), "payment").await.unwrap();
+    let found = inspect(guest("payment"), "payment").await;
     let names: Vec<&str> = found
         .checks
         .iter()
@@ -75,7 +102,7 @@ async fn a_plugin_of_ours_passes() {
 
 #[tokio::test]
 async fn a_plugin_of_temporals_sdk_alone_passes() {
-    let found = inspect(guest("test-native-sdk"), "anything").await.unwrap();
+    let found = inspect(guest("test-native-sdk"), "anything").await;
     assert_eq!(found.metadata.name, None);
     let names: Vec<&str> = found
         .metadata
@@ -90,10 +117,12 @@ async fn a_plugin_of_temporals_sdk_alone_passes() {
 
 #[tokio::test]
 async fn another_plugins_name_is_a_lie() {
-    let error = inspect(guest("payment"), "shop").await.unwrap_err();
-    assert_eq!(error.code(), Code::ComponentMetadataInvalid);
-    assert!(error.detail().contains("\"payment\""), "{error}");
-    assert!(error.detail().contains("shop"), "{error}");
+    let found = inspect(guest("payment"), "shop").await;
+    refusal_is(
+        &found,
+        Code::ComponentMetadataInvalid,
+        &["\"payment\"", "shop"],
+    );
 }
 
 #[tokio::test]

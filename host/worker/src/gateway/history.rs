@@ -271,7 +271,7 @@ fn brief(event: &HistoryEvent) -> Event {
 }
 
 /// `EVENT_TYPE_TIMER_FIRED` as Temporal's own tools print it: `TimerFired`.
-fn spelled(event_type: EventType) -> String {
+pub(crate) fn spelled(event_type: EventType) -> String {
     let words = event_type
         .as_str_name()
         .trim_start_matches("EVENT_TYPE_")

@@ -1,0 +1,230 @@
+//! The gate: samples a plugin's histories and replays them on a release before it takes traffic.
+
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use tenterhook_domain::{
+    Digest, PluginName, Result, Scope,
+    clock::Clock,
+    component::Metadata,
+    policy::ReleasePolicy,
+    replay::{ReplayGate, ReplayReport, Replayed},
+};
+use tenterhook_sandbox::{LoadedComponent, Sandbox};
+use tenterhook_store::Store;
+
+use super::{
+    Candidate, REPLAYS_AT_ONCE, Replayer,
+    sample::{Seen, choose},
+    source::{Listed, Source, of_plugin, quoted, time},
+};
+use crate::connection::Temporal;
+
+/// So many times the sample are looked at to find its paths.
+const LOOKED_AT: usize = 4;
+/// Most histories of one list that are looked at.
+const LOOKED_AT_MAX: usize = 2_000;
+/// Workflow types that the release no longer has and that are sampled all the same.
+const GONE_TYPES_MAX: usize = 100;
+/// How long one gate takes histories; what it has not come to by then is left out.
+const GATE_TIME: Duration = Duration::from_secs(240);
+
+/// [`ReplayGate`] on Temporal.
+pub struct Gate {
+    temporal: Temporal,
+    store: Store,
+    sandbox: Arc<Sandbox>,
+    replayer: Replayer,
+    clock: Arc<dyn Clock>,
+}
+
+impl Gate {
+    /// A gate over the executions of `temporal`.
+    ///
+    /// # Errors
+    /// `internal` when the system gives no threads.
+    pub fn new(
+        temporal: Temporal,
+        store: Store,
+        sandbox: Arc<Sandbox>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self> {
+        Ok(Self {
+            replayer: Replayer::start(temporal.namespace())?,
+            temporal,
+            store,
+            sandbox,
+            clock,
+        })
+    }
+
+    async fn report(&self, candidate: &Candidate, policy: &ReleasePolicy) -> Result<ReplayReport> {
+        let until = Instant::now() + GATE_TIME;
+        let source = Source(&self.temporal);
+        let all = of_plugin(&candidate.scope, &candidate.plugin);
+        let oldest = time(
+            self.clock
+                .now_millis()
+                .saturating_sub(policy.sample_age_seconds.saturating_mul(1_000)),
+        );
+        let mut report = ReplayReport::default();
+        for workflow_type in self.types(&source, &all, candidate).await? {
+            let of_type = format!("{all} AND WorkflowType = {}", quoted(&workflow_type));
+            let open = format!("{of_type} AND ExecutionStatus = 'Running'");
+            let closed = format!(
+                "{of_type} AND ExecutionStatus != 'Running' AND CloseTime > {oldest}"
+            );
+            for (query, most) in [(open, policy.sample_open), (closed, policy.sample_closed)] {
+                let total = source.count(&query).await?;
+                let most = usize::try_from(most).unwrap_or(usize::MAX);
+                let chosen = choose_of(&source, &query, total, most).await?;
+                let replayed = self.replay_all(&source, candidate, chosen, until).await?;
+                report.left_out += total.saturating_sub(replayed.len() as u64);
+                report.histories.extend(replayed);
+            }
+        }
+        Ok(report)
+    }
+
+    /// The workflow types of the release, and those that it no longer has and that still run.
+    async fn types(
+        &self,
+        source: &Source<'_>,
+        all: &str,
+        candidate: &Candidate,
+    ) -> Result<Vec<String>> {
+        let own: Vec<String> = candidate
+            .workflows
+            .iter()
+            .map(|name| format!("{}.{name}", candidate.plugin))
+            .collect();
+        let mut gone = BTreeMap::new();
+        let mut query = format!("{all} AND ExecutionStatus = 'Running'");
+        for name in &own {
+            query.push_str(&format!(" AND WorkflowType != {}", quoted(name)));
+        }
+        for listed in source.list(&query).await? {
+            if gone.len() < GONE_TYPES_MAX {
+                gone.insert(listed.workflow_type, ());
+            }
+        }
+        Ok(own.into_iter().chain(gone.into_keys()).collect())
+    }
+
+    async fn replay_all(
+        &self,
+        source: &Source<'_>,
+        candidate: &Candidate,
+        chosen: Vec<Listed>,
+        until: Instant,
+    ) -> Result<Vec<Replayed>> {
+        let replayed = stream::iter(chosen)
+            .map(|listed| async move {
+                if Instant::now() > until {
+                    return Ok(None);
+                }
+                let Some(recorded) = source.fetch(&listed).await? else {
+                    return Ok(None);
+                };
+                let mut replayed = self.replayer.replay(candidate, &recorded).await?;
+                // After a reset the history itself names the run that it was copied from.
+                replayed.run_id = listed.run_id;
+                Ok(Some(replayed))
+            })
+            .buffered(REPLAYS_AT_ONCE)
+            .try_collect::<Vec<Option<Replayed>>>()
+            .await?;
+        Ok(replayed.into_iter().flatten().collect())
+    }
+
+    async fn candidate(
+        &self,
+        scope: &Scope,
+        plugin: &PluginName,
+        component: Arc<LoadedComponent>,
+        metadata: &Metadata,
+    ) -> Result<Candidate> {
+        let limits = match self.store.plugins.snapshot(scope, plugin).await {
+            Ok(snapshot) => snapshot.grants.limits.apply()?,
+            // Nothing was ever said of a plugin that is only being tried.
+            Err(error) if error.code() == tenterhook_domain::Code::PluginNotFound => {
+                tenterhook_domain::limit::Limits::default()
+            }
+            Err(error) => return Err(error),
+        };
+        let (scope, plugin) = (scope.clone(), plugin.clone());
+        Ok(Candidate::new(scope, plugin, component, metadata, limits))
+    }
+}
+
+/// Looks through some of the executions that match and chooses `most` of them, each way at least once.
+async fn choose_of(
+    source: &Source<'_>,
+    query: &str,
+    total: u64,
+    most: usize,
+) -> Result<Vec<Listed>> {
+    if total == 0 || most == 0 {
+        return Ok(Vec::new());
+    }
+    let looked_at = most.saturating_mul(LOOKED_AT).min(LOOKED_AT_MAX.max(most));
+    let listed = source.some(query, total, looked_at).await?;
+    if listed.len() <= most {
+        return Ok(listed);
+    }
+    let seen: Vec<Option<Seen>> = stream::iter(listed.clone())
+        .map(|listed| async move {
+            let recorded = source.fetch(&listed).await?;
+            Ok::<_, tenterhook_domain::Error>(recorded.map(|recorded| Seen {
+                path: recorded.path(),
+                events: recorded.events(),
+            }))
+        })
+        .buffered(REPLAYS_AT_ONCE)
+        .try_collect()
+        .await?;
+    let (listed, seen): (Vec<Listed>, Vec<Seen>) = listed
+        .into_iter()
+        .zip(seen)
+        .filter_map(|(listed, seen)| Some((listed, seen?)))
+        .unzip();
+    let places = choose(&seen, most);
+    Ok(places.into_iter().map(|at| listed[at].clone()).collect())
+}
+
+#[async_trait]
+impl ReplayGate for Gate {
+    async fn replay(
+        &self,
+        scope: &Scope,
+        plugin: &PluginName,
+        digest: Digest,
+        metadata: &Metadata,
+        policy: &ReleasePolicy,
+    ) -> Result<ReplayReport> {
+        let stored = self.store.component(scope, plugin, &digest);
+        let component = self.sandbox.load(digest, stored).await?;
+        let candidate = self.candidate(scope, plugin, component, metadata).await?;
+        self.report(&candidate, policy).await
+    }
+
+    async fn rehearse(
+        &self,
+        scope: &Scope,
+        plugin: &PluginName,
+        component: Bytes,
+        metadata: &Metadata,
+        policy: &ReleasePolicy,
+    ) -> Result<ReplayReport> {
+        let digest = Digest::of(&component);
+        let component = self.sandbox.load(digest, async { Ok(component) }).await?;
+        let candidate = self.candidate(scope, plugin, component, metadata).await?;
+        self.report(&candidate, policy).await
+    }
+}

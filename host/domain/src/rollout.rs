@@ -217,6 +217,18 @@ impl Line {
         }
     }
 
+    /// True if both decide alike: they differ in nothing but what the guard saw.
+    pub fn decides_as(&self, other: &Self) -> bool {
+        let unseen = |line: &Self| {
+            let mut line = line.clone();
+            if let Some(rollout) = &mut line.rollout {
+                rollout.seen = None;
+            }
+            line
+        };
+        unseen(self) == unseen(other)
+    }
+
     /// Makes a move. `states` are the states of all releases of the plugin.
     ///
     /// # Errors

@@ -1,16 +1,21 @@
 //! Components by digest.
 
+mod bucket;
+
 use std::{path::Path, sync::Arc};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures_util::TryStreamExt as _;
 use object_store::{
     ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, PutPayload, local::LocalFileSystem,
     path::Path as ObjectPath,
 };
-use tenterhook_domain::{Code, Digest, Error, Result, component::COMPONENT_BYTES_MAX};
+use tenterhook_domain::{
+    Code, Digest, Error, Result, component::COMPONENT_BYTES_MAX, execution::Page,
+};
 
-use crate::Written;
+use crate::{Cursor, Written};
 
 /// Largest blob that is stored or read, in bytes.
 pub const BLOB_BYTES_MAX: usize = COMPONENT_BYTES_MAX;
@@ -33,9 +38,31 @@ pub trait Blobs: Send + Sync + 'static {
     /// # Errors
     /// `store-failed`.
     async fn contains(&self, digest: &Digest) -> Result<bool>;
+    /// Removes them; no error when they are not there. Ask [`crate::Store::discard`], which looks whether a release
+    /// needs them.
+    ///
+    /// # Errors
+    /// `store-failed`.
+    async fn delete(&self, digest: &Digest) -> Result<()>;
+    /// All blobs by digest, for sweeps of those without a release. What is put meanwhile may be missing.
+    ///
+    /// # Errors
+    /// `request-invalid` for a cursor that is none, `store-failed`.
+    async fn list(&self, cursor: Cursor<'_>) -> Result<Page<Blob>>;
 }
 
-/// Blobs in an object store: a folder today, a bucket when one is configured.
+/// A blob as lists show it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Blob {
+    /// Its name.
+    pub digest: Digest,
+    /// Its size, in bytes.
+    pub bytes: u64,
+    /// When it was stored, milliseconds since the Unix epoch, by the clock of whatever holds it.
+    pub stored_at: u64,
+}
+
+/// Blobs in an object store: a folder, or a bucket.
 pub struct ObjectBlobs {
     objects: Arc<dyn ObjectStore>,
 }
@@ -61,6 +88,48 @@ impl ObjectBlobs {
             })?
             .with_fsync(true);
         Ok(Self::new(Arc::new(files)))
+    }
+
+    /// Blobs at `url`: `file:///FOLDER`, which is made if it is not there, or `s3://BUCKET/PREFIX` with what `aws` says
+    /// (see [`crate::StoreConfig`]). Nothing is asked of a bucket yet.
+    ///
+    /// # Errors
+    /// `host-config-invalid` for a URL or a setting that cannot be read, `store-failed` for a folder that cannot be used.
+    pub fn at(url: &str, aws: &[(String, String)]) -> Result<Self> {
+        let refused = || {
+            Error::new(
+                Code::HostConfigInvalid,
+                format!(
+                    "components cannot be kept at {url:?}: use s3://BUCKET/PREFIX or file:///FOLDER"
+                ),
+            )
+        };
+        let parsed = url::Url::parse(url).map_err(|error| refused().caused_by(error))?;
+        match parsed.scheme() {
+            "file" => {
+                let folder = parsed.to_file_path().map_err(|()| refused())?;
+                crate::make_private_folder(&folder)?;
+                Self::in_folder(&folder)
+            }
+            "s3" => bucket::open(&parsed, aws).map(Self::new),
+            _ => Err(refused()),
+        }
+    }
+
+    /// The blobs whose digests begin with the byte `first`, by digest.
+    async fn list_beginning(&self, first: u8) -> Result<Vec<Blob>> {
+        let prefix = ObjectPath::from_iter(["sha256", hex::encode([first]).as_str()]);
+        let found: Vec<_> = self
+            .objects
+            .list(Some(&prefix))
+            .try_collect()
+            .await
+            .map_err(|error| {
+                Error::new(Code::StoreFailed, "the components could not be listed").caused_by(error)
+            })?;
+        let mut blobs: Vec<Blob> = found.iter().filter_map(read).collect();
+        blobs.sort_by_key(|blob| blob.digest.hex());
+        Ok(blobs)
     }
 
     async fn write(&self, digest: &Digest, bytes: Bytes, mode: PutMode) -> Result<Written> {
@@ -146,6 +215,44 @@ impl Blobs for ObjectBlobs {
             Err(error) => Err(failed("read", digest, error)),
         }
     }
+
+    async fn delete(&self, digest: &Digest) -> Result<()> {
+        match self.objects.delete(&place(digest)).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(failed("removed", digest, error)),
+        }
+    }
+
+    async fn list(&self, cursor: Cursor<'_>) -> Result<Page<Blob>> {
+        let after: Option<Digest> = cursor.after.map(str::parse).transpose().map_err(|_| {
+            Error::new(
+                Code::RequestInvalid,
+                "that is not the cursor of a list of components",
+            )
+        })?;
+        // A folder's entries come in no order, so they are put in order a first byte at a time: a 256th of all.
+        let first = after.map_or(0, |digest| digest.as_bytes()[0]);
+        let mut found = Vec::new();
+        for byte in first..=u8::MAX {
+            let blobs = self.list_beginning(byte).await?;
+            let next = |blob: &Blob| after.is_none_or(|after| blob.digest.hex() > after.hex());
+            found.extend(blobs.into_iter().filter(next));
+            if found.len() > cursor.limit() {
+                break;
+            }
+        }
+        Ok(cursor.page(found, |blob| blob.digest.to_string()))
+    }
+}
+
+/// What an object is; none for one that is no blob.
+fn read(object: &object_store::ObjectMeta) -> Option<Blob> {
+    let digest = format!("sha256:{}", object.location.filename()?);
+    Some(Blob {
+        digest: digest.parse().ok()?,
+        bytes: object.size,
+        stored_at: u64::try_from(object.last_modified.timestamp_millis()).unwrap_or(0),
+    })
 }
 
 /// The first byte parts the blobs into folders, so that none grows too large to list.

@@ -44,6 +44,11 @@ impl Changes {
             .sender
             .send(Change::Plugin(scope.clone(), plugin.clone()));
     }
+
+    /// Tells that anything may have changed.
+    pub fn announce_missed(&self) {
+        let _ = self.sender.send(Change::Missed);
+    }
 }
 
 /// Hears of changes.

@@ -1,20 +1,22 @@
 //! What the host remembers: tenants, environments, plugins, releases, grants, configuration, tokens, signing
 //! keys, the plugins' key-value state, and components by digest.
 //!
-//! There is one trait a noun, and [`Store`] holds one implementation of each. Behind them stand SQLite for
-//! rows and a folder for blobs; another database or an object store takes their place without a change to
-//! the callers.
+//! There is one trait a noun, and [`Store`] holds one implementation of each. Behind them stand SQLite and a folder for
+//! one host, or PostgreSQL and an S3 bucket for many: [`StoreConfig`] says which, and no caller notices.
 //!
 //! Two rules hold for every write. A blob is stored before the row that names it, so that no row points at
 //! nothing; and what was answered is on disk.
 
 mod blob;
 mod change;
+mod config;
 mod context_key;
 mod line;
 mod page;
 mod plugin;
+mod postgres;
 mod release;
+mod sql;
 mod sqlite;
 mod state;
 mod tenant;
@@ -24,11 +26,12 @@ use std::{path::Path, sync::Arc};
 
 use bytes::Bytes;
 use tenterhook_domain::{
-    Digest, Error, PluginName, Result, Scope, audit::Author, error::Code, release::Release,
+    Code, Digest, Error, PluginName, Result, Scope, audit::Author, release::Release,
 };
 
-pub use blob::{BLOB_BYTES_MAX, Blobs, ObjectBlobs};
+pub use blob::{BLOB_BYTES_MAX, Blob, Blobs, ObjectBlobs};
 pub use change::{CHANGES_QUEUED_MAX, Change, ChangeListener, Changes};
+pub use config::StoreConfig;
 pub use context_key::{CONTEXT_KEYS_MAX, ContextKeyRing};
 pub use line::{AuditFilter, AuditLog, Lines};
 pub use page::{Cursor, PAGE_ITEMS_MAX};
@@ -37,7 +40,7 @@ pub use plugin::{
     Plugin, PluginSnapshot, Plugins, Setting, check_config,
 };
 pub use release::{Checked, Findings, NewRelease, ReleaseKey, Releases};
-pub use state::{Bucket, KeyValueState};
+pub use state::{Bucket, KeyValueState, STATE_KEY_BYTES_MAX};
 pub use tenant::{Environments, Tenants};
 pub use token::Tokens;
 
@@ -103,26 +106,64 @@ impl Store {
     /// # Errors
     /// `store-failed` when the folder cannot be used or holds a newer version's data.
     pub async fn open(folder: &Path) -> Result<Self> {
-        let changes = Changes::default();
         make_private_folder(folder)?;
         let blobs = folder.join(BLOBS_FOLDER);
         make_private_folder(&blobs)?;
-        let sqlite =
-            Arc::new(sqlite::Sqlite::open(&folder.join(DATABASE_FILE), changes.clone()).await?);
-        Ok(Self {
-            tenants: sqlite.clone(),
-            environments: sqlite.clone(),
-            plugins: sqlite.clone(),
-            releases: sqlite.clone(),
-            lines: sqlite.clone(),
-            audit: sqlite.clone(),
-            tokens: sqlite.clone(),
-            context_keys: sqlite.clone(),
-            blobs: Arc::new(ObjectBlobs::in_folder(&blobs)?),
-            state: sqlite.clone(),
+        let blobs = ObjectBlobs::in_folder(&blobs)?;
+        let changes = Changes::default();
+        let database = sqlite::Db::open(&folder.join(DATABASE_FILE), changes.clone()).await?;
+        Ok(Self::of(database, blobs, changes))
+    }
+
+    /// Opens the store that `config` names, and brings the database's tables up to date. Hosts that share a database
+    /// may do so at once.
+    ///
+    /// # Errors
+    /// `host-config-invalid` for an address that cannot be read; `store-failed` when the database cannot be reached,
+    /// has a newer version's tables, or when the folder of the components cannot be used. Whether a bucket is there is
+    /// found out with the first component.
+    pub async fn connect(config: &StoreConfig) -> Result<Self> {
+        let blobs = ObjectBlobs::at(&config.blobs, &config.aws)?;
+        let changes = Changes::default();
+        if let Some(file) = config.sqlite_file() {
+            if let Some(folder) = file.parent() {
+                make_private_folder(folder)?;
+            }
+            let database = sqlite::Db::open(file, changes.clone()).await?;
+            return Ok(Self::of(database, blobs, changes));
+        }
+        let database = postgres::Db::connect(&config.database, changes.clone()).await?;
+        Ok(Self::of(database, blobs, changes))
+    }
+
+    fn of<D>(database: D, blobs: ObjectBlobs, changes: Changes) -> Self
+    where
+        D: Tenants
+            + Environments
+            + Plugins
+            + Releases
+            + Lines
+            + AuditLog
+            + Tokens
+            + ContextKeyRing
+            + KeyValueState
+            + Database,
+    {
+        let database = Arc::new(database);
+        Self {
+            tenants: database.clone(),
+            environments: database.clone(),
+            plugins: database.clone(),
+            releases: database.clone(),
+            lines: database.clone(),
+            audit: database.clone(),
+            tokens: database.clone(),
+            context_keys: database.clone(),
+            blobs: Arc::new(blobs),
+            state: database.clone(),
             changes,
-            database: sqlite,
-        })
+            database,
+        }
     }
 
     /// Stores a component and then its release, which waits for its checks from then on.
@@ -142,8 +183,39 @@ impl Store {
     ) -> Result<(Written, Release)> {
         // Looked at first, so that nobody leaves blobs behind by pushing to a scope that is not there.
         self.environments.require(scope).await?;
-        self.blobs.put(&release.digest, component).await?;
-        self.releases.insert(scope, plugin, release, author).await
+        self.blobs.put(&release.digest, component.clone()).await?;
+        let answer = self.releases.insert(scope, plugin, release, author).await?;
+        // Between the two, a sweep may have found bytes that nobody needed: see `discard`.
+        if !self.blobs.contains(&release.digest).await? {
+            self.blobs.put(&release.digest, component).await?;
+        }
+        Ok(answer)
+    }
+
+    /// Removes the bytes of `digest` if no release of any scope needs them; false when one does. A push of the same
+    /// bytes at the same time wins: either it is seen here and the bytes are put back, or it sees that they are gone and
+    /// puts them.
+    ///
+    /// # Errors
+    /// `store-failed`.
+    pub async fn discard(&self, digest: &Digest) -> Result<bool> {
+        if self.releases.needs(digest).await? {
+            return Ok(false);
+        }
+        let kept = match self.blobs.get(digest).await {
+            Ok(bytes) => Some(bytes),
+            Err(error) if error.code() == Code::ComponentMissing => return Ok(true),
+            // Damaged bytes are worth nothing to anybody.
+            Err(_) => None,
+        };
+        self.blobs.delete(digest).await?;
+        if !self.releases.needs(digest).await? {
+            return Ok(true);
+        }
+        if let Some(bytes) = kept {
+            self.blobs.put(digest, bytes).await?;
+        }
+        Ok(false)
     }
 
     /// The component of a release of this scope. A digest that only another scope has is not found.
@@ -161,7 +233,7 @@ impl Store {
     }
 }
 
-fn make_private_folder(folder: &Path) -> Result<()> {
+pub(crate) fn make_private_folder(folder: &Path) -> Result<()> {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]

@@ -17,10 +17,12 @@ use crate::{Cursor, PAGE_ITEMS_MAX};
 /// is not there.
 #[async_trait]
 pub trait Lines: Send + Sync + 'static {
-    /// The line of a plugin and its revision, which grows with every change.
+    /// The line of a plugin and its revision, which grows with every change of what is decided for the plugin.
     async fn line(&self, scope: &Scope, plugin: &PluginName) -> Result<(Line, u64)>;
     /// Makes a move, at once against all others: line, states of releases and audit log change together.
-    /// `precondition-failed` when `expected` is given and is not the revision; else as [`Line::apply`].
+    /// A move that changes nothing is answered with the same revision; so is [`Move::Observe`], which decides nothing,
+    /// and nobody is told of either. `precondition-failed` when `expected` is given and is not the revision; else as
+    /// [`Line::apply`].
     async fn apply(
         &self,
         scope: &Scope,

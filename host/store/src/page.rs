@@ -1,6 +1,6 @@
 //! Lists come in pages.
 
-use tenterhook_domain::execution::Page;
+use tenterhook_domain::{Result, execution::Page};
 
 /// Most entries of one page, whatever is asked for.
 pub const PAGE_ITEMS_MAX: usize = 1_000;
@@ -36,5 +36,17 @@ impl Cursor<'_> {
         rows.truncate(self.limit());
         let next = rows.last().filter(|_| more).map(key);
         Page { items: rows, next }
+    }
+
+    /// The same of rows that are still to be read.
+    pub(crate) fn read_page<R, T>(
+        &self,
+        rows: Vec<R>,
+        key: impl Fn(&R) -> String,
+        read: impl FnMut(R) -> Result<T>,
+    ) -> Result<Page<T>> {
+        let Page { items, next } = self.page(rows, key);
+        let items = items.into_iter().map(read).collect::<Result<_>>()?;
+        Ok(Page { items, next })
     }
 }

@@ -1,24 +1,24 @@
 //! The store in one SQLite file.
 
-mod context_key;
-mod line;
-mod plugin;
-mod release;
-mod state;
-mod tenant;
-mod token;
+// The same statements for each database: see `sql.rs`.
+#[allow(clippy::duplicate_mod)]
+#[path = "sql/tables.rs"]
+mod tables;
 
 use std::{path::Path, time::Duration};
 
 use async_trait::async_trait;
 use sqlx::{
-    SqlitePool, Transaction,
+    SqliteConnection as Connection, SqlitePool, Transaction,
     migrate::Migrator,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
-use tenterhook_domain::{Code, Error, Result};
+use tenterhook_domain::{Code, Error, PluginName, Result, Scope};
 
-use crate::{Changes, Database};
+use crate::{
+    Changes, Database,
+    sql::{failed, not_migrated},
+};
 
 /// Connections that only read; they never wait for a writer.
 const READERS_MAX: u32 = 4;
@@ -27,20 +27,32 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a caller waits for a connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(30);
 
-static MIGRATIONS: Migrator = sqlx::migrate!();
+static MIGRATIONS: Migrator = sqlx::migrate!("./migrations/sqlite");
+
+/// The end of a select whose rows must stay as they are until the transaction ends: nothing, for a transaction of
+/// [`Db::write`] is alone.
+const LOCK: &str = "";
+/// The same, passing over rows that another transaction holds: there is none.
+const LOCK_AND_SKIP: &str = "";
+
+/// Makes this transaction the only one that makes context keys: it is.
+#[allow(clippy::unused_async)]
+async fn lock_context_keys(_: &mut Connection) -> Result<()> {
+    Ok(())
+}
 
 /// One SQLite file. Cheap to clone.
 ///
 /// SQLite has one writer at a time, so there is one connection that writes: writers of this process queue
 /// for it in order instead of finding the file busy.
 #[derive(Clone)]
-pub(crate) struct Sqlite {
+pub(crate) struct Db {
     readers: SqlitePool,
     writer: SqlitePool,
     changes: Changes,
 }
 
-impl Sqlite {
+impl Db {
     /// Opens `file`, making it if need be, and brings its tables up to date.
     pub(crate) async fn open(file: &Path, changes: Changes) -> Result<Self> {
         make_private_file(file)?;
@@ -62,13 +74,7 @@ impl Sqlite {
             .connect_with(options.clone())
             .await
             .map_err(failed("open the database"))?;
-        MIGRATIONS.run(&writer).await.map_err(|error| {
-            Error::new(
-                Code::StoreFailed,
-                "the database cannot be brought up to date: it may be a newer version's",
-            )
-            .caused_by(error)
-        })?;
+        MIGRATIONS.run(&writer).await.map_err(not_migrated)?;
         let readers = pool(READERS_MAX)
             .connect_with(options.pragma("query_only", "ON"))
             .await
@@ -88,10 +94,25 @@ impl Sqlite {
             .await
             .map_err(failed("begin to write"))
     }
+
+    /// Commits a change of a plugin and tells of it.
+    async fn tell(
+        &self,
+        transaction: Transaction<'static, sqlx::Sqlite>,
+        scope: &Scope,
+        plugin: &PluginName,
+    ) -> Result<()> {
+        transaction
+            .commit()
+            .await
+            .map_err(failed("change a plugin"))?;
+        self.changes.announce(scope, plugin);
+        Ok(())
+    }
 }
 
 #[async_trait]
-impl Database for Sqlite {
+impl Database for Db {
     async fn ping(&self) -> Result<()> {
         sqlx::query("SELECT 1")
             .execute(&self.readers)
@@ -103,35 +124,6 @@ impl Database for Sqlite {
     async fn close(&self) {
         self.readers.close().await;
         self.writer.close().await;
-    }
-}
-
-/// Runs `work` to its end even if the caller goes away half-way: a change that is committed must be told.
-async fn to_the_end<T: Send + 'static>(
-    work: impl Future<Output = Result<T>> + Send + 'static,
-) -> Result<T> {
-    tokio::spawn(work).await.map_err(|error| {
-        Error::new(Code::Internal, "a write to the store did not end").caused_by(error)
-    })?
-}
-
-/// The error for a statement that failed while the store was to `action`.
-fn failed(action: &'static str) -> impl Fn(sqlx::Error) -> Error {
-    move |error| {
-        Error::new(Code::StoreFailed, format!("the store could not {action}")).caused_by(error)
-    }
-}
-
-/// The error for a row that holds what this version cannot read.
-fn unreadable<E: Into<Box<dyn std::error::Error + Send + Sync>>>(
-    what: &'static str,
-) -> impl Fn(E) -> Error {
-    move |error| {
-        Error::new(
-            Code::StoreFailed,
-            format!("the store holds {what} that cannot be read"),
-        )
-        .caused_by(error)
     }
 }
 

@@ -2,9 +2,12 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use tenterhook_domain::{PluginName, Result, Scope, execution::Page};
+use tenterhook_domain::{Code, Error, PluginName, Result, Scope, execution::Page};
 
 use crate::Cursor;
+
+/// Longest name of a bucket and key together, in bytes: what an index of every database can hold.
+pub const STATE_KEY_BYTES_MAX: usize = 2_000;
 
 /// Whose keys: nothing outside of it can be reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,7 +24,8 @@ pub struct Bucket<'a> {
 /// the plugin (`keyvalue_key_bytes`, `keyvalue_value_bytes`).
 ///
 /// # Errors
-/// Every operation: `store-failed`. Writes: `plugin-not-found` when there is no such plugin.
+/// Every operation: `store-failed`; `request-invalid` for a bucket and key that together are longer than
+/// [`STATE_KEY_BYTES_MAX`], or have a NUL character. Writes: `plugin-not-found` when there is no such plugin.
 #[async_trait]
 pub trait KeyValueState: Send + Sync + 'static {
     /// The value of `key`.
@@ -38,4 +42,19 @@ pub trait KeyValueState: Send + Sync + 'static {
     /// is kept as decimal text; a key without a value counts as 0. `request-invalid` when the value is no
     /// whole number of 64 bits or the sum is none.
     async fn increment(&self, bucket: Bucket<'_>, key: &str, delta: i64) -> Result<i64>;
+}
+
+/// Holds a key against the bounds of every database.
+pub(crate) fn check_key(bucket: Bucket<'_>, key: &str) -> Result<()> {
+    let refused = |detail: String| Err(Error::new(Code::RequestInvalid, detail));
+    let bytes = bucket.name.len() + key.len();
+    if bytes > STATE_KEY_BYTES_MAX {
+        return refused(format!(
+            "bucket and key have {bytes} bytes together: {STATE_KEY_BYTES_MAX} at most"
+        ));
+    }
+    if bucket.name.contains('\0') || key.contains('\0') {
+        return refused("a bucket or a key cannot have a NUL character: leave it out".to_owned());
+    }
+    Ok(())
 }

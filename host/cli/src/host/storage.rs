@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::bail;
-use tenterhook_store::Store;
+use tenterhook_store::{BLOBS_FOLDER, DATABASE_FILE, Store, StoreConfig};
 
 use crate::host_options::ServeOptions;
 
@@ -11,7 +11,6 @@ pub(super) enum Storage {
     /// SQLite and a folder, both in the data folder.
     DataFolder,
     /// What the operator names.
-    #[allow(dead_code)]
     Named {
         database: Option<String>,
         blobs: Option<String>,
@@ -42,9 +41,20 @@ impl Storage {
     }
 
     pub(super) async fn open(self, data: &Path) -> anyhow::Result<Store> {
-        let Self::Named { .. } = self else {
+        let Self::Named {
+            database,
+            blobs,
+            aws,
+        } = self
+        else {
             return Ok(Store::open(data).await?);
         };
-        bail!("this build knows no other place than the data folder")
+        let config = StoreConfig {
+            database: database
+                .unwrap_or_else(|| format!("sqlite:{}", data.join(DATABASE_FILE).display())),
+            blobs: blobs.unwrap_or_else(|| format!("file://{}", data.join(BLOBS_FOLDER).display())),
+            aws,
+        };
+        Ok(Store::connect(&config).await?)
     }
 }

@@ -1,13 +1,19 @@
 //! Tenants, environments, and the walls between scopes.
 
-use tenterhook_domain::{Code, Digest, Scope, TenantId};
-use tenterhook_store::{Config, Cursor, Store, Written};
+use tenterhook_domain::{Code, Scope, TenantId, rollout::Move};
+use tenterhook_store::{Config, Cursor, Written};
 
-use crate::{Fixture, fixture, payment, publish, scope, with_scopes};
+use crate::{Fixture, NOW, admit, author, on_every_store, payment, scope};
 
-#[tokio::test]
-async fn tenants_and_environments_are_made_once_and_listed_by_name() {
-    let Fixture { store, folder } = fixture().await;
+on_every_store!(
+    tenants_and_environments_are_made_once_and_listed_by_name,
+    lists_come_in_pages,
+    scopes_do_not_see_each_other,
+);
+
+async fn tenants_and_environments_are_made_once_and_listed_by_name(fixture: Fixture) {
+    let mut fixture = fixture;
+    let store = &fixture.store;
     let acme: TenantId = "acme".parse().unwrap();
     let production = scope("acme/production");
 
@@ -37,8 +43,8 @@ async fn tenants_and_environments_are_made_once_and_listed_by_name() {
         );
     }
 
-    store.database.close().await;
-    let store = Store::open(folder.path()).await.unwrap();
+    fixture.reopen().await;
+    let store = &fixture.store;
     store.environments.require(&production).await.unwrap();
     let names = store
         .environments
@@ -52,12 +58,8 @@ async fn tenants_and_environments_are_made_once_and_listed_by_name() {
     );
 }
 
-#[tokio::test]
-async fn lists_come_in_pages() {
-    let Fixture {
-        store,
-        folder: _folder,
-    } = fixture().await;
+async fn lists_come_in_pages(fixture: Fixture) {
+    let store = &fixture.store;
     let names: Vec<TenantId> = ["a", "b", "c", "d", "e"].map(|n| n.parse().unwrap()).into();
     for name in &names {
         store.tenants.put(name).await.unwrap();
@@ -79,17 +81,20 @@ async fn lists_come_in_pages() {
     assert_eq!((seen, pages), (names, 3));
 }
 
-#[tokio::test]
-async fn scopes_do_not_see_each_other() {
-    let (
-        Fixture {
-            store,
-            folder: _folder,
-        },
-        acme,
-        globex,
-    ) = with_scopes().await;
-    let (_, release) = publish(&store, &acme, b"one").await;
+async fn scopes_do_not_see_each_other(fixture: Fixture) {
+    let store = &fixture.store;
+    let (acme, globex) = (
+        fixture.scope("acme/production").await,
+        fixture.scope("globex/production").await,
+    );
+    let digest = admit(store, &acme, "one").await;
+    let promote = async || {
+        let (promote, author) = (Move::Promote(digest), author("token:o"));
+        let lines = &store.lines;
+        lines
+            .apply(&globex, &payment(), promote, None, &author, NOW)
+            .await
+    };
     let config = Config::from([("url".to_owned(), "http://acme.test".to_owned())]);
     store
         .plugins
@@ -101,20 +106,9 @@ async fn scopes_do_not_see_each_other() {
         store.plugins.get(&globex, &payment()).await.err(),
         store.plugins.snapshot(&globex, &payment()).await.err(),
         store.releases.current(&globex, &payment()).await.err(),
-        store
-            .releases
-            .get(&globex, &payment(), &release.digest)
-            .await
-            .err(),
-        store
-            .releases
-            .set_current(&globex, &payment(), &release.digest)
-            .await
-            .err(),
-        store
-            .component(&globex, &payment(), &release.digest)
-            .await
-            .err(),
+        store.releases.get(&globex, &payment(), &digest).await.err(),
+        promote().await.err(),
+        store.component(&globex, &payment(), &digest).await.err(),
         store
             .releases
             .list(&globex, &payment(), Cursor::FIRST)
@@ -135,15 +129,12 @@ async fn scopes_do_not_see_each_other() {
     );
 
     // The same plugin name elsewhere is another plugin.
-    publish(&store, &globex, b"two").await;
+    let two = admit(store, &globex, "two").await;
     let snapshot = store.plugins.snapshot(&globex, &payment()).await.unwrap();
     assert_eq!(
-        (snapshot.current, snapshot.config),
-        (Some(Digest::of(b"two")), Config::new())
+        (snapshot.line.current, snapshot.config),
+        (Some(two), Config::new())
     );
-    let refused = store
-        .releases
-        .set_current(&globex, &payment(), &release.digest)
-        .await;
+    let refused = promote().await;
     assert_eq!(refused.unwrap_err().code(), Code::ReleaseNotFound);
 }

@@ -7,46 +7,75 @@ use tenterhook_domain::{
     context::Context,
     token::{self, Principal},
 };
-use tenterhook_store::{CONTEXT_KEYS_MAX, Cursor, DATABASE_FILE, Store};
+use tenterhook_store::{BLOBS_FOLDER, CONTEXT_KEYS_MAX, Cursor, DATABASE_FILE, Store};
 
-use crate::{Fixture, fixture, payment, scope, with_scopes};
+use crate::{Fixture, NOW, on_every_store, payment, scope};
 
-#[tokio::test]
-async fn tokens_are_found_by_id_until_deleted() {
-    let (Fixture { store, folder }, acme, _) = with_scopes().await;
-    let admin = token::issue(Principal::Admin).unwrap();
-    let tenant = token::issue(Principal::Tenant(acme.tenant.clone())).unwrap();
-    let stranger = token::issue(Principal::Tenant("nobody".parse().unwrap())).unwrap();
-    store.tokens.insert(&admin.record).await.unwrap();
-    store.tokens.insert(&tenant.record).await.unwrap();
-    let refused = store.tokens.insert(&stranger.record).await.unwrap_err();
-    assert_eq!(refused.code(), Code::TenantNotFound);
+on_every_store!(
+    tokens_of_every_role_are_found_by_id_until_deleted,
+    context_keys_are_shared_and_rotate_without_a_gap,
+);
 
-    store.database.close().await;
-    let store = Store::open(folder.path()).await.unwrap();
-    for new in [&admin, &tenant] {
-        let found = store.tokens.find(&new.record.id).await.unwrap().unwrap();
+async fn tokens_of_every_role_are_found_by_id_until_deleted(mut fixture: Fixture) {
+    let acme = fixture.scope("acme/production").await;
+    let operator = |tenant: &str| Principal::Operator {
+        tenant: tenant.parse().unwrap(),
+    };
+    let author = Principal::Author {
+        scope: acme.clone(),
+        plugin: payment(),
+    };
+    let caller = Principal::Caller { scope: acme };
+    let mut issued = Vec::new();
+    for (principal, label, end) in [
+        (Principal::Admin, "", None),
+        (operator("acme"), "the pipeline's", Some(NOW + 1)),
+        (author, "välue", Some(u64::try_from(i64::MAX).unwrap())),
+        (caller, "x", None),
+    ] {
+        let new = token::issue(principal, label, NOW, end).unwrap();
+        fixture.store.tokens.insert(&new.record).await.unwrap();
+        issued.push(new);
+    }
+    let stranger = token::issue(operator("nobody"), "", NOW, None).unwrap();
+    let refused = fixture.store.tokens.insert(&stranger.record).await;
+    assert_eq!(refused.unwrap_err().code(), Code::TenantNotFound);
+
+    fixture.reopen().await;
+    let tokens = &fixture.store.tokens;
+    for new in &issued {
+        let found = tokens.find(&new.record.id).await.unwrap().unwrap();
         assert_eq!(found, new.record);
         assert!(found.matches(token::parse(&new.text).unwrap().1));
     }
-    assert_eq!(
-        store.tokens.list(Cursor::FIRST).await.unwrap().items.len(),
-        2
-    );
-    assert!(store.tokens.delete(&admin.record.id).await.unwrap());
-    assert!(!store.tokens.delete(&admin.record.id).await.unwrap());
-    assert_eq!(store.tokens.find(&admin.record.id).await.unwrap(), None);
-    let bytes = std::fs::read(folder.path().join(DATABASE_FILE)).unwrap();
-    let secret = token::parse(&tenant.text).unwrap().1.as_bytes();
-    assert!(
-        !bytes.windows(secret.len()).any(|window| window == secret),
-        "the secret stands in the file"
-    );
+    let mut records: Vec<_> = issued.iter().map(|new| new.record.clone()).collect();
+    records.sort_by(|one, other| one.id.as_bytes().cmp(other.id.as_bytes()));
+    let listed = tokens.list(Cursor::FIRST).await.unwrap().items;
+    assert_eq!(listed, records, "by the bytes of their ids");
+
+    let admin = &issued[0].record.id;
+    assert!(tokens.delete(admin).await.unwrap());
+    assert!(!tokens.delete(admin).await.unwrap());
+    assert_eq!(tokens.find(admin).await.unwrap(), None);
 }
 
 #[tokio::test]
-async fn context_keys_are_shared_and_rotate_without_a_gap() {
-    let Fixture { store, folder } = fixture().await;
+async fn a_tokens_secret_is_not_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).await.unwrap();
+    let new = token::issue(Principal::Admin, "", NOW, None).unwrap();
+    store.tokens.insert(&new.record).await.unwrap();
+    store.database.close().await;
+    assert!(folder.path().join(BLOBS_FOLDER).is_dir());
+    let bytes = std::fs::read(folder.path().join(DATABASE_FILE)).unwrap();
+    let stands = |words: &[u8]| bytes.windows(words.len()).any(|window| window == words);
+    assert!(stands(new.record.id.as_bytes()), "this is the file");
+    let secret = token::parse(&new.text).unwrap().1.as_bytes();
+    assert!(!stands(secret), "the secret stands in the file");
+}
+
+async fn context_keys_are_shared_and_rotate_without_a_gap(mut fixture: Fixture) {
+    let (store, other) = (&fixture.store, fixture.another_host().await);
     let context = Context {
         scope: scope("acme/production"),
         plugin: payment(),
@@ -55,7 +84,7 @@ async fn context_keys_are_shared_and_rotate_without_a_gap() {
     };
     let (one, other) = tokio::join!(
         store.context_keys.load_or_create(),
-        store.context_keys.load_or_create()
+        other.context_keys.load_or_create()
     );
     let token = one.unwrap().sign(&context).unwrap();
     other
@@ -63,8 +92,8 @@ async fn context_keys_are_shared_and_rotate_without_a_gap() {
         .verify(&token, &context.workflow_id)
         .expect("both made the same key");
 
-    store.database.close().await;
-    let store = Store::open(folder.path()).await.unwrap();
+    fixture.reopen().await;
+    let store = &fixture.store;
     let loaded = store.context_keys.load_or_create().await.unwrap();
     assert_eq!(loaded.sign(&context).unwrap(), token);
     for rotation in 1..=CONTEXT_KEYS_MAX {

@@ -2,24 +2,28 @@
 
 use bytes::Bytes;
 use tenterhook_domain::{Code, grant::Grants};
-use tenterhook_store::{Bucket, Cursor};
+use tenterhook_store::{Bucket, Cursor, STATE_KEY_BYTES_MAX};
 
-use crate::{Fixture, payment, with_scopes};
+use crate::{Fixture, on_every_store, payment};
+
+on_every_store!(
+    keys_belong_to_one_bucket_of_one_plugin_of_one_scope,
+    a_plugin_that_is_not_there_keeps_nothing,
+    keys_are_listed_in_pages_the_empty_one_included,
+    increments_at_once_all_count,
+    keys_that_not_every_database_can_hold_are_refused,
+);
 
 fn text(value: &'static str) -> Bytes {
     Bytes::from_static(value.as_bytes())
 }
 
-#[tokio::test]
-async fn keys_belong_to_one_bucket_of_one_plugin_of_one_scope() {
-    let (
-        Fixture {
-            store,
-            folder: _folder,
-        },
-        acme,
-        globex,
-    ) = with_scopes().await;
+async fn keys_belong_to_one_bucket_of_one_plugin_of_one_scope(fixture: Fixture) {
+    let store = &fixture.store;
+    let (acme, globex) = (
+        fixture.scope("acme/production").await,
+        fixture.scope("globex/production").await,
+    );
     let (payment, billing) = (payment(), "billing".parse().unwrap());
     for (scope, plugin) in [(&acme, &payment), (&acme, &billing), (&globex, &payment)] {
         store
@@ -64,16 +68,8 @@ async fn keys_belong_to_one_bucket_of_one_plugin_of_one_scope() {
     assert!(!store.state.exists(own, "key").await.unwrap());
 }
 
-#[tokio::test]
-async fn a_plugin_that_is_not_there_keeps_nothing() {
-    let (
-        Fixture {
-            store,
-            folder: _folder,
-        },
-        acme,
-        _,
-    ) = with_scopes().await;
+async fn a_plugin_that_is_not_there_keeps_nothing(fixture: Fixture) {
+    let (store, acme) = (&fixture.store, fixture.scope("acme/production").await);
     let bucket = Bucket {
         scope: &acme,
         plugin: &payment(),
@@ -84,16 +80,8 @@ async fn a_plugin_that_is_not_there_keeps_nothing() {
     assert_eq!(store.state.get(bucket, "key").await.unwrap(), None);
 }
 
-#[tokio::test]
-async fn keys_are_listed_in_pages_the_empty_one_included() {
-    let (
-        Fixture {
-            store,
-            folder: _folder,
-        },
-        acme,
-        _,
-    ) = with_scopes().await;
+async fn keys_are_listed_in_pages_the_empty_one_included(fixture: Fixture) {
+    let (store, acme) = (&fixture.store, fixture.scope("acme/production").await);
     let plugin = payment();
     store
         .plugins
@@ -125,16 +113,8 @@ async fn keys_are_listed_in_pages_the_empty_one_included() {
     assert_eq!((page.items, page.next), (vec!["ä".to_owned()], None));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn increments_at_once_all_count() {
-    let (
-        Fixture {
-            store,
-            folder: _folder,
-        },
-        acme,
-        _,
-    ) = with_scopes().await;
+async fn increments_at_once_all_count(fixture: Fixture) {
+    let (store, acme) = (&fixture.store, fixture.scope("acme/production").await);
     let plugin = payment();
     store
         .plugins
@@ -142,8 +122,10 @@ async fn increments_at_once_all_count() {
         .await
         .unwrap();
     let mut tasks = tokio::task::JoinSet::new();
-    for _ in 0..20 {
-        let (store, scope, plugin) = (store.clone(), acme.clone(), plugin.clone());
+    let other = fixture.another_host().await;
+    for number in 0..20 {
+        let (scope, plugin) = (acme.clone(), plugin.clone());
+        let store = [store, &other][number % 2].clone();
         tasks.spawn(async move {
             let bucket = Bucket {
                 scope: &scope,
@@ -176,5 +158,57 @@ async fn increments_at_once_all_count() {
     for key in ["word", "full"] {
         let refused = store.state.increment(bucket, key, 1).await.unwrap_err();
         assert_eq!(refused.code(), Code::RequestInvalid, "{key}");
+    }
+}
+
+async fn keys_that_not_every_database_can_hold_are_refused(fixture: Fixture) {
+    let (store, acme) = (&fixture.store, fixture.scope("acme/production").await);
+    let plugin = payment();
+    let put = store
+        .plugins
+        .put_grants(&acme, &plugin, &Grants::default())
+        .await;
+    put.unwrap();
+    let bucket = |name| Bucket {
+        scope: &acme,
+        plugin: &plugin,
+        name,
+    };
+    // No two bytes alike beside each other: an index must hold the key as it is.
+    let longest: String = (0..STATE_KEY_BYTES_MAX - 1)
+        .map(|n| char::from(b'!' + u8::try_from(n * n % 89).unwrap()))
+        .collect();
+    let own = bucket("b");
+    store.state.set(own, &longest, text("x")).await.unwrap();
+    assert_eq!(
+        store.state.get(own, &longest).await.unwrap(),
+        Some(text("x"))
+    );
+    let longer = format!("{longest}x");
+    for (name, key) in [("b", longer.as_str()), ("b", "a\0b"), ("a\0b", "key")] {
+        let bucket = bucket(name);
+        let cursor = Cursor {
+            after: Some(key),
+            limit: 1,
+        };
+        let codes = [
+            store.state.get(bucket, key).await.unwrap_err().code(),
+            store
+                .state
+                .set(bucket, key, text("x"))
+                .await
+                .unwrap_err()
+                .code(),
+            store.state.delete(bucket, key).await.unwrap_err().code(),
+            store.state.exists(bucket, key).await.unwrap_err().code(),
+            store
+                .state
+                .increment(bucket, key, 1)
+                .await
+                .unwrap_err()
+                .code(),
+            store.state.list(bucket, cursor).await.unwrap_err().code(),
+        ];
+        assert_eq!(codes, [Code::RequestInvalid; 6]);
     }
 }

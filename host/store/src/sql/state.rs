@@ -1,22 +1,22 @@
-//! Key-value state in SQLite.
+//! Key-value state in the database.
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use sqlx::SqliteConnection;
 use tenterhook_domain::{Code, Error, Result, execution::Page};
 
-use super::{Sqlite, failed, plugin::not_found};
-use crate::{Bucket, Cursor, KeyValueState};
+use super::{Connection, Db, LOCK, failed, plugin::not_found};
+use crate::{Bucket, Cursor, KeyValueState, state::check_key};
 
 async fn read(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     bucket: Bucket<'_>,
     key: &str,
+    lock: &'static str,
 ) -> Result<Option<Vec<u8>>> {
-    let row: Option<(Vec<u8>,)> = sqlx::query_as(
+    let row: Option<(Vec<u8>,)> = sqlx::query_as(sqlx::AssertSqlSafe(format!(
         "SELECT value FROM state \
-         WHERE tenant = ? AND environment = ? AND plugin = ? AND bucket = ? AND key = ?",
-    )
+         WHERE tenant = $1 AND environment = $2 AND plugin = $3 AND bucket = $4 AND key = $5{lock}"
+    )))
     .bind(bucket.scope.tenant.as_str())
     .bind(bucket.scope.environment.as_str())
     .bind(bucket.plugin.as_str())
@@ -28,25 +28,41 @@ async fn read(
     Ok(row.map(|(value,)| value))
 }
 
+/// Makes a row of the number 0 where there is none.
+async fn begin(connection: &mut Connection, bucket: Bucket<'_>, key: &str) -> Result<()> {
+    let insert = "INSERT INTO state (tenant, environment, plugin, bucket, key, value) \
+                  VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING";
+    put(connection, insert, bucket, key, b"0").await
+}
+
 async fn write(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     bucket: Bucket<'_>,
     key: &str,
     value: &[u8],
 ) -> Result<()> {
-    let done = sqlx::query(
-        "INSERT INTO state (tenant, environment, plugin, bucket, key, value) \
-         VALUES (?, ?, ?, ?, ?, ?) \
-         ON CONFLICT (tenant, environment, plugin, bucket, key) DO UPDATE SET value = excluded.value",
-    )
-    .bind(bucket.scope.tenant.as_str())
-    .bind(bucket.scope.environment.as_str())
-    .bind(bucket.plugin.as_str())
-    .bind(bucket.name)
-    .bind(key)
-    .bind(value)
-    .execute(connection)
-    .await;
+    let insert = "INSERT INTO state (tenant, environment, plugin, bucket, key, value) \
+                  VALUES ($1, $2, $3, $4, $5, $6) \
+                  ON CONFLICT (tenant, environment, plugin, bucket, key) DO UPDATE SET value = excluded.value";
+    put(connection, insert, bucket, key, value).await
+}
+
+async fn put(
+    connection: &mut Connection,
+    insert: &'static str,
+    bucket: Bucket<'_>,
+    key: &str,
+    value: &[u8],
+) -> Result<()> {
+    let done = sqlx::query(insert)
+        .bind(bucket.scope.tenant.as_str())
+        .bind(bucket.scope.environment.as_str())
+        .bind(bucket.plugin.as_str())
+        .bind(bucket.name)
+        .bind(key)
+        .bind(value)
+        .execute(connection)
+        .await;
     match done {
         Ok(_) => Ok(()),
         Err(sqlx::Error::Database(error)) if error.is_foreign_key_violation() => {
@@ -74,21 +90,25 @@ fn sum(key: &str, value: Option<Vec<u8>>, delta: i64) -> Result<i64> {
 }
 
 #[async_trait]
-impl KeyValueState for Sqlite {
+impl KeyValueState for Db {
     async fn get(&self, bucket: Bucket<'_>, key: &str) -> Result<Option<Bytes>> {
+        check_key(bucket, key)?;
         let mut connection = self.readers.acquire().await.map_err(failed("read state"))?;
-        Ok(read(&mut connection, bucket, key).await?.map(Bytes::from))
+        let value = read(&mut connection, bucket, key, "").await?;
+        Ok(value.map(Bytes::from))
     }
 
     async fn set(&self, bucket: Bucket<'_>, key: &str, value: Bytes) -> Result<()> {
+        check_key(bucket, key)?;
         let mut connection = self.writer.acquire().await.map_err(failed("write state"))?;
         write(&mut connection, bucket, key, &value).await
     }
 
     async fn delete(&self, bucket: Bucket<'_>, key: &str) -> Result<bool> {
+        check_key(bucket, key)?;
         sqlx::query(
             "DELETE FROM state \
-             WHERE tenant = ? AND environment = ? AND plugin = ? AND bucket = ? AND key = ?",
+             WHERE tenant = $1 AND environment = $2 AND plugin = $3 AND bucket = $4 AND key = $5",
         )
         .bind(bucket.scope.tenant.as_str())
         .bind(bucket.scope.environment.as_str())
@@ -102,9 +122,10 @@ impl KeyValueState for Sqlite {
     }
 
     async fn exists(&self, bucket: Bucket<'_>, key: &str) -> Result<bool> {
-        let row: Option<(i64,)> = sqlx::query_as(
+        check_key(bucket, key)?;
+        let row = sqlx::query(
             "SELECT 1 FROM state \
-             WHERE tenant = ? AND environment = ? AND plugin = ? AND bucket = ? AND key = ?",
+             WHERE tenant = $1 AND environment = $2 AND plugin = $3 AND bucket = $4 AND key = $5",
         )
         .bind(bucket.scope.tenant.as_str())
         .bind(bucket.scope.environment.as_str())
@@ -118,15 +139,16 @@ impl KeyValueState for Sqlite {
     }
 
     async fn list(&self, bucket: Bucket<'_>, cursor: Cursor<'_>) -> Result<Page<String>> {
+        check_key(bucket, cursor.after.unwrap_or_default())?;
         // The first page is no "after the empty text", for a key may be empty.
         let select = match cursor.after {
             None => {
-                "SELECT key FROM state WHERE tenant = ? AND environment = ? AND plugin = ? \
-                 AND bucket = ? AND key >= ? ORDER BY key LIMIT ?"
+                "SELECT key FROM state WHERE tenant = $1 AND environment = $2 AND plugin = $3 \
+                 AND bucket = $4 AND key >= $5 ORDER BY key LIMIT $6"
             }
             Some(_) => {
-                "SELECT key FROM state WHERE tenant = ? AND environment = ? AND plugin = ? \
-                 AND bucket = ? AND key > ? ORDER BY key LIMIT ?"
+                "SELECT key FROM state WHERE tenant = $1 AND environment = $2 AND plugin = $3 \
+                 AND bucket = $4 AND key > $5 ORDER BY key LIMIT $6"
             }
         };
         let rows: Vec<(String,)> = sqlx::query_as(select)
@@ -144,8 +166,12 @@ impl KeyValueState for Sqlite {
     }
 
     async fn increment(&self, bucket: Bucket<'_>, key: &str, delta: i64) -> Result<i64> {
+        check_key(bucket, key)?;
         let mut transaction = self.write().await?;
-        let sum = sum(key, read(&mut transaction, bucket, key).await?, delta)?;
+        // There must be a row to lock: of two that count from nothing, one waits for the other.
+        begin(&mut transaction, bucket, key).await?;
+        let value = read(&mut transaction, bucket, key, LOCK).await?;
+        let sum = sum(key, value, delta)?;
         write(&mut transaction, bucket, key, sum.to_string().as_bytes()).await?;
         transaction.commit().await.map_err(failed("write state"))?;
         Ok(sum)

@@ -1,10 +1,9 @@
-//! Tenants and environments in SQLite.
+//! Tenants and environments in the database.
 
 use async_trait::async_trait;
-use sqlx::SqliteConnection;
 use tenterhook_domain::{Code, EnvironmentName, Error, Result, Scope, TenantId, execution::Page};
 
-use super::{Sqlite, failed, unreadable};
+use super::{Connection, Db, failed, unreadable};
 use crate::{Cursor, Environments, Tenants, Written};
 
 fn written(rows: u64) -> Written {
@@ -15,11 +14,8 @@ fn written(rows: u64) -> Written {
     }
 }
 
-pub(super) async fn require_tenant(
-    connection: &mut SqliteConnection,
-    tenant: &TenantId,
-) -> Result<()> {
-    let found: Option<(i64,)> = sqlx::query_as("SELECT 1 FROM tenants WHERE tenant = ?")
+pub(super) async fn require_tenant(connection: &mut Connection, tenant: &TenantId) -> Result<()> {
+    let found = sqlx::query("SELECT 1 FROM tenants WHERE tenant = $1")
         .bind(tenant.as_str())
         .fetch_optional(connection)
         .await
@@ -29,14 +25,13 @@ pub(super) async fn require_tenant(
         .ok_or_else(|| Error::new(Code::TenantNotFound, format!("there is no tenant {tenant}")))
 }
 
-pub(super) async fn require_scope(connection: &mut SqliteConnection, scope: &Scope) -> Result<()> {
-    let found: Option<(i64,)> =
-        sqlx::query_as("SELECT 1 FROM environments WHERE tenant = ? AND environment = ?")
-            .bind(scope.tenant.as_str())
-            .bind(scope.environment.as_str())
-            .fetch_optional(&mut *connection)
-            .await
-            .map_err(failed("look for an environment"))?;
+pub(super) async fn require_scope(connection: &mut Connection, scope: &Scope) -> Result<()> {
+    let found = sqlx::query("SELECT 1 FROM environments WHERE tenant = $1 AND environment = $2")
+        .bind(scope.tenant.as_str())
+        .bind(scope.environment.as_str())
+        .fetch_optional(&mut *connection)
+        .await
+        .map_err(failed("look for an environment"))?;
     if found.is_some() {
         return Ok(());
     }
@@ -51,9 +46,9 @@ pub(super) async fn require_scope(connection: &mut SqliteConnection, scope: &Sco
 }
 
 #[async_trait]
-impl Tenants for Sqlite {
+impl Tenants for Db {
     async fn put(&self, tenant: &TenantId) -> Result<Written> {
-        sqlx::query("INSERT INTO tenants (tenant) VALUES (?) ON CONFLICT DO NOTHING")
+        sqlx::query("INSERT INTO tenants (tenant) VALUES ($1) ON CONFLICT DO NOTHING")
             .bind(tenant.as_str())
             .execute(&self.writer)
             .await
@@ -72,7 +67,7 @@ impl Tenants for Sqlite {
 
     async fn list(&self, cursor: Cursor<'_>) -> Result<Page<TenantId>> {
         let rows: Vec<(String,)> =
-            sqlx::query_as("SELECT tenant FROM tenants WHERE tenant > ? ORDER BY tenant LIMIT ?")
+            sqlx::query_as("SELECT tenant FROM tenants WHERE tenant > $1 ORDER BY tenant LIMIT $2")
                 .bind(cursor.after.unwrap_or_default())
                 .bind(cursor.rows())
                 .fetch_all(&self.readers)
@@ -88,12 +83,12 @@ impl Tenants for Sqlite {
 }
 
 #[async_trait]
-impl Environments for Sqlite {
+impl Environments for Db {
     async fn put(&self, scope: &Scope) -> Result<Written> {
         let mut transaction = self.write().await?;
         require_tenant(&mut transaction, &scope.tenant).await?;
         let done = sqlx::query(
-            "INSERT INTO environments (tenant, environment) VALUES (?, ?) ON CONFLICT DO NOTHING",
+            "INSERT INTO environments (tenant, environment) VALUES ($1, $2) ON CONFLICT DO NOTHING",
         )
         .bind(scope.tenant.as_str())
         .bind(scope.environment.as_str())
@@ -119,8 +114,8 @@ impl Environments for Sqlite {
     async fn list(&self, tenant: &TenantId, cursor: Cursor<'_>) -> Result<Page<EnvironmentName>> {
         Tenants::require(self, tenant).await?;
         let rows: Vec<(String,)> = sqlx::query_as(
-            "SELECT environment FROM environments WHERE tenant = ? AND environment > ? \
-             ORDER BY environment LIMIT ?",
+            "SELECT environment FROM environments WHERE tenant = $1 AND environment > $2 \
+             ORDER BY environment LIMIT $3",
         )
         .bind(tenant.as_str())
         .bind(cursor.after.unwrap_or_default())

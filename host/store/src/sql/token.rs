@@ -1,4 +1,4 @@
-//! Tokens in SQLite.
+//! Tokens in the database.
 
 use async_trait::async_trait;
 use sqlx::FromRow;
@@ -8,7 +8,7 @@ use tenterhook_domain::{
     token::{Principal, TokenRecord},
 };
 
-use super::{Sqlite, failed, tenant::require_tenant, unreadable};
+use super::{Db, failed, number, tenant::require_tenant, unreadable};
 use crate::{Cursor, Tokens};
 
 const COLUMNS: &str =
@@ -71,12 +71,8 @@ fn columns(principal: &Principal) -> (&'static str, Option<&str>, Option<&str>, 
     }
 }
 
-fn sql_millis(millis: u64) -> i64 {
-    i64::try_from(millis).unwrap_or(i64::MAX)
-}
-
 #[async_trait]
-impl Tokens for Sqlite {
+impl Tokens for Db {
     async fn insert(&self, token: &TokenRecord) -> Result<()> {
         let mut transaction = self.write().await?;
         if let Some(tenant) = token.principal.tenant() {
@@ -84,7 +80,7 @@ impl Tokens for Sqlite {
         }
         let (role, tenant, environment, plugin) = columns(&token.principal);
         sqlx::query(sqlx::AssertSqlSafe(format!(
-            "INSERT INTO tokens ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+            "INSERT INTO tokens ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
         )))
         .bind(token.id.as_str())
         .bind(token.secret_hash.as_slice())
@@ -93,8 +89,8 @@ impl Tokens for Sqlite {
         .bind(environment)
         .bind(plugin)
         .bind(token.label.as_str())
-        .bind(sql_millis(token.created_at))
-        .bind(token.expires_at.map(sql_millis))
+        .bind(number(token.created_at))
+        .bind(token.expires_at.map(number))
         .execute(&mut *transaction)
         .await
         .map_err(failed("keep a token"))?;
@@ -103,7 +99,7 @@ impl Tokens for Sqlite {
 
     async fn find(&self, id: &str) -> Result<Option<TokenRecord>> {
         let row: Option<Row> = sqlx::query_as(sqlx::AssertSqlSafe(format!(
-            "SELECT {COLUMNS} FROM tokens WHERE id = ?"
+            "SELECT {COLUMNS} FROM tokens WHERE id = $1"
         )))
         .bind(id)
         .fetch_optional(&self.readers)
@@ -114,7 +110,7 @@ impl Tokens for Sqlite {
 
     async fn list(&self, cursor: Cursor<'_>) -> Result<Page<TokenRecord>> {
         let rows: Vec<Row> = sqlx::query_as(sqlx::AssertSqlSafe(format!(
-            "SELECT {COLUMNS} FROM tokens WHERE id > ? ORDER BY id LIMIT ?"
+            "SELECT {COLUMNS} FROM tokens WHERE id > $1 ORDER BY id LIMIT $2"
         )))
         .bind(cursor.after.unwrap_or_default())
         .bind(cursor.rows())
@@ -126,7 +122,7 @@ impl Tokens for Sqlite {
     }
 
     async fn delete(&self, id: &str) -> Result<bool> {
-        sqlx::query("DELETE FROM tokens WHERE id = ?")
+        sqlx::query("DELETE FROM tokens WHERE id = $1")
             .bind(id)
             .execute(&self.writer)
             .await

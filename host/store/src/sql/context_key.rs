@@ -1,19 +1,18 @@
-//! Context keys in SQLite.
+//! Context keys in the database.
 
 use async_trait::async_trait;
-use sqlx::SqliteConnection;
 use tenterhook_domain::{
     Code, Error, Result,
     context::{ContextKey, ContextKeys},
 };
 
-use super::{Sqlite, failed, unreadable};
+use super::{Connection, Db, failed, lock_context_keys, unreadable};
 use crate::{CONTEXT_KEYS_MAX, ContextKeyRing};
 
 const ID_BYTES: usize = 6;
 const SECRET_BYTES: usize = 32;
 
-async fn load(connection: &mut SqliteConnection) -> Result<Option<ContextKeys>> {
+async fn load(connection: &mut Connection) -> Result<Option<ContextKeys>> {
     let rows: Vec<(String, Vec<u8>)> =
         sqlx::query_as("SELECT id, secret FROM context_keys ORDER BY number DESC")
             .fetch_all(connection)
@@ -35,12 +34,12 @@ async fn load(connection: &mut SqliteConnection) -> Result<Option<ContextKeys>> 
         .map(|signing| ContextKeys::new(signing, keys.collect())))
 }
 
-async fn add(connection: &mut SqliteConnection) -> Result<()> {
+async fn add(connection: &mut Connection) -> Result<()> {
     let mut random = [0; ID_BYTES + SECRET_BYTES];
     getrandom::fill(&mut random).map_err(|error| {
         Error::new(Code::Internal, "the system gives no randomness").caused_by(error.to_string())
     })?;
-    sqlx::query("INSERT INTO context_keys (id, secret) VALUES (?, ?)")
+    sqlx::query("INSERT INTO context_keys (id, secret) VALUES ($1, $2)")
         .bind(hex::encode(&random[..ID_BYTES]))
         .bind(&random[ID_BYTES..])
         .execute(&mut *connection)
@@ -48,7 +47,7 @@ async fn add(connection: &mut SqliteConnection) -> Result<()> {
         .map_err(failed("keep a context key"))?;
     sqlx::query(
         "DELETE FROM context_keys WHERE number NOT IN \
-         (SELECT number FROM context_keys ORDER BY number DESC LIMIT ?)",
+         (SELECT number FROM context_keys ORDER BY number DESC LIMIT $1)",
     )
     .bind(i64::try_from(CONTEXT_KEYS_MAX).unwrap_or(i64::MAX))
     .execute(connection)
@@ -57,9 +56,11 @@ async fn add(connection: &mut SqliteConnection) -> Result<()> {
     .map(|_| ())
 }
 
-impl Sqlite {
+impl Db {
     async fn keys(&self, renew: bool) -> Result<ContextKeys> {
         let mut transaction = self.write().await?;
+        // Of hosts that start at once on an empty database, the first makes the key and the others read it.
+        lock_context_keys(&mut transaction).await?;
         let found = load(&mut transaction).await?;
         let keys = match found {
             Some(keys) if !renew => keys,
@@ -82,7 +83,7 @@ impl Sqlite {
 }
 
 #[async_trait]
-impl ContextKeyRing for Sqlite {
+impl ContextKeyRing for Db {
     async fn load_or_create(&self) -> Result<ContextKeys> {
         self.keys(false).await
     }

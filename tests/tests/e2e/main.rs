@@ -4,7 +4,6 @@
 //! start hosts of their own.
 #![allow(clippy::unwrap_used)]
 
-mod churn;
 mod durability;
 mod failures;
 mod features;

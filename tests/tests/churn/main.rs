@@ -1,9 +1,13 @@
 //! Half an hour's worth of changes in one bounded test: uploads, promotions, ramps and rollbacks while load runs and
-//! hosts are killed at random. What is decided by chance is repeated by its seed.
+//! hosts are killed at random. What is decided by chance is repeated by its seed. A test program of its own: it takes
+//! all that the machine has.
+#![allow(clippy::unwrap_used)]
 
 mod chance;
 mod line;
 mod load;
+#[path = "../e2e/raw.rs"]
+mod raw;
 mod variant;
 
 use std::{
@@ -21,10 +25,9 @@ use tenterhook_tests::{
     cluster::Cluster,
     host::{Fleet, Host},
 };
-use tokio::sync::mpsc;
+use tokio::sync::{Mutex, mpsc};
 
 use self::{chance::Chance, line::Line, load::Execution, variant::PLUGINS};
-use crate::raw;
 
 const TENANTS: usize = 5;
 /// Changes of all lines together, the first upload of each included.
@@ -33,8 +36,12 @@ const CHANGES: usize = 100;
 const KILL_EVERY: usize = 14;
 const KILL_WITHIN_MILLIS: u64 = 1_500;
 
+/// One test at a time.
+static TURN: Mutex<()> = Mutex::const_new(());
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hundred_changes_under_load_and_kills_break_nothing_on_one_host() {
+    let _turn = TURN.lock().await;
     let program = TemporalProgram::find(&Places::from_environment())
         .await
         .unwrap();
@@ -49,6 +56,7 @@ async fn a_hundred_changes_under_load_and_kills_break_nothing_on_one_host() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hundred_changes_under_load_and_kills_break_nothing_on_two_hosts() {
+    let _turn = TURN.lock().await;
     let cluster = Cluster::start().await.unwrap();
     let hosts = vec![
         cluster.host("one", "all").await.unwrap(),

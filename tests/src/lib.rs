@@ -5,6 +5,7 @@ pub mod cluster;
 pub mod host;
 pub mod postgres;
 pub mod proxy;
+pub mod raw;
 pub mod standin;
 
 /// Makes ring the TLS provider of this process, which `reqwest` needs even for plain HTTP.

@@ -11,10 +11,12 @@ use std::{
 use reqwest::Method;
 use serde_json::{Value, json};
 use temporalio_client::grpc::WorkflowService;
-use tenterhook_tests::host::Fleet;
+use tenterhook_tests::{
+    host::Fleet,
+    raw::{failed_tasks, history, pins},
+};
 
 use super::{line::Line, variant::workflow};
-use crate::raw::{failed_tasks, history, pins};
 
 /// Between two executions of one line.
 const PAUSE: Duration = Duration::from_millis(300);
@@ -151,7 +153,7 @@ impl Execution {
             self.digest
         );
         let tenant = line.scope.split('/').nth(3).unwrap_or_default();
-        let history = history(temporal, &format!("{tenant}/production/{id}")).await;
+        let history = history(temporal, &format!("{tenant}/production/{id}")).await?;
         anyhow::ensure!(
             pins(&history) == [self.digest.clone()],
             "{id} is pinned to {:?}",

@@ -6,8 +6,6 @@
 mod chance;
 mod line;
 mod load;
-#[path = "../e2e/raw.rs"]
-mod raw;
 mod variant;
 
 use std::{
@@ -24,6 +22,7 @@ use tenterhook_embedded::{Config, EmbeddedTemporal, Places, TemporalProgram};
 use tenterhook_tests::{
     cluster::Cluster,
     host::{Fleet, Host},
+    raw,
 };
 use tokio::sync::{Mutex, mpsc};
 
@@ -100,7 +99,7 @@ async fn churn(hosts: Vec<Host>, temporal: &str, mut chance: Chance) {
     for one in load {
         executions.extend(one.await.unwrap().unwrap());
     }
-    let mut service = raw::temporal(temporal).await;
+    let mut service = raw::temporal(temporal).await.unwrap();
     for execution in &executions {
         if let Err(wrong) = execution.check(&fleet, &mut service).await {
             panic!("{wrong:#}\n{}", last_words(&hosts));

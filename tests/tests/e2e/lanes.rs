@@ -12,9 +12,10 @@ use temporalio_protos::temporal::api::{
 };
 use tenterhook_domain::context::HEADER;
 use tenterhook_embedded::{Config, EmbeddedTemporal, Places, TemporalProgram};
-use tenterhook_tests::host::{Host, World, guest};
-
-use crate::raw::{NAMESPACE, history, temporal};
+use tenterhook_tests::{
+    host::{Host, World, guest},
+    raw::{NAMESPACE, history, temporal},
+};
 
 /// Starts a workflow as somebody would who can write to Temporal but has no key of the host's.
 async fn start_around_the_host(
@@ -50,6 +51,7 @@ async fn refusal(service: &mut Box<dyn WorkflowService>, id: &str) -> String {
     loop {
         let failed = history(service, id)
             .await
+            .unwrap()
             .events
             .into_iter()
             .find_map(|event| match event.attributes {
@@ -88,10 +90,11 @@ async fn work_without_this_hosts_signature_is_refused() {
         .await
         .unwrap();
 
-    let mut service = temporal(&address).await;
+    let mut service = temporal(&address).await.unwrap();
     // The real header of a real execution, as anybody can read it who may read histories.
     let stolen = history(&mut service, "acme/production/mine")
         .await
+        .unwrap()
         .events
         .into_iter()
         .find_map(|event| match event.attributes {

@@ -11,7 +11,6 @@ mod guests;
 mod hosts;
 mod lanes;
 mod payments;
-mod raw;
 mod releases;
 mod shared;
 mod walls;

@@ -9,10 +9,10 @@ use serde_json::Value;
 use tenterhook_tests::{
     cluster::Cluster,
     host::{Host, World, guest},
+    raw::{self, failed_tasks, history},
 };
 
 use super::{balancer::Balancer, until};
-use crate::raw::{self, failed_tasks, history};
 
 /// Executions under way at once.
 const CALLERS: usize = 6;
@@ -80,12 +80,12 @@ async fn a_rolling_restart_of_all_hosts_fails_no_request_and_no_task() {
         .await;
     }
     over.store(true, Ordering::Relaxed);
-    let mut service = raw::temporal(&cluster.temporal()).await;
+    let mut service = raw::temporal(&cluster.temporal()).await.unwrap();
     let mut ran = 0;
     for caller in callers {
         for id in caller.await.unwrap().unwrap() {
             let history = history(&mut service, &format!("acme/production/{id}")).await;
-            let failed = failed_tasks(&history);
+            let failed = failed_tasks(&history.unwrap());
             assert!(failed.is_empty(), "{id}: {failed:?}");
             ran += 1;
         }

@@ -1,5 +1,6 @@
 //! Temporal as somebody sees it who goes around the host: whole histories, and starts without the host's signature.
 
+use anyhow::Context as _;
 use temporalio_client::{
     Connection, ConnectionOptions, Url, grpc::WorkflowService, tonic::Request,
 };
@@ -10,23 +11,27 @@ use temporalio_protos::temporal::api::{
 };
 
 /// The namespace of all tests.
-pub(crate) const NAMESPACE: &str = "default";
+pub const NAMESPACE: &str = "default";
 /// How the id of a pin begins.
 const PIN: &str = "tenterhook:release@";
 
-pub(crate) async fn temporal(address: &str) -> Box<dyn WorkflowService> {
-    let url = Url::parse(&format!("http://{address}")).unwrap();
+/// A connection to the server at `address`, `HOST:PORT`.
+///
+/// # Errors
+/// When nothing answers.
+pub async fn temporal(address: &str) -> anyhow::Result<Box<dyn WorkflowService>> {
+    let url = Url::parse(&format!("http://{address}"))?;
     let options = ConnectionOptions::new(url)
         .identity("a test".to_owned())
         .build();
-    Connection::connect(options)
-        .await
-        .unwrap()
-        .workflow_service()
+    Ok(Connection::connect(options).await?.workflow_service())
 }
 
 /// The history of an execution by Temporal's own id, `tenant/environment/id`; a page is more than tests write.
-pub(crate) async fn history(service: &mut Box<dyn WorkflowService>, id: &str) -> History {
+///
+/// # Errors
+/// When the server has none.
+pub async fn history(service: &mut Box<dyn WorkflowService>, id: &str) -> anyhow::Result<History> {
     let request = GetWorkflowExecutionHistoryRequest {
         namespace: NAMESPACE.to_owned(),
         execution: Some(WorkflowExecution {
@@ -37,13 +42,12 @@ pub(crate) async fn history(service: &mut Box<dyn WorkflowService>, id: &str) ->
     };
     let answer = service
         .get_workflow_execution_history(Request::new(request))
-        .await
-        .unwrap();
-    answer.into_inner().history.unwrap()
+        .await?;
+    answer.into_inner().history.context("there is no history")
 }
 
 /// The releases that a history is pinned to: the digest of every pin in it.
-pub(crate) fn pins(history: &History) -> Vec<String> {
+pub fn pins(history: &History) -> Vec<String> {
     let mut pins = Vec::new();
     for event in &history.events {
         let Some(Attributes::MarkerRecordedEventAttributes(marker)) = &event.attributes else {
@@ -60,7 +64,7 @@ pub(crate) fn pins(history: &History) -> Vec<String> {
 }
 
 /// The workflow tasks of a history that a worker failed, each with its words.
-pub(crate) fn failed_tasks(history: &History) -> Vec<String> {
+pub fn failed_tasks(history: &History) -> Vec<String> {
     let events = history.events.iter();
     let failed = events.filter_map(|event| match &event.attributes {
         Some(Attributes::WorkflowTaskFailedEventAttributes(failed)) => Some(failed),

@@ -11,6 +11,8 @@ use tenterhook_tests::{
 use super::release_of_next;
 
 const RELEASES: usize = 200;
+/// Pushes under way at once.
+const AT_ONCE: usize = 4;
 /// Starts of each kind: the fastest counts, for what else the machine does makes others slower.
 const STARTS: usize = 3;
 
@@ -39,18 +41,19 @@ async fn a_cold_host_is_ready_as_soon_with_two_hundred_releases_as_with_none() {
     let (empty, _) = cold_start(&cluster, "empty").await;
     let world = World::make(&first.api, "acme").await.unwrap();
     let component = guest("test-pin-v1").unwrap();
-    for number in 0..RELEASES {
-        let base = format!("/v1/tenants/acme/environments/e-{number}");
-        first
-            .api
-            .put(&base, &json!({}))
-            .await
-            .unwrap()
-            .ok()
-            .unwrap();
-        let path = format!("{base}/plugins/test-pin/releases");
-        let pushed = first.api.upload(&path, component.clone()).await.unwrap();
-        assert_eq!(pushed.ok().unwrap()["state"], "current");
+    let numbers: Vec<usize> = (0..RELEASES).collect();
+    for some in numbers.chunks(AT_ONCE) {
+        let pushes = some.iter().map(|number| {
+            let (api, component) = (first.api.clone(), component.clone());
+            let base = format!("/v1/tenants/acme/environments/e-{number}");
+            async move {
+                api.put(&base, &json!({})).await.unwrap().ok().unwrap();
+                let path = format!("{base}/plugins/test-pin/releases");
+                let pushed = api.upload(&path, component).await.unwrap();
+                assert_eq!(pushed.ok().unwrap()["state"], "current");
+            }
+        });
+        futures_util::future::join_all(pushes).await;
     }
     world.push("test-pin", component).await.unwrap();
     drop(first);
@@ -64,8 +67,5 @@ async fn a_cold_host_is_ready_as_soon_with_two_hundred_releases_as_with_none() {
     assert_eq!(compiled(&host), 0);
     let world = World::of(&host.api, "acme");
     release_of_next(&world, "w").await;
-    assert!(
-        compiled(&host) > 0 || RELEASES == 0,
-        "nothing was compiled for an execution"
-    );
+    assert!(compiled(&host) > 0, "nothing was compiled for an execution");
 }

@@ -54,7 +54,7 @@ async fn every_change_is_heard_by_every_host_within_a_second() {
     let ours = World::make(&here.api, "acme").await.unwrap();
     let theirs = World::make(&there.api, "acme").await.unwrap();
     let (first, second) = both_releases(&ours).await;
-    // Both know of the first, so that what they know has to change. And each has compiled the second.
+    // Both know of the first, so that what they know has to change.
     for (world, id) in [(&ours, "o-0"), (&theirs, "t-0")] {
         assert_eq!(release_of_next(world, id).await, first);
     }

@@ -10,6 +10,7 @@ mod temporal;
 
 use std::{
     net::SocketAddr,
+    path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -17,7 +18,7 @@ use std::{
 use anyhow::Context as _;
 use tenterhook_domain::{clock::SystemClock, context::ContextKeys};
 use tenterhook_release::Checks;
-use tenterhook_sandbox::{Sandbox, SandboxConfig};
+use tenterhook_sandbox::{CompileLimits, CompilerCommand, Sandbox, SandboxConfig};
 use tenterhook_server::{ApiState, Server};
 use tenterhook_store::Store;
 use tenterhook_worker::{Gateway, Lane, LaneConfig, Temporal};
@@ -25,7 +26,10 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use self::{data_dir::DataDir, key_value::StoredKeyValue, temporal::Embedded};
-use crate::host_options::{DevOptions, ServeOptions};
+use crate::{
+    arguments::COMPILE_COMPONENT,
+    host_options::{DevOptions, ServeOptions},
+};
 
 /// The task queue of the pooled lane unless the operator names another.
 const TASK_QUEUE: &str = "tenterhook";
@@ -118,6 +122,7 @@ async fn run(
         // Above what the lane caches come those that are just being made, dropped or looked at.
         workflow_instances: instances(cached_runs() + WORKFLOW_TASKS),
         activity_instances: instances(2 * ACTIVITY_TASKS + WORKFLOW_TASKS),
+        compiler: Some(compiler()?),
     })?;
     let lane = start_lane(&temporal, &task_queue, drain, &store, &sandbox, &keys).await?;
     let checks = Checks::new(
@@ -205,6 +210,21 @@ async fn start_lane(
         keys.clone(),
     )
     .await?)
+}
+
+/// This very program, also after another one was put in its place on disk.
+fn compiler() -> anyhow::Result<CompilerCommand> {
+    let running = PathBuf::from("/proc/self/exe");
+    let program = if running.exists() {
+        running
+    } else {
+        std::env::current_exe().context("this program cannot be found on disk")?
+    };
+    Ok(CompilerCommand {
+        program,
+        arguments: vec![COMPILE_COMPONENT.into()],
+        limits: CompileLimits::default(),
+    })
 }
 
 fn instances(number: usize) -> u32 {

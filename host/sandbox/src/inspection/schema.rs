@@ -68,7 +68,8 @@ fn check(what: &str, message: &MessageType) -> Result<usize> {
         // A reference to another document cannot be followed: nothing here fetches anything.
         if let Err(error) = jsonschema::validator_for(schema) {
             return Err(untrue(format!(
-                "the {part} schema of {what} is no valid JSON Schema: {error} at {:?}",
+                "the {part} schema of {what} is no valid JSON Schema: at {:?} {error}; correct it there, or leave the \
+                 schema out",
                 error.instance_path().to_string()
             )));
         }

@@ -1,0 +1,487 @@
+//! Where one JSON Schema takes less than another: as far as their keywords tell it.
+//!
+//! Values that the wide one takes and the narrow one does not. Two schemas of the same plugin resemble each other, so
+//! that keyword against keyword tells nearly all; what a keyword means together with others is not looked at.
+
+use std::sync::LazyLock;
+
+use serde_json::{Map, Value};
+
+/// The keywords of a schema that takes everything.
+static ANYTHING: LazyLock<Map<String, Value>> = LazyLock::new(Map::new);
+/// How deep schemas are compared.
+const DEPTH_MAX: usize = 32;
+/// Most places that are found in one comparison.
+const NARROWINGS_MAX: usize = 100;
+
+const TYPES: [&str; 7] = [
+    "null", "boolean", "integer", "number", "string", "array", "object",
+];
+/// Bounds that narrow as they grow.
+const LEAST: [&str; 5] = [
+    "minimum",
+    "exclusiveMinimum",
+    "minLength",
+    "minItems",
+    "minProperties",
+];
+/// Bounds that narrow as they fall.
+const MOST: [&str; 5] = [
+    "maximum",
+    "exclusiveMaximum",
+    "maxLength",
+    "maxItems",
+    "maxProperties",
+];
+/// Keywords that narrow by being there, and of which nobody can say whether another value narrows more.
+const SHAPES: [&str; 8] = [
+    "pattern",
+    "format",
+    "multipleOf",
+    "uniqueItems",
+    "contains",
+    "not",
+    "allOf",
+    "prefixItems",
+];
+
+/// One place where less is taken.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Narrowing {
+    /// Where, as a JSON pointer into the schemas.
+    pub(super) pointer: String,
+    /// How.
+    pub(super) change: Change,
+}
+
+/// How less is taken.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Change {
+    /// A property must be there.
+    Required(String),
+    /// A property is not known, and unknown ones are not taken.
+    Property(String),
+    /// Unknown properties are not taken.
+    Closed,
+    /// Some types are not taken.
+    Types(Vec<String>),
+    /// A value is not taken.
+    Value(Value),
+    /// A bound is nearer, or something must have another shape.
+    Bound {
+        keyword: &'static str,
+        wide: Option<Value>,
+        narrow: Value,
+    },
+    /// Nothing is taken.
+    Everything,
+    /// Some alternative fits none of the others'.
+    Alternative,
+}
+
+/// Where `narrow` takes less than `wide`; none if it takes as much.
+pub(super) fn narrowings(wide: &Value, narrow: &Value) -> Vec<Narrowing> {
+    let mut comparison = Comparison {
+        roots: (wide, narrow),
+        found: Vec::new(),
+    };
+    comparison.compare(wide, narrow, "", 0);
+    comparison.found
+}
+
+struct Comparison<'a> {
+    roots: (&'a Value, &'a Value),
+    found: Vec<Narrowing>,
+}
+
+impl<'a> Comparison<'a> {
+    fn add(&mut self, pointer: &str, change: Change) {
+        if self.found.len() < NARROWINGS_MAX {
+            self.found.push(Narrowing {
+                pointer: pointer.to_owned(),
+                change,
+            });
+        }
+    }
+
+    fn compare(&mut self, wide: &'a Value, narrow: &'a Value, pointer: &str, depth: usize) {
+        if depth > DEPTH_MAX {
+            return;
+        }
+        let (wide, narrow) = (follow(wide, self.roots.0), follow(narrow, self.roots.1));
+        // Schemas that are the same text may still name different definitions, of the same names.
+        if wide == narrow && !wide.to_string().contains("\"$ref\"") {
+            return;
+        }
+        if *wide == Value::Bool(false) {
+            return;
+        }
+        let Some(narrow) = of(narrow) else {
+            return self.add(pointer, Change::Everything);
+        };
+        let wide = of(wide).unwrap_or(&ANYTHING);
+        self.types(wide, narrow, pointer);
+        self.values(wide, narrow, pointer);
+        self.bounds(wide, narrow, pointer);
+        self.properties(wide, narrow, pointer, depth);
+        if let Some(narrow) = narrow.get("items") {
+            let wide = wide.get("items").unwrap_or(&Value::Bool(true));
+            self.compare(wide, narrow, &format!("{pointer}/items"), depth + 1);
+        }
+        self.alternatives(wide, narrow, pointer, depth);
+    }
+
+    fn types(&mut self, wide: &Map<String, Value>, narrow: &Map<String, Value>, pointer: &str) {
+        let taken = types(narrow);
+        let missing: Vec<String> = types(wide)
+            .into_iter()
+            .filter(|name| !taken.contains(name))
+            .map(str::to_owned)
+            .collect();
+        if !missing.is_empty() {
+            self.add(pointer, Change::Types(missing));
+        }
+    }
+
+    fn values(&mut self, wide: &Map<String, Value>, narrow: &Map<String, Value>, pointer: &str) {
+        let Some(taken) = values(narrow) else { return };
+        match values(wide) {
+            Some(values) => {
+                for value in values.into_iter().filter(|value| !taken.contains(value)) {
+                    self.add(pointer, Change::Value(value.clone()));
+                }
+            }
+            None => self.add(
+                pointer,
+                Change::Bound {
+                    keyword: "enum",
+                    wide: None,
+                    narrow: taken.into_iter().cloned().collect(),
+                },
+            ),
+        }
+    }
+
+    fn bounds(&mut self, wide: &Map<String, Value>, narrow: &Map<String, Value>, pointer: &str) {
+        let nearer = |keyword: &str, is_nearer: fn(f64, f64) -> bool| {
+            let (wide, narrow) = (number(wide, keyword), number(narrow, keyword));
+            narrow.is_some_and(|narrow| wide.is_none_or(|wide| is_nearer(narrow, wide)))
+        };
+        let otherwise = |keyword: &str| {
+            let narrow = narrow.get(keyword);
+            narrow.is_some_and(|narrow| {
+                *narrow != Value::Bool(false) && wide.get(keyword) != Some(narrow)
+            })
+        };
+        let least = LEAST
+            .into_iter()
+            .filter(|it| nearer(it, |narrow, wide| narrow > wide));
+        let most = MOST
+            .into_iter()
+            .filter(|it| nearer(it, |narrow, wide| narrow < wide));
+        let shapes = SHAPES.into_iter().filter(|it| otherwise(it));
+        for keyword in least.chain(most).chain(shapes) {
+            let change = Change::Bound {
+                keyword,
+                wide: wide.get(keyword).cloned(),
+                narrow: narrow.get(keyword).cloned().unwrap_or_default(),
+            };
+            self.add(pointer, change);
+        }
+    }
+
+    fn properties(
+        &mut self,
+        wide: &'a Map<String, Value>,
+        narrow: &'a Map<String, Value>,
+        pointer: &str,
+        depth: usize,
+    ) {
+        let before = names(wide, "required");
+        for name in names(narrow, "required") {
+            if !before.contains(&name) {
+                self.add(pointer, Change::Required(name.to_owned()));
+            }
+        }
+        let is_closed = |schema: &Map<String, Value>| {
+            schema.get("additionalProperties") == Some(&Value::Bool(false))
+        };
+        let (wide_closed, narrow_closed) = (is_closed(wide), is_closed(narrow));
+        let known = narrow.get("properties").and_then(Value::as_object);
+        let before = wide.get("properties").and_then(Value::as_object);
+        for (name, property) in before.into_iter().flatten() {
+            match known.and_then(|known| known.get(name)) {
+                Some(now) => {
+                    let pointer = format!("{pointer}/properties/{}", escaped(name));
+                    self.compare(property, now, &pointer, depth + 1);
+                }
+                None if narrow_closed => self.add(pointer, Change::Property(name.clone())),
+                None => {}
+            }
+        }
+        let takes_objects = types(wide).contains(&"object");
+        if narrow_closed && !wide_closed && takes_objects {
+            self.add(pointer, Change::Closed);
+        }
+        let others = |schema: &'a Map<String, Value>| {
+            let others = schema.get("additionalProperties")?;
+            others.is_object().then_some(others)
+        };
+        if let Some(narrow) = others(narrow)
+            && !wide_closed
+        {
+            let wide = others(wide).unwrap_or(&Value::Bool(true));
+            let pointer = format!("{pointer}/additionalProperties");
+            self.compare(wide, narrow, &pointer, depth + 1);
+        }
+    }
+
+    /// Every alternative of the wide one must fit into one of the narrow one's. A schema without any is its own.
+    fn alternatives(
+        &mut self,
+        wide: &'a Map<String, Value>,
+        narrow: &'a Map<String, Value>,
+        pointer: &str,
+        depth: usize,
+    ) {
+        for keyword in ["anyOf", "oneOf"] {
+            let of = |schema: &'a Map<String, Value>| schema.get(keyword).and_then(Value::as_array);
+            let Some(taken) = of(narrow) else { continue };
+            let Some(given) = of(wide) else {
+                self.add(pointer, Change::Alternative);
+                continue;
+            };
+            for (place, given) in given.iter().enumerate() {
+                let fits = taken.iter().any(|taken| {
+                    let mut one = Comparison {
+                        roots: self.roots,
+                        found: Vec::new(),
+                    };
+                    one.compare(given, taken, "", depth + 1);
+                    one.found.is_empty()
+                });
+                if !fits {
+                    self.add(&format!("{pointer}/{keyword}/{place}"), Change::Alternative);
+                }
+            }
+        }
+    }
+}
+
+/// The schema that `schema` stands for, through references within `root`.
+fn follow<'a>(schema: &'a Value, root: &'a Value) -> &'a Value {
+    let mut schema = schema;
+    for _ in 0..DEPTH_MAX {
+        let target = schema.get("$ref").and_then(Value::as_str);
+        let target = target.and_then(|target| root.pointer(target.strip_prefix('#')?));
+        match target {
+            Some(target) => schema = target,
+            None => break,
+        }
+    }
+    schema
+}
+
+/// The keywords of a schema; `None` if it takes nothing.
+fn of(schema: &Value) -> Option<&Map<String, Value>> {
+    match schema {
+        Value::Bool(false) => None,
+        Value::Object(keywords) => Some(keywords),
+        _ => Some(&ANYTHING),
+    }
+}
+
+/// The types that a schema takes. Whole numbers are numbers.
+fn types(schema: &Map<String, Value>) -> Vec<&str> {
+    let mut types = match schema.get("type") {
+        Some(Value::String(one)) => vec![one.as_str()],
+        Some(Value::Array(several)) => several.iter().filter_map(Value::as_str).collect(),
+        _ => TYPES.to_vec(),
+    };
+    if types.contains(&"number") && !types.contains(&"integer") {
+        types.push("integer");
+    }
+    types
+}
+
+/// The values that a schema lists, if it lists them.
+fn values(schema: &Map<String, Value>) -> Option<Vec<&Value>> {
+    if let Some(one) = schema.get("const") {
+        return Some(vec![one]);
+    }
+    Some(schema.get("enum")?.as_array()?.iter().collect())
+}
+
+fn number(schema: &Map<String, Value>, keyword: &str) -> Option<f64> {
+    schema.get(keyword)?.as_f64()
+}
+
+fn names<'a>(schema: &'a Map<String, Value>, keyword: &str) -> Vec<&'a str> {
+    let names = schema.get(keyword).and_then(Value::as_array);
+    names
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect()
+}
+
+/// A name as a part of a JSON pointer.
+fn escaped(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn bound(keyword: &'static str, wide: Option<Value>, narrow: Value) -> Change {
+        Change::Bound {
+            keyword,
+            wide,
+            narrow,
+        }
+    }
+
+    /// Each: a wide schema, a narrower one, the place and the change. The other way round there is none.
+    fn table() -> Vec<(Value, Value, &'static str, Change)> {
+        let types = |names: &[&str]| Change::Types(names.iter().map(|&it| it.to_owned()).collect());
+        let with = |keyword: &str, value: Value| json!({ "type": "object", keyword: value });
+        vec![
+            (json!({}), json!(false), "", Change::Everything),
+            (
+                json!({ "type": "object" }),
+                with("required", json!(["a"])),
+                "",
+                Change::Required("a".into()),
+            ),
+            (
+                json!({ "properties": { "a": {}, "b": {} }, "additionalProperties": false }),
+                json!({ "properties": { "a": {} }, "additionalProperties": false }),
+                "",
+                Change::Property("b".into()),
+            ),
+            (
+                json!({ "type": "object" }),
+                with("additionalProperties", json!(false)),
+                "",
+                Change::Closed,
+            ),
+            (
+                json!({ "properties": { "a/b": { "type": "number" } } }),
+                json!({ "properties": { "a/b": { "type": "integer" } } }),
+                "/properties/a~1b",
+                types(&["number"]),
+            ),
+            (
+                json!({ "type": ["string", "null"] }),
+                json!({ "type": "string" }),
+                "",
+                types(&["null"]),
+            ),
+            (
+                json!({ "enum": ["a", "b"] }),
+                json!({ "enum": ["a"] }),
+                "",
+                Change::Value(json!("b")),
+            ),
+            (
+                json!({ "enum": ["a", "b"] }),
+                json!({ "const": "a" }),
+                "",
+                Change::Value(json!("b")),
+            ),
+            (
+                json!({ "type": "string" }),
+                json!({ "type": "string", "enum": ["a"] }),
+                "",
+                bound("enum", None, json!(["a"])),
+            ),
+            (
+                json!({ "minimum": 1 }),
+                json!({ "minimum": 2 }),
+                "",
+                bound("minimum", Some(json!(1)), json!(2)),
+            ),
+            (
+                json!({}),
+                json!({ "maxLength": 9 }),
+                "",
+                bound("maxLength", None, json!(9)),
+            ),
+            (
+                json!({}),
+                json!({ "pattern": "^a" }),
+                "",
+                bound("pattern", None, json!("^a")),
+            ),
+            (
+                json!({ "items": { "type": "array", "items": {} } }),
+                json!({ "items": { "type": "array", "items": { "maximum": 3 } } }),
+                "/items/items",
+                bound("maximum", None, json!(3)),
+            ),
+            (
+                json!({ "additionalProperties": { "maximum": 4 } }),
+                json!({ "additionalProperties": { "maximum": 3 } }),
+                "/additionalProperties",
+                bound("maximum", Some(json!(4)), json!(3)),
+            ),
+            (
+                json!({ "anyOf": [{ "type": "string" }, { "type": "null" }] }),
+                json!({ "anyOf": [{ "type": "string" }] }),
+                "/anyOf/1",
+                Change::Alternative,
+            ),
+            (
+                json!({ "$ref": "#/$defs/A", "$defs": { "A": { "minimum": 1 } } }),
+                json!({ "$ref": "#/$defs/A", "$defs": { "A": { "minimum": 2 } } }),
+                "",
+                bound("minimum", Some(json!(1)), json!(2)),
+            ),
+        ]
+    }
+
+    #[test]
+    fn narrower_is_found_and_wider_is_not() {
+        for (wide, narrow, pointer, change) in table() {
+            let narrowing = Narrowing {
+                pointer: pointer.to_owned(),
+                change,
+            };
+            assert_eq!(narrowings(&wide, &narrow), [narrowing], "{wide} → {narrow}");
+            assert_eq!(narrowings(&narrow, &wide), [], "{narrow} → {wide}");
+            assert_eq!(narrowings(&wide, &wide), [], "{wide}");
+        }
+    }
+
+    #[test]
+    fn what_evolves_well_is_no_narrowing() {
+        for (wide, narrow) in [
+            // A new property that may be missing.
+            (
+                json!({ "type": "object", "properties": {} }),
+                json!({ "type": "object", "properties": { "a": { "type": "string" } } }),
+            ),
+            (json!({ "title": "A" }), json!({ "title": "B" })),
+            (json!(false), json!({ "type": "string" })),
+            (json!({ "minimum": 1.0 }), json!({ "minimum": 1 })),
+            (
+                json!({ "oneOf": [{ "const": 1 }, { "const": 2 }] }),
+                json!({ "oneOf": [{ "const": 2 }, { "const": 1 }, { "const": 3 }] }),
+            ),
+        ] {
+            assert_eq!(narrowings(&wide, &narrow), [], "{wide} → {narrow}");
+        }
+    }
+
+    #[test]
+    fn schemas_of_themselves_end() {
+        let tree = json!({ "properties": { "next": { "$ref": "#" } } });
+        let strict = json!({ "properties": { "next": { "$ref": "#" } }, "minProperties": 1 });
+        assert!(!narrowings(&tree, &strict).is_empty());
+        let endless = json!({ "$ref": "#" });
+        assert_eq!(narrowings(&endless, &tree), []);
+    }
+}

@@ -76,3 +76,33 @@ fn check(what: &str, message: &MessageType) -> Result<usize> {
     }
     Ok(checked)
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use serde_json::json;
+    use tenterhook_domain::Code;
+
+    use super::*;
+
+    #[test]
+    fn a_bad_schema_is_named_with_its_place() {
+        let mut metadata = Metadata::default();
+        metadata.activities.push(MessageType {
+            name: "Charge".to_owned(),
+            input_schema: Some(json!({ "type": "object" })),
+            result_schema: Some(json!({ "properties": { "a": { "type": 7 } } })),
+            ..MessageType::default()
+        });
+        let error = check_all(&metadata).unwrap_err();
+        assert_eq!(error.code(), Code::ComponentMetadataInvalid);
+        for part in [
+            "result schema of activity \"Charge\"",
+            "\"/properties/a/type\"",
+        ] {
+            assert!(error.detail().contains(part), "{part} in {error}");
+        }
+        metadata.activities[0].result_schema = None;
+        assert_eq!(check_all(&metadata).unwrap(), 1);
+    }
+}

@@ -147,19 +147,19 @@ impl Rehearsal<'_> {
         let mut now = Duration::from_secs(BEGINS_SECONDS);
         let mut seen = 0;
         for activations in 1..=ACTIVATIONS_MAX {
-            let once = outcome(first.activate(activation(jobs.clone(), now, false)));
-            let marked = with_patches(jobs, &once);
-            let again = outcome(second.activate(activation(marked, now, true)));
-            if let Some(time) = [&once, &again].into_iter().find_map(out_of_time) {
-                return Repetition::Unknown(time);
-            }
-            if let Some(what) = difference::between(&once, &again) {
-                return Repetition::Differs(format!("in activation {activations}, {what}"));
-            }
-            let commands = match once {
+            // A task that fails leaves nothing in a history: there is nothing to repeat.
+            let commands = match outcome(first.activate(activation(jobs.clone(), now, false))) {
                 Ok(commands) => commands,
                 Err(failure) => return Repetition::Unknown(failure.message),
             };
+            let repeated = with_patches(jobs, &commands);
+            let again = outcome(second.activate(activation(repeated, now, true)));
+            if let Some(late) = out_of_time(&again) {
+                return Repetition::Unknown(late);
+            }
+            if let Some(what) = difference::between(&commands, &again) {
+                return Repetition::Differs(format!("in activation {activations}, {what}"));
+            }
             seen += commands.len() as u64;
             jobs = answer::to(&commands, &self.plugin, self.result);
             // It ended, or waits for somebody.
@@ -240,8 +240,8 @@ fn activation(jobs: Vec<Job>, now: Duration, is_replaying: bool) -> WorkflowActi
 }
 
 /// Core tells a replay which patches the history has, before it is asked for them.
-fn with_patches(jobs: Vec<Job>, once: &Outcome) -> Vec<Job> {
-    let patches = once.iter().flatten().filter_map(|command| {
+fn with_patches(jobs: Vec<Job>, once: &[WorkflowCommand]) -> Vec<Job> {
+    let patches = once.iter().filter_map(|command| {
         let Some(Command::SetPatchMarker(marker)) = &command.variant else {
             return None;
         };

@@ -11,29 +11,15 @@ use crate::outbound;
 /// Longest rendering of one command's contents, in characters.
 const CONTENTS_CHARS_MAX: usize = 200;
 
-/// The first place where the first run and its repetition differ.
-pub(super) fn between(once: &Outcome, again: &Outcome) -> Option<String> {
-    if once == again {
-        return None;
-    }
-    let (once, again) = match (once, again) {
-        (Ok(once), Ok(again)) => (once, again),
-        (Err(once), Err(again)) => {
-            return Some(format!(
-                "the task fails otherwise when it is repeated: {:?} the first time, {:?} when repeated",
-                once.message, again.message
-            ));
-        }
-        (Ok(_), Err(again)) => {
+/// The first place where the repetition is not what was done `once`.
+pub(super) fn between(once: &[WorkflowCommand], again: &Outcome) -> Option<String> {
+    let again = match again {
+        Ok(again) if again.as_slice() == once => return None,
+        Ok(again) => again,
+        Err(failure) => {
             return Some(format!(
                 "the task fails only when it is repeated: {}",
-                again.message
-            ));
-        }
-        (Err(once), Ok(_)) => {
-            return Some(format!(
-                "the task fails the first time and not when it is repeated: {}",
-                once.message
+                failure.message
             ));
         }
     };

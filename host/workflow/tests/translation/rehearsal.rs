@@ -232,7 +232,7 @@ fn another_command_is_named_with_its_place() {
 }
 
 #[test]
-fn failures_say_little_unless_they_come_once() {
+fn failures_say_little_unless_they_come_by_repeating() {
     let dead = |code| {
         Err(Fault::Dead {
             code,

@@ -9,11 +9,13 @@ use std::fmt;
 
 use serde_json::Value;
 
-use self::schema::{Change, Narrowing};
+use self::schema::Change;
 use crate::component::{MessageType, Metadata, WorkflowType};
 
 /// Most findings of one comparison; what is beyond says no more.
 pub const BREAKS_MAX: usize = 100;
+/// Most pairs of schemas that are compared, those within schemas included.
+const STEPS_MAX: u32 = 200_000;
 
 /// One way in which a new release breaks with the current one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,13 +75,16 @@ const GONE: &[(&str, &str)] = &[
 
 /// In what `new` breaks with `current`, at most [`BREAKS_MAX`]. What changed and cannot be compared is among it.
 pub fn breaks(current: &Metadata, new: &Metadata) -> Vec<Break> {
-    let mut found = Vec::new();
+    let mut found = Found {
+        breaks: Vec::new(),
+        steps: STEPS_MAX,
+    };
     let now = by_name(&new.workflows, |workflow| &workflow.definition.name);
     for before in &current.workflows {
         let name = &before.definition.name;
         match now(name) {
             Some(after) => workflow(before, after, &mut found),
-            None => found.push(gone("workflow", format!("workflow {name:?}"))),
+            None => found.add(gone("workflow", format!("workflow {name:?}"))),
         }
     }
     messages(
@@ -89,11 +94,24 @@ pub fn breaks(current: &Metadata, new: &Metadata) -> Vec<Break> {
         &new.activities,
         &mut found,
     );
-    found.truncate(BREAKS_MAX);
-    found
+    found.breaks
 }
 
-fn workflow(before: &WorkflowType, after: &WorkflowType, found: &mut Vec<Break>) {
+/// What was found, and how much may still be looked at.
+struct Found {
+    breaks: Vec<Break>,
+    steps: u32,
+}
+
+impl Found {
+    fn add(&mut self, one: Break) {
+        if self.breaks.len() < BREAKS_MAX {
+            self.breaks.push(one);
+        }
+    }
+}
+
+fn workflow(before: &WorkflowType, after: &WorkflowType, found: &mut Found) {
     let subject = format!("workflow {:?}", before.definition.name);
     message(&subject, &before.definition, &after.definition, found);
     let of = format!(" of {subject}");
@@ -111,36 +129,42 @@ fn messages(
     of: &str,
     before: &[MessageType],
     after: &[MessageType],
-    found: &mut Vec<Break>,
+    found: &mut Found,
 ) {
     let now = by_name(after, |message| &message.name);
     for before in before {
         let subject = format!("{kind} {:?}{of}", before.name);
         match now(&before.name) {
             Some(after) => message(&subject, before, after, found),
-            None => found.push(gone(kind, subject)),
+            None => found.add(gone(kind, subject)),
         }
     }
 }
 
-fn message(subject: &str, before: &MessageType, after: &MessageType, found: &mut Vec<Break>) {
+fn message(subject: &str, before: &MessageType, after: &MessageType, found: &mut Found) {
     let anything = Value::Bool(true);
     let or_anything = |schema: &Option<Value>| schema.clone().unwrap_or_else(|| anything.clone());
     let inputs = (&before.input_schema, &after.input_schema);
     let results = (&before.result_schema, &after.result_schema);
-    let narrower = schema::narrowings(&or_anything(inputs.0), &or_anything(inputs.1));
+    let (taken, given) = (or_anything(inputs.0), or_anything(inputs.1));
+    let narrower = schema::narrowings(&taken, &given, &mut found.steps);
     // A result is wider where the one before is narrower.
-    let wider = schema::narrowings(&or_anything(results.1), &or_anything(results.0));
-    let place = |part, narrowing: Narrowing, what: fn(&Change) -> String, consequence| Break {
-        subject: subject.to_owned(),
-        what: what(&narrowing.change),
-        place: Some((part, narrowing.pointer)),
-        consequence,
-    };
-    let narrower = narrower.into_iter();
-    found.extend(narrower.map(|it| place(Part::Input, it, narrowed, SENDERS)));
-    let wider = wider.into_iter();
-    found.extend(wider.map(|it| place(Part::Result, it, widened, READERS)));
+    let (answered, read) = (or_anything(results.1), or_anything(results.0));
+    let wider = schema::narrowings(&answered, &read, &mut found.steps);
+    let narrower = narrower
+        .into_iter()
+        .map(|it| (Part::Input, narrowed(&it.change), it.pointer, SENDERS));
+    let wider = wider
+        .into_iter()
+        .map(|it| (Part::Result, widened(&it.change), it.pointer, READERS));
+    for (part, what, pointer, consequence) in narrower.chain(wider) {
+        found.add(Break {
+            subject: subject.to_owned(),
+            place: Some((part, pointer)),
+            what,
+            consequence,
+        });
+    }
 }
 
 /// An input's change, from the current release to the new one.

@@ -11,6 +11,8 @@ use serde_json::{Map, Value};
 static ANYTHING: LazyLock<Map<String, Value>> = LazyLock::new(Map::new);
 /// How deep schemas are compared.
 const DEPTH_MAX: usize = 32;
+/// Most values, and most required names, of one schema that are looked at.
+const VALUES_MAX: usize = 1_000;
 /// Most places that are found in one comparison.
 const NARROWINGS_MAX: usize = 100;
 
@@ -79,22 +81,25 @@ pub(super) enum Change {
     Alternative,
 }
 
-/// Where `narrow` takes less than `wide`; none if it takes as much.
-pub(super) fn narrowings(wide: &Value, narrow: &Value) -> Vec<Narrowing> {
+/// Where `narrow` takes less than `wide`; none if it takes as much. References let a short schema be endless: each
+/// pair of schemas costs one of `steps`, and without any left nothing more is found.
+pub(super) fn narrowings(wide: &Value, narrow: &Value, steps: &mut u32) -> Vec<Narrowing> {
     let mut comparison = Comparison {
         roots: (wide, narrow),
         found: Vec::new(),
+        steps,
     };
     comparison.compare(wide, narrow, "", 0);
     comparison.found
 }
 
-struct Comparison<'a> {
+struct Comparison<'a, 's> {
     roots: (&'a Value, &'a Value),
     found: Vec<Narrowing>,
+    steps: &'s mut u32,
 }
 
-impl<'a> Comparison<'a> {
+impl<'a> Comparison<'a, '_> {
     fn add(&mut self, pointer: &str, change: Change) {
         if self.found.len() < NARROWINGS_MAX {
             self.found.push(Narrowing {
@@ -105,14 +110,11 @@ impl<'a> Comparison<'a> {
     }
 
     fn compare(&mut self, wide: &'a Value, narrow: &'a Value, pointer: &str, depth: usize) {
-        if depth > DEPTH_MAX {
+        if depth > DEPTH_MAX || *self.steps == 0 {
             return;
         }
+        *self.steps -= 1;
         let (wide, narrow) = (follow(wide, self.roots.0), follow(narrow, self.roots.1));
-        // Schemas that are the same text may still name different definitions, of the same names.
-        if wide == narrow && !wide.to_string().contains("\"$ref\"") {
-            return;
-        }
         if *wide == Value::Bool(false) {
             return;
         }
@@ -256,6 +258,7 @@ impl<'a> Comparison<'a> {
                     let mut one = Comparison {
                         roots: self.roots,
                         found: Vec::new(),
+                        steps: &mut *self.steps,
                     };
                     one.compare(given, taken, "", depth + 1);
                     one.found.is_empty()
@@ -295,7 +298,10 @@ fn of(schema: &Value) -> Option<&Map<String, Value>> {
 fn types(schema: &Map<String, Value>) -> Vec<&str> {
     let mut types = match schema.get("type") {
         Some(Value::String(one)) => vec![one.as_str()],
-        Some(Value::Array(several)) => several.iter().filter_map(Value::as_str).collect(),
+        Some(Value::Array(several)) => {
+            let names = several.iter().filter_map(Value::as_str);
+            names.take(TYPES.len()).collect()
+        }
         _ => TYPES.to_vec(),
     };
     if types.contains(&"number") && !types.contains(&"integer") {
@@ -309,7 +315,14 @@ fn values(schema: &Map<String, Value>) -> Option<Vec<&Value>> {
     if let Some(one) = schema.get("const") {
         return Some(vec![one]);
     }
-    Some(schema.get("enum")?.as_array()?.iter().collect())
+    Some(
+        schema
+            .get("enum")?
+            .as_array()?
+            .iter()
+            .take(VALUES_MAX)
+            .collect(),
+    )
 }
 
 fn number(schema: &Map<String, Value>, keyword: &str) -> Option<f64> {
@@ -322,6 +335,7 @@ fn names<'a>(schema: &'a Map<String, Value>, keyword: &str) -> Vec<&'a str> {
         .into_iter()
         .flatten()
         .filter_map(Value::as_str)
+        .take(VALUES_MAX)
         .collect()
 }
 

@@ -4,20 +4,29 @@ use serde_json::{Map, Value, json};
 
 /// How deep a sample goes: what is nested deeper is `null`.
 const DEPTH_MAX: u32 = 16;
+/// Most schemas that one sample is made of: references let a short schema be endless.
+const SCHEMAS_MAX: u32 = 200;
+/// Largest sample, in bytes of JSON: a larger one is `null`.
+const SAMPLE_BYTES_MAX: usize = 16 * 1024;
 
 /// A value for `schema`: its example, default or first choice where it has one, otherwise the least that its type
 /// and its required properties ask for. What constraints beyond these ask for is not looked at.
 pub(super) fn of(schema: &Value) -> Value {
-    at(schema, schema, 0)
+    let sample = at(schema, schema, 0, &mut { SCHEMAS_MAX });
+    if sample.to_string().len() > SAMPLE_BYTES_MAX {
+        return Value::Null;
+    }
+    sample
 }
 
-fn at(schema: &Value, root: &Value, depth: u32) -> Value {
+fn at(schema: &Value, root: &Value, depth: u32, left: &mut u32) -> Value {
     let Some(object) = schema.as_object() else {
         return Value::Null;
     };
-    if depth > DEPTH_MAX {
+    if depth > DEPTH_MAX || *left == 0 {
         return Value::Null;
     }
+    *left -= 1;
     if let Some(given) = given(object) {
         return given.clone();
     }
@@ -25,17 +34,17 @@ fn at(schema: &Value, root: &Value, depth: u32) -> Value {
     if let Some(pointer) = target.and_then(|target| target.strip_prefix('#')) {
         return root
             .pointer(pointer)
-            .map_or(Value::Null, |target| at(target, root, depth + 1));
+            .map_or(Value::Null, |target| at(target, root, depth + 1, left));
     }
     for keyword in ["oneOf", "anyOf"] {
         let choices = object.get(keyword).and_then(Value::as_array);
         if let Some(first) = choices.and_then(|choices| choices.first()) {
-            return at(first, root, depth + 1);
+            return at(first, root, depth + 1, left);
         }
     }
     match type_of(object) {
-        "object" => properties(object, root, depth),
-        "array" => items(object, root, depth),
+        "object" => properties(object, root, depth, left),
+        "array" => items(object, root, depth, left),
         "string" => json!(text(object)),
         "integer" | "number" => object
             .get("minimum")
@@ -70,22 +79,22 @@ fn type_of(schema: &Map<String, Value>) -> &str {
     own.unwrap_or(if is_object { "object" } else { "null" })
 }
 
-fn properties(schema: &Map<String, Value>, root: &Value, depth: u32) -> Value {
+fn properties(schema: &Map<String, Value>, root: &Value, depth: u32, left: &mut u32) -> Value {
     let described = schema.get("properties").and_then(Value::as_object);
     let required = schema.get("required").and_then(Value::as_array);
     let names = required.into_iter().flatten().filter_map(Value::as_str);
     let filled = names.map(|name| {
         let property = described.and_then(|described| described.get(name));
-        let value = property.map_or(Value::Null, |property| at(property, root, depth + 1));
+        let value = property.map_or(Value::Null, |property| at(property, root, depth + 1, left));
         (name.to_owned(), value)
     });
     Value::Object(filled.collect())
 }
 
-fn items(schema: &Map<String, Value>, root: &Value, depth: u32) -> Value {
+fn items(schema: &Map<String, Value>, root: &Value, depth: u32, left: &mut u32) -> Value {
     let least = schema.get("minItems").and_then(Value::as_u64).unwrap_or(0);
     match schema.get("items") {
-        Some(item) if least > 0 => json!([at(item, root, depth + 1)]),
+        Some(item) if least > 0 => json!([at(item, root, depth + 1, left)]),
         _ => json!([]),
     }
 }
@@ -146,5 +155,12 @@ mod tests {
             json!({ "type": "object", "required": ["a"], "properties": { "a": { "$ref": "#" } } });
         assert!(of(&endless).is_object());
         assert_eq!(of(&json!({ "$ref": "#" })), Value::Null);
+        let names: Vec<String> = (0..100).map(|n| n.to_string()).collect();
+        let next = json!({ "$ref": "#" });
+        let each = names.iter().map(|name| (name.clone(), next.clone()));
+        let wide = json!({ "required": names, "properties": each.collect::<Map<_, _>>() });
+        assert!(of(&wide).to_string().len() <= SAMPLE_BYTES_MAX);
+        let large = "x".repeat(SAMPLE_BYTES_MAX);
+        assert_eq!(of(&json!({ "const": large })), Value::Null);
     }
 }

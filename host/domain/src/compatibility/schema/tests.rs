@@ -4,6 +4,10 @@ use serde_json::json;
 
 use super::*;
 
+fn narrowings(wide: &Value, narrow: &Value) -> Vec<Narrowing> {
+    super::narrowings(wide, narrow, &mut 1_000)
+}
+
 fn bound(keyword: &'static str, wide: Option<Value>, narrow: Value) -> Change {
     Change::Bound {
         keyword,
@@ -151,4 +155,21 @@ fn schemas_of_themselves_end() {
     assert!(!narrowings(&tree, &strict).is_empty());
     let endless = json!({ "$ref": "#" });
     assert_eq!(narrowings(&endless, &tree), []);
+}
+
+#[test]
+fn schemas_that_branch_without_end_are_left() {
+    let mut defs = serde_json::Map::new();
+    for level in 0..31 {
+        let next = json!({ "$ref": format!("#/$defs/{}", level + 1) });
+        defs.insert(
+            level.to_string(),
+            json!({ "anyOf": [next, next], "properties": { "a": next, "b": next } }),
+        );
+    }
+    defs.insert("31".to_owned(), json!({ "minimum": 1 }));
+    let bomb = json!({ "$ref": "#/$defs/0", "$defs": defs });
+    let mut steps = 1_000;
+    assert_eq!(super::narrowings(&bomb, &bomb, &mut steps), []);
+    assert_eq!(steps, 0, "it would go on for ever");
 }

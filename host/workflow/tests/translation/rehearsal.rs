@@ -233,24 +233,24 @@ fn another_command_is_named_with_its_place() {
 
 #[test]
 fn failures_say_little_unless_they_come_by_repeating() {
-    let dead = |code| {
+    fn dead(code: Code) -> Result<Vec<Command>, Fault> {
         Err(Fault::Dead {
             code,
             message: "over".into(),
         })
-    };
-    let Repetition::Unknown(why) = repeat(move |_, _| dead(Code::GuestTrapped)) else {
+    }
+    let Repetition::Unknown(why) = repeat(|_, _| dead(Code::GuestTrapped)) else {
         panic!("nothing can be told")
     };
     assert!(why.contains("over"), "{why}");
     differs(
-        move |_, activation| match activation.is_replaying {
+        |_, activation| match activation.is_replaying {
             true => dead(Code::GuestTrapped),
             false => Ok(vec![]),
         },
         &["fails only when it is repeated", "over"],
     );
-    let late = repeat(move |stage, _| match stage.number {
+    let late = repeat(|stage, _| match stage.number {
         1 => dead(Code::GuestDeadlineExceeded),
         _ => Ok(vec![timer(1, 1)]),
     });

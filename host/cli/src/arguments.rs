@@ -28,6 +28,9 @@ First steps:
   tenterhook workflow start payment.ProcessPayment --input @payment.json --wait 10s \\
       --tenant acme --environment production";
 
+/// The subcommand that a host runs in a child process for each component.
+pub(crate) const COMPILE_COMPONENT: &str = "compile-component";
+
 /// The command line.
 #[derive(Debug, Parser)]
 #[command(name = "tenterhook", version, about = ABOUT, after_help = AFTER_HELP, arg_required_else_help = true)]
@@ -72,6 +75,9 @@ pub(crate) enum Command {
     Limits(ConnectionArguments),
     /// Write a shell's completion script to stdout
     Completions(CompletionsCommand),
+    /// Compile the component that comes over the socket that standard input is: a host starts this for itself
+    #[command(name = COMPILE_COMPONENT, hide = true)]
+    CompileComponent,
 }
 
 /// A command that talks to a host.

@@ -51,6 +51,8 @@ pub(crate) fn run(command: Command, console: &Console) -> Result<()> {
             run_host(host::serve(options))
         }
         Command::Completions(completions) => completions.write(),
+        Command::CompileComponent => tenterhook_sandbox::compile_stdin()
+            .map_err(|error| Failure::internal("nothing was compiled").caused_by(&error)),
         remote => {
             let runtime = runtime(&mut Builder::new_current_thread())?;
             runtime.block_on(run_remote(remote, console))
@@ -102,9 +104,10 @@ async fn run_remote(command: Command, console: &Console) -> Result<()> {
                 .await
         }
         Command::Limits(connection) => limits::show(&client(&connection, console)?, console).await,
-        Command::Dev(_) | Command::Serve(_) | Command::Completions(_) => {
-            Err(Failure::internal("this command asks no host"))
-        }
+        Command::Dev(_)
+        | Command::Serve(_)
+        | Command::Completions(_)
+        | Command::CompileComponent => Err(Failure::internal("this command asks no host")),
     }
 }
 

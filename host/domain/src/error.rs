@@ -153,6 +153,8 @@ codes! {
     ComponentMetadataInvalid = "component-metadata-invalid", Invalid;
     /// The component does not compile.
     ComponentCompileFailed = "component-compile-failed", Invalid;
+    /// A workflow type of the component cannot be instantiated.
+    ComponentInstantiateFailed = "component-instantiate-failed", Invalid;
     /// The component's blob is missing from the store.
     ComponentMissing = "component-missing", Unavailable;
     /// A guest trapped: it panicked, or did what WebAssembly does not allow.

@@ -7,6 +7,7 @@
 pub mod audit;
 pub mod check;
 pub mod clock;
+pub mod compatibility;
 pub mod component;
 pub mod context;
 pub mod digest;

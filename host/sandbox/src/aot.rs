@@ -100,7 +100,8 @@ impl AotFiles {
                 ));
             }
             #[allow(unsafe_code)]
-            // SAFETY: the bytes are those that `store` got from this wasmtime's compiler (the hash in the manifest
+            // SAFETY: the bytes are those that `store` got from this wasmtime's compiler, in this process or in a child
+            // of the same program (the hash in the manifest
             // says so), in a directory of mode 0700 into which only this host's user can write, under a name that
             // carries the engines' compatibility hash. The file is replaced only by rename, never written in place,
             // so the mapping does not change under the running code.
@@ -113,14 +114,16 @@ impl AotFiles {
         Ok(compiled)
     }
 
-    /// Keeps `codes`, compiled code by kind. A failure costs the next start a compilation, nothing else.
-    pub(crate) fn store(&self, digest: &Digest, codes: &[(Kind, Vec<u8>)]) {
-        if let Err(error) = self.try_store(digest, codes) {
-            tracing::warn!(%digest, %error, "compiled code cannot be kept on disk");
-        }
+    /// Keeps `codes`, compiled code by kind.
+    ///
+    /// # Errors
+    /// When they are not on disk: nothing can be loaded then.
+    pub(crate) fn store(&self, digest: &Digest, codes: &[(Kind, Vec<u8>)]) -> io::Result<()> {
+        self.try_store(digest, codes)?;
         if let Err(error) = self.prune() {
             tracing::warn!(%error, "old compiled code cannot be removed");
         }
+        Ok(())
     }
 
     fn try_store(&self, digest: &Digest, codes: &[(Kind, Vec<u8>)]) -> io::Result<()> {

@@ -13,6 +13,7 @@ use std::{
     time::Duration,
 };
 
+use serde::{Deserialize, Serialize};
 use tenterhook_domain::{Code, Error, Result};
 use wasmtime::{Config, Engine, EngineWeak, InstanceAllocationStrategy, OptLevel};
 
@@ -26,7 +27,7 @@ const WASM_STACK_BYTES: usize = 1024 * 1024;
 const ASYNC_STACK_BYTES: usize = 2 * 1024 * 1024;
 
 /// What an engine is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) enum Kind {
     Workflow,
     Activity,
@@ -101,6 +102,16 @@ fn build(mut config: Config, instances: u32) -> Result<Engine> {
         )
         .caused_by(error)
     })
+}
+
+/// An engine that makes code for [`Engines`] and runs none: it needs no room for instances.
+pub(crate) fn compiler(kind: Kind) -> wasmtime::Result<Engine> {
+    let mut config = match kind {
+        Kind::Workflow => workflow_config(),
+        Kind::Activity => activity_config(),
+    };
+    config.allocation_strategy(InstanceAllocationStrategy::OnDemand);
+    Engine::new(&config)
 }
 
 fn common_config() -> Config {

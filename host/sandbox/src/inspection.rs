@@ -1,8 +1,11 @@
-//! Looks at an uploaded component before it is stored: is it one, can it run here, does it say the truth?
+//! Looks at an uploaded component before it takes executions: is it one, can it run here, does it say the truth?
 
 mod describe;
 mod metadata;
+mod sample;
 mod schema;
+mod trial;
+mod wanted;
 
 use std::sync::Arc;
 
@@ -10,11 +13,13 @@ use bytes::Bytes;
 use tenterhook_domain::{
     Code, Digest, EnvironmentName, Error, Result, Scope, TenantId,
     check::Check,
+    compatibility,
     component::{COMPONENT_BYTES_MAX, Inspection, InspectionContext, Metadata},
     error::Kind,
     limit::Limits,
 };
 
+use self::trial::{Stage, Tried};
 use crate::{
     component::LoadedComponent,
     outline::{self, METADATA, Outline, WORKFLOW_GUEST},
@@ -70,6 +75,34 @@ impl Found<'_> {
     fn passed(&mut self, detail: impl Into<String>) {
         self.inspection.checks.push(Check::passed(self.now, detail));
     }
+
+    fn warning(&mut self, detail: impl Into<String>) {
+        let check = Check::warning(self.now, detail);
+        self.inspection.checks.push(check);
+    }
+
+    fn tried(&mut self, tried: Tried) {
+        if tried.is_partial {
+            self.warning(tried.detail);
+        } else {
+            self.passed(tried.detail);
+        }
+    }
+
+    /// Each thing that callers or readers of the current release would miss is a warning of its own.
+    fn compatible(&mut self, current: Option<&Metadata>, new: &Metadata) {
+        let Some(current) = current else {
+            self.passed("there is no current release to compare with");
+            return;
+        };
+        let breaks = compatibility::breaks(current, new);
+        for one in &breaks {
+            self.warning(one.to_string());
+        }
+        if breaks.is_empty() {
+            self.passed("whoever uses the current release can use this one");
+        }
+    }
 }
 
 async fn look(
@@ -109,21 +142,46 @@ async fn look(
         plugin: context.plugin.clone(),
         digest,
     });
-    let limits = Arc::new(Limits {
-        activation_millis: DESCRIBE_MILLIS,
-        ..Limits::default()
-    });
+    let granted = context.grants.limits.apply()?;
+    let limits = Limits {
+        activation_millis: granted.activation_millis.min(DESCRIBE_MILLIS),
+        ..granted
+    };
     let has_metadata = outline.has_export(METADATA);
-    let described = describe::describe(&loaded, owner, limits, has_metadata).await?;
-    found.passed("an instance without any capability answers within its limits");
+    let described = describe::describe(
+        &loaded,
+        owner.clone(),
+        Arc::new(limits.clone()),
+        has_metadata,
+    )
+    .await?;
+    let stage = Stage::new(owner, &limits, |limits, owner| {
+        loaded.workflows(limits, owner)
+    });
+    match stage.clone() {
+        Some(stage) => found.tried(stage.instantiate(&described).await?),
+        None => found.passed("an instance without any capability answers within its limits"),
+    }
 
     found.begin("metadata");
     let metadata = metadata::merge(context.plugin, &outline, described)?;
     found.passed(metadata_detail(&metadata));
+    found.inspection.metadata = metadata.clone();
     found.begin("schemas");
     let schemas = schema::check_all(&metadata)?;
     found.passed(format!("{schemas} JSON Schemas are valid"));
-    found.inspection.metadata = metadata;
+    found.begin("grants");
+    match wanted::not_granted(context.plugin, &metadata.wants, context.grants) {
+        Some(missing) => found.warning(missing),
+        None => found.passed("what it wants is granted"),
+    }
+    found.begin("determinism");
+    match stage {
+        Some(stage) => found.tried(stage.repeat(&metadata).await?),
+        None => found.passed("there are no workflows"),
+    }
+    found.begin("compatibility");
+    found.compatible(context.current, &metadata);
     Ok(())
 }
 
@@ -135,20 +193,23 @@ fn inspection_scope() -> Result<Scope> {
 }
 
 fn imports_detail(outline: &Outline) -> String {
-    let refused: Vec<&str> = outline
+    let all = match outline.imports.len() {
+        0 => return "imports nothing".to_owned(),
+        number => format!(
+            "{number} imports, each offered by the host: {}",
+            outline::listed(&outline.imports)
+        ),
+    };
+    if outline
         .imports
         .iter()
-        .map(|import| outline::interface_of(import))
-        .filter(|import| import.starts_with("wasi:sockets/"))
-        .collect();
-    let all = format!(
-        "{} imports, each offered by the host",
-        outline.imports.len()
-    );
-    if refused.is_empty() {
-        return all;
+        .any(|import| import.starts_with("wasi:sockets/"))
+    {
+        return format!(
+            "{all}; calls of wasi:sockets will be refused: use wasi:http/outgoing-handler"
+        );
     }
-    format!("{all}; calls of {} will be refused", refused.join(", "))
+    all
 }
 
 fn compiles_detail(loaded: &LoadedComponent) -> String {

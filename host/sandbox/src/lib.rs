@@ -16,6 +16,7 @@ mod activity;
 mod aot;
 mod cache;
 mod capability;
+mod compiler;
 mod component;
 mod engine;
 mod fault;
@@ -33,6 +34,10 @@ pub use activity::{
     Cancellation, FailureLink, Payload, TaskInfo,
 };
 pub use capability::keyvalue::{KeyPage, KeyValue};
+pub use compiler::{
+    COMPILE_CPU_MILLIS_MAX, COMPILE_MEMORY_BYTES_MAX, COMPILE_MILLIS_MAX, CompileLimits,
+    CompilerCommand, compile_stdin,
+};
 pub use component::LoadedComponent;
 pub use owner::Owner;
 pub use sandbox::{Sandbox, SandboxConfig};

@@ -5,6 +5,8 @@ mod offer;
 use tenterhook_domain::{Code, Error, Result};
 use wasmparser::{Encoding, Parser, Payload};
 
+use crate::engine::Kind;
+
 /// The export that makes a component carry workflows.
 pub(crate) const WORKFLOW_GUEST: &str = "temporal:workflow-runtime/workflow-guest@0.1.0";
 /// The export that makes a component carry activities.
@@ -64,6 +66,18 @@ impl Outline {
 
     pub(crate) fn has_export(&self, name: &str) -> bool {
         self.exports.iter().any(|export| export == name)
+    }
+
+    /// What it is compiled for.
+    pub(crate) fn kinds(&self) -> Vec<Kind> {
+        [
+            (Kind::Workflow, WORKFLOW_GUEST),
+            (Kind::Activity, ACTIVITIES),
+        ]
+        .into_iter()
+        .filter(|(_, export)| self.has_export(export))
+        .map(|(kind, _)| kind)
+        .collect()
     }
 
     /// Checks that every import is offered.

@@ -8,16 +8,16 @@ use tenterhook_domain::{
     component::{Inspection, InspectionContext, Inspector},
 };
 use tokio::sync::Semaphore;
-use wasmtime::component::Component;
 
 use crate::{
     aot::{AotFiles, Compiled},
     cache::Cache,
     capability::{Shared, keyvalue::KeyValue},
+    compiler::{Compiler, CompilerCommand},
     component::{Linkers, LoadedComponent},
-    engine::{Engines, Kind},
+    engine::Engines,
     inspection,
-    outline::{ACTIVITIES, Outline, WORKFLOW_GUEST},
+    outline::Outline,
 };
 
 /// Components that are compiled at the same time. Each compilation uses every core by itself.
@@ -33,6 +33,9 @@ pub struct SandboxConfig {
     pub workflow_instances: u32,
     /// Attempts that there can be at once.
     pub activity_instances: u32,
+    /// The program that compiles in a child process; `None`: this process compiles, and what a component makes of
+    /// the compiler is done to the host.
+    pub compiler: Option<CompilerCommand>,
 }
 
 /// Compiles components and makes their instances.
@@ -46,6 +49,7 @@ struct Parts {
     linkers: Linkers,
     shared: Arc<Shared>,
     aot: AotFiles,
+    compiler: Compiler,
     compilations: Arc<Semaphore>,
     engines: Engines,
 }
@@ -63,6 +67,7 @@ impl Sandbox {
                 linkers: Linkers::new(&engines)?,
                 shared: Arc::new(Shared::new(config.keyvalue)?),
                 aot,
+                compiler: config.compiler.map_or(Compiler::InProcess, Compiler::Child),
                 compilations: Arc::new(Semaphore::new(COMPILATIONS_MAX)),
                 engines,
             }),
@@ -117,32 +122,26 @@ impl Sandbox {
         blocking(move || {
             // Held by the work itself: a caller that goes away does not end a compilation.
             let _permit = permit;
-            let outline = Outline::read(&bytes)?;
-            let mut codes = Vec::new();
-            let mut compiled = Compiled::new();
-            for (kind, export) in [
-                (Kind::Workflow, WORKFLOW_GUEST),
-                (Kind::Activity, ACTIVITIES),
-            ] {
-                if outline.has_export(export) {
-                    let component = parts.compile(kind, &bytes)?;
-                    codes.push((kind, component.serialize().map_err(compile_failed)?));
-                    compiled.push((kind, component));
-                }
-            }
-            let loaded = parts.link(digest, compiled)?;
-            parts.aot.store(&digest, &codes);
-            Ok(loaded)
+            let kinds = Outline::read(&bytes)?.kinds();
+            let codes = parts.compiler.compile(&parts.engines, &kinds, &bytes)?;
+            drop(bytes);
+            let kept = parts.aot.store(&digest, &codes);
+            kept.map_err(|error| {
+                let detail = format!("the compiled code of {digest} cannot be kept on disk");
+                Error::new(Code::StoreFailed, detail).caused_by(error)
+            })?;
+            let compiled = parts.aot.load(&digest, &parts.engines).ok_or_else(|| {
+                let detail =
+                    format!("the code that was just compiled for {digest} cannot be loaded");
+                Error::new(Code::Internal, detail)
+            })?;
+            parts.link(digest, compiled)
         })
         .await
     }
 }
 
 impl Parts {
-    fn compile(&self, kind: Kind, bytes: &[u8]) -> Result<Component> {
-        Component::from_binary(self.engines.of(kind), bytes).map_err(compile_failed)
-    }
-
     fn link(&self, digest: Digest, compiled: Compiled) -> Result<Arc<LoadedComponent>> {
         let loaded = LoadedComponent::link(digest, compiled, &self.shared, &self.linkers)?;
         Ok(Arc::new(loaded))
@@ -165,13 +164,6 @@ impl fmt::Debug for Sandbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Sandbox").finish_non_exhaustive()
     }
-}
-
-fn compile_failed(error: wasmtime::Error) -> Error {
-    Error::new(
-        Code::ComponentCompileFailed,
-        format!("the component does not compile: {error:#}"),
-    )
 }
 
 /// Runs `work` on a thread that may block.

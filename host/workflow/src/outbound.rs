@@ -219,7 +219,7 @@ fn explain(name: &str, refusal: Refusal) -> TaskFailure {
 }
 
 /// The command's name in Temporal's protocol.
-fn name(command: &Command) -> &'static str {
+pub(crate) fn name(command: &Command) -> &'static str {
     match command {
         Command::StartTimer(_) => "StartTimer",
         Command::ScheduleActivity(_) => "ScheduleActivity",

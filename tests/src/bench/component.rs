@@ -172,6 +172,7 @@ fn sandbox(folder: &TempDir) -> anyhow::Result<Arc<Sandbox>> {
         keyvalue: None,
         workflow_instances: 1_000,
         activity_instances: 100,
+        compiler: None,
     })?)
 }
 

@@ -47,6 +47,17 @@ pub(super) struct Described {
     pub(super) plugin: Option<Plugin>,
 }
 
+impl Described {
+    /// The input schema that the component gives for its workflow `name`, where it gives one that can be read.
+    pub(super) fn input_schema(&self, name: &str) -> Option<serde_json::Value> {
+        let workflows = &self.plugin.as_ref()?.workflows;
+        let workflow = workflows
+            .iter()
+            .find(|workflow| workflow.definition.name == name)?;
+        serde_json::from_str(workflow.definition.input_schema.as_ref()?).ok()
+    }
+}
+
 /// Asks `loaded` what it is. `has_metadata`: it exports `metadata`.
 pub(super) async fn describe(
     loaded: &LoadedComponent,

@@ -68,10 +68,41 @@ fn check(what: &str, message: &MessageType) -> Result<usize> {
         // A reference to another document cannot be followed: nothing here fetches anything.
         if let Err(error) = jsonschema::validator_for(schema) {
             return Err(untrue(format!(
-                "the {part} schema of {what} is no valid JSON Schema: {error} at {:?}",
+                "the {part} schema of {what} is no valid JSON Schema: at {:?} {error}; correct it there, or leave the \
+                 schema out",
                 error.instance_path().to_string()
             )));
         }
     }
     Ok(checked)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use serde_json::json;
+    use tenterhook_domain::Code;
+
+    use super::*;
+
+    #[test]
+    fn a_bad_schema_is_named_with_its_place() {
+        let mut metadata = Metadata::default();
+        metadata.activities.push(MessageType {
+            name: "Charge".to_owned(),
+            input_schema: Some(json!({ "type": "object" })),
+            result_schema: Some(json!({ "properties": { "a": { "type": 7 } } })),
+            ..MessageType::default()
+        });
+        let error = check_all(&metadata).unwrap_err();
+        assert_eq!(error.code(), Code::ComponentMetadataInvalid);
+        for part in [
+            "result schema of activity \"Charge\"",
+            "\"/properties/a/type\"",
+        ] {
+            assert!(error.detail().contains(part), "{part} in {error}");
+        }
+        metadata.activities[0].result_schema = None;
+        assert_eq!(check_all(&metadata).unwrap(), 1);
+    }
 }

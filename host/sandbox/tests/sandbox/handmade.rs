@@ -3,13 +3,16 @@
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
-/// A workflow guest whose `activate` is `activate` and whose `list-workflows` begins with `list`, both in WAT.
+/// A workflow guest whose `activate` is `activate`, whose `list-workflows` begins with `list` and whose
+/// `instantiate-workflow` begins with `instantiate`, all in WAT; `functions` stand beside them.
 ///
-/// Both may call `$call`, which is the function `import` (interface, function, its core type) if one is given.
+/// All may call `$call`, which is the function `import` (interface, function, its core type) if one is given.
 #[derive(Default)]
 pub(crate) struct Workflow<'a> {
     pub(crate) list: &'a str,
+    pub(crate) instantiate: &'a str,
     pub(crate) activate: &'a str,
+    pub(crate) functions: &'a str,
     pub(crate) import: Option<(&'a str, &'a str, &'a str)>,
 }
 
@@ -18,7 +21,13 @@ const HOST: &str = "temporal:workflow-runtime/workflow-host@0.1.0";
 
 impl Workflow<'_> {
     pub(crate) fn component(&self) -> Vec<u8> {
-        let Self { list, activate, .. } = self;
+        let Self {
+            list,
+            instantiate,
+            activate,
+            functions,
+            ..
+        } = self;
         let (import, world_import) = match self.import {
             Some((interface, function, ty)) => (
                 format!(r#"(import "{interface}" "{function}" (func $call {ty}))"#),
@@ -38,11 +47,13 @@ impl Workflow<'_> {
                     (local.set $at (i32.and (i32.add (global.get $heap) (i32.const 15)) (i32.const -16)))
                     (global.set $heap (i32.add (local.get $at) (local.get 3)))
                     (local.get $at))
+                {functions}
                 (func (export "{GUEST}#list-workflows") (result i32)
                     {list}
                     (i32.const 64))
                 (func (export "{GUEST}#instantiate-workflow")
                     (param i32 i32 i32 i32 i32 i32 i32 i32) (result i32)
+                    {instantiate}
                     (i32.store (i32.const 128) (i32.const 0))
                     (i32.store (i32.const 132) (call $new (i32.const 7)))
                     (i32.const 128))

@@ -3,11 +3,20 @@
 use bytes::Bytes;
 use tenterhook_domain::{
     Code,
-    component::{COMPONENT_BYTES_MAX, Inspection, InspectionContext, Inspector as _, Metadata},
-    grant::Grants,
+    check::{CHECKS, Severity},
+    component::{
+        COMPONENT_BYTES_MAX, Inspection, InspectionContext, Inspector as _, MessageType, Metadata,
+    },
+    grant::{Grants, HttpGrant},
 };
 
 use crate::{Place, guest, handmade, plugin};
+
+/// A list of one workflow type, `Pay`, in WAT.
+const LISTS_PAY: &str = r"
+    (i32.store (i32.const 64) (i32.const 512)) (i32.store (i32.const 68) (i32.const 1))
+    (i32.store (i32.const 512) (i32.const 640)) (i32.store (i32.const 516) (i32.const 3))
+    (i32.store (i32.const 640) (i32.const 0x796150))";
 
 pub(crate) async fn inspect(bytes: impl Into<Bytes>, name: &str) -> Inspection {
     inspect_with(bytes, name, &Grants::default(), None).await
@@ -67,9 +76,19 @@ async fn a_plugin_of_ours_passes() {
             "compiles",
             "instantiates",
             "metadata",
-            "schemas"
+            "schemas",
+            "grants",
+            "determinism",
+            "compatibility"
         ]
     );
+    let places = names
+        .iter()
+        .map(|name| CHECKS.iter().position(|it| it == name));
+    assert!(places.is_sorted(), "{names:?} in the order of {CHECKS:?}");
+    let grants = &found.checks[7];
+    assert_eq!(grants.severity, Severity::Warning);
+    assert!(grants.detail.contains("config:gateway_url"), "{grants:?}");
     assert_eq!(found.metadata.name.as_deref(), Some("payment"));
     assert!(found.metadata.version.is_some());
     let [workflow] = &found.metadata.workflows[..] else {
@@ -232,4 +251,119 @@ async fn a_component_that_does_not_answer_is_refused() {
         .component();
         check_refused(component, Code::ComponentMetadataInvalid, &[says]).await;
     }
+}
+
+#[tokio::test]
+async fn each_check_is_announced_as_it_begins() {
+    let announced = std::sync::Mutex::new(Vec::new());
+    let context = InspectionContext {
+        plugin: &plugin("test-native-sdk"),
+        grants: &Grants::default(),
+        current: None,
+    };
+    let watch = |name| announced.lock().unwrap().push(name);
+    let bytes = guest("test-native-sdk").into();
+    let found = Place::new().sandbox.inspect(context, bytes, &watch).await;
+    let found = found.unwrap().checks;
+    let names: Vec<&str> = found.iter().map(|check| check.name.as_str()).collect();
+    assert_eq!(*announced.lock().unwrap(), names);
+}
+
+#[tokio::test]
+async fn imports_are_listed_by_name() {
+    let found = inspect(guest("payment"), "payment").await;
+    let imports = &found.checks[1].detail;
+    for import in [
+        "\"wasi:http/outgoing-handler@0.2",
+        "\"temporal:workflow-runtime/workflow-host@0.1.0\"",
+    ] {
+        assert!(imports.contains(import), "{import} in {imports}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_granted_is_not_warned_of() {
+    let grants = Grants {
+        http: vec![HttpGrant {
+            host: "api.test".to_owned(),
+            methods: Vec::new(),
+        }],
+        keyvalue: true,
+        config: true,
+        ..Grants::default()
+    };
+    let found = inspect_with(guest("payment"), "payment", &grants, None).await;
+    assert_eq!(found.checks[7].severity, Severity::Passed, "{found:?}");
+}
+
+#[tokio::test]
+async fn a_type_that_traps_when_it_begins_is_refused() {
+    for (instantiate, says) in [
+        ("unreachable", "guest-trapped"),
+        ("(loop $l (br $l))", "guest-"),
+    ] {
+        let component = handmade::Workflow {
+            list: LISTS_PAY,
+            instantiate,
+            ..handmade::Workflow::default()
+        }
+        .component();
+        check_refused(
+            component,
+            Code::ComponentInstantiateFailed,
+            &["\"Pay\"", "no input", says],
+        )
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn a_type_that_decides_by_replay_is_refused() {
+    let found = inspect(guest("test-two-minds"), "test-two-minds").await;
+    refusal_is(
+        &found,
+        Code::ComponentNotDeterministic,
+        &[
+            "\"Waits\"",
+            "activation 2, command 1",
+            "StartTimer 2.000 s",
+            "StartTimer 3.000 s",
+        ],
+    );
+    assert_eq!(
+        found.metadata.workflows.len(),
+        1,
+        "what was found before stays"
+    );
+}
+
+#[tokio::test]
+async fn what_callers_would_miss_is_a_warning_each() {
+    let bytes = guest("payment");
+    let mut current = inspect(bytes.clone(), "payment").await.metadata;
+    let found = inspect_with(bytes.clone(), "payment", &Grants::default(), Some(&current)).await;
+    assert_eq!(found.checks[9].severity, Severity::Passed, "{found:?}");
+    let workflow = &mut current.workflows[0];
+    workflow.definition.input_schema = None;
+    workflow.signals.push(MessageType {
+        name: "hurry".to_owned(),
+        ..MessageType::default()
+    });
+    let found = inspect_with(bytes, "payment", &Grants::default(), Some(&current)).await;
+    assert!(found.refusal().is_none());
+    let warnings: Vec<&str> = found.checks[9..]
+        .iter()
+        .filter(|check| check.name == "compatibility" && check.severity == Severity::Warning)
+        .map(|check| check.detail.as_str())
+        .collect();
+    assert!(warnings.len() >= 2, "{found:?}");
+    let all = warnings.join("\n");
+    assert!(
+        all.contains("signal \"hurry\" of workflow \"ProcessPayment\": it is gone"),
+        "{all}"
+    );
+    assert!(
+        all.contains("workflow \"ProcessPayment\", input at"),
+        "{all}"
+    );
 }

@@ -9,6 +9,7 @@
 
 mod activity;
 mod aot;
+mod compiler;
 mod contract;
 mod handmade;
 mod hostile;
@@ -24,7 +25,7 @@ use std::{
 
 use bytes::Bytes;
 use tenterhook_domain::{Digest, PluginName, limit::Limits};
-use tenterhook_sandbox::{LoadedComponent, Owner, Sandbox, SandboxConfig};
+use tenterhook_sandbox::{CompilerCommand, LoadedComponent, Owner, Sandbox, SandboxConfig};
 
 /// A sandbox.
 struct Place {
@@ -38,11 +39,16 @@ impl Place {
     }
 
     fn at(aot_dir: &Path) -> Self {
+        Self::with_compiler(aot_dir, None)
+    }
+
+    fn with_compiler(aot_dir: &Path, compiler: Option<CompilerCommand>) -> Self {
         let config = SandboxConfig {
             aot_dir: aot_dir.to_owned(),
             keyvalue: None,
             workflow_instances: 100,
             activity_instances: 100,
+            compiler,
         };
         Self {
             sandbox: Sandbox::new(config).unwrap(),

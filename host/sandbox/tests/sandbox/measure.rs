@@ -52,3 +52,26 @@ async fn sleeping_instances() {
     );
     drop(instances);
 }
+
+#[tokio::test]
+#[ignore = "a measurement"]
+async fn compiling() {
+    let bytes = guest("payment");
+    let dir = tempfile::TempDir::new().unwrap();
+    for round in 0..3 {
+        let at = |name: &str| dir.path().join(format!("{name}-{round}"));
+        let began = Instant::now();
+        Place::at(&at("here")).load(&bytes).await;
+        let here = began.elapsed();
+        let began = Instant::now();
+        let command = crate::compiler::command(|_| {});
+        Place::with_compiler(&at("child"), Some(command))
+            .load(&bytes)
+            .await;
+        let child = began.elapsed();
+        println!(
+            "{} bytes: {here:?} in this process, {child:?} in a child",
+            bytes.len()
+        );
+    }
+}

@@ -7,6 +7,7 @@ mod commands;
 mod limits;
 mod malformed;
 mod recorded;
+mod rehearsal;
 mod rules;
 mod scene;
 mod script;

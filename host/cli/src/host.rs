@@ -16,7 +16,7 @@ use std::{
 
 use anyhow::Context as _;
 use tenterhook_domain::{clock::SystemClock, context::ContextKeys};
-use tenterhook_release::Checks;
+use tenterhook_release::{Checks, Rehearsals};
 use tenterhook_sandbox::{Sandbox, SandboxConfig};
 use tenterhook_server::{ApiState, Server};
 use tenterhook_store::Store;
@@ -120,16 +120,17 @@ async fn run(
         activity_instances: instances(2 * ACTIVITY_TASKS + WORKFLOW_TASKS),
     })?;
     let lane = start_lane(&temporal, &task_queue, drain, &store, &sandbox, &keys).await?;
-    let gate = Gate::new(
+    let gate = Arc::new(Gate::new(
         temporal.clone(),
         store.clone(),
         sandbox.clone(),
         Arc::new(SystemClock),
-    )?;
+    )?);
+    let rehearsals = Rehearsals::new(store.clone(), sandbox.clone(), gate.clone());
     let checks = Checks::new(
         store.clone(),
         sandbox.clone(),
-        Some(Arc::new(gate)),
+        Some(gate),
         Arc::new(SystemClock),
         identity(),
     );
@@ -139,6 +140,7 @@ async fn run(
     let state = ApiState {
         store: store.clone(),
         executions: Arc::new(gateway),
+        rehearsal: Arc::new(rehearsals),
         clock: Arc::new(SystemClock),
         readiness: Arc::new(temporal::Readiness::new(temporal, store.clone())),
     };

@@ -1,5 +1,6 @@
 //! The handlers, by noun.
 
+pub(crate) mod check;
 pub(crate) mod health;
 pub(crate) mod message;
 pub(crate) mod plugin;

@@ -24,7 +24,7 @@ mod serving;
 
 use std::sync::Arc;
 
-use tenterhook_domain::{Result, clock::Clock, execution::Executions};
+use tenterhook_domain::{Result, clock::Clock, execution::Executions, replay::Rehearsal};
 use tenterhook_store::Store;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -55,6 +55,8 @@ pub struct ApiState {
     pub store: Store,
     /// Workflow executions.
     pub executions: Arc<dyn Executions>,
+    /// Looks at components that are not kept.
+    pub rehearsal: Arc<dyn Rehearsal>,
     /// The time of day.
     pub clock: Arc<dyn Clock>,
     /// What `/readyz` asks.

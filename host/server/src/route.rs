@@ -133,6 +133,8 @@ routes! {
     PushRelease: Post "/v1/tenants/{tenant}/environments/{environment}/plugins/{plugin}/releases" Tenant => handle::release::push;
     /// Releases of a plugin, newest first.
     ListReleases: Get "/v1/tenants/{tenant}/environments/{environment}/plugins/{plugin}/releases" Tenant => handle::release::list;
+    /// Looks at a component as a push would, and keeps nothing of it.
+    CheckComponent: Post "/v1/tenants/{tenant}/environments/{environment}/plugins/{plugin}/checks" Tenant => handle::check::check;
     /// One release.
     GetRelease: Get "/v1/tenants/{tenant}/environments/{environment}/plugins/{plugin}/releases/{digest}" Tenant => handle::release::get;
     /// Makes a release the one that new executions start on.

@@ -82,9 +82,9 @@ impl Candidate {
             return Err("it has no finished workflow task: there is nothing to compare".to_owned());
         }
         let type_name = recorded.workflow_type();
-        let known = type_name.parse::<TypeName>().is_ok_and(|name| {
-            name.plugin == self.plugin && self.workflows.contains(&*name.name)
-        });
+        let known = type_name
+            .parse::<TypeName>()
+            .is_ok_and(|name| name.plugin == self.plugin && self.workflows.contains(&*name.name));
         let owner = Arc::new(Owner {
             scope: self.scope.clone(),
             plugin: self.plugin.clone(),

@@ -187,7 +187,9 @@ async fn every_pair_gets_its_verdict_at_the_right_event_before_any_traffic() {
     let world = world("verdicts").await;
     let first = world.push(PLUGIN, guest("test-pairs").unwrap()).await;
     let first = first.unwrap();
-    let lives = PAIRS.iter().map(|(name, life, _)| live(&world, name, *life));
+    let lives = PAIRS
+        .iter()
+        .map(|(name, life, _)| live(&world, name, *life));
     futures_util::future::join_all(lives).await;
     let names: Vec<(&str, bool)> = PAIRS
         .iter()
@@ -230,7 +232,11 @@ async fn the_policy_refuse_keeps_a_release_that_diverges_from_all_traffic() {
     world.api.put(&policy, &refuse).await.unwrap().ok().unwrap();
     live(&world, "PatchedProperly", Open(2)).await;
     live(&world, "ActivityRenamed", Closed).await;
-    visible(&world, &[("PatchedProperly", true), ("ActivityRenamed", false)]).await;
+    visible(
+        &world,
+        &[("PatchedProperly", true), ("ActivityRenamed", false)],
+    )
+    .await;
 
     let component = guest("test-pairs-v2").unwrap();
     let digest = tenterhook_domain::Digest::of(&component).to_string();

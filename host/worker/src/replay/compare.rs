@@ -171,7 +171,10 @@ mod tests {
     }
 
     /// The difference when the code answers so, asked after these events.
-    fn compare(tasks: &[Task], answers: &[(u64, &[WorkflowCommand])]) -> Option<(u64, String, String)> {
+    fn compare(
+        tasks: &[Task],
+        answers: &[(u64, &[WorkflowCommand])],
+    ) -> Option<(u64, String, String)> {
         let mut comparison = Comparison::new(tasks);
         let mut difference = None;
         for (started, commands) in answers {
@@ -210,12 +213,19 @@ mod tests {
             compare(&history(), &[(3, &[timer(1)])]),
             differs(7, first, "TimerStarted")
         );
-        assert_eq!(compare(&history(), &[(3, &[])]), differs(7, first, "nothing"));
+        assert_eq!(
+            compare(&history(), &[(3, &[])]),
+            differs(7, first, "nothing")
+        );
         let swapped = [end(), activity(2, "p.B")];
         let answers: [(u64, &[WorkflowCommand]); 2] = [(3, &[activity(1, "p.A")]), (11, &swapped)];
         assert_eq!(
             compare(&history(), &answers),
-            differs(13, "ActivityTaskScheduled p.B", "WorkflowExecutionCompleted")
+            differs(
+                13,
+                "ActivityTaskScheduled p.B",
+                "WorkflowExecutionCompleted"
+            )
         );
     }
 
@@ -238,14 +248,18 @@ mod tests {
         // Of a later task, it was there: the cancellation is an event of its own.
         let tasks = [task(3, 7, &[timer(1)]), task(11, 13, &[])];
         let cancel = RequestCancelActivity::default();
-        let cancel = [cancel_timer(1), Command::RequestCancelActivity(cancel).into()];
+        let cancel = [
+            cancel_timer(1),
+            Command::RequestCancelActivity(cancel).into(),
+        ];
         assert_eq!(compare(&tasks, &[(3, &[timer(1)]), (11, &cancel)]), None);
     }
 
     #[test]
     fn several_activations_of_one_task_are_one_answer() {
         let tasks = [task(3, 7, &[activity(1, "p.A"), timer(2)])];
-        let answers: [(u64, &[WorkflowCommand]); 2] = [(3, &[activity(1, "p.A")]), (3, &[timer(2)])];
+        let answers: [(u64, &[WorkflowCommand]); 2] =
+            [(3, &[activity(1, "p.A")]), (3, &[timer(2)])];
         assert_eq!(compare(&tasks, &answers), None);
     }
 

@@ -15,9 +15,7 @@ use temporalio_protos::{
             Failure, WorkflowActivationCompletion, workflow_activation_completion::Status,
         },
     },
-    temporal::api::{
-        enums::v1::WorkflowTaskFailedCause, failure::v1::failure::FailureInfo,
-    },
+    temporal::api::{enums::v1::WorkflowTaskFailedCause, failure::v1::failure::FailureInfo},
 };
 use temporalio_sdk_core::{
     CompleteWfError, PollError, Worker, WorkerConfig, WorkerVersioningStrategy, init_replay_worker,
@@ -322,11 +320,13 @@ fn task_failed(failure: &Failure) -> Verdict {
 
 /// The event that a sentence of Core's names.
 fn event_in(message: &str) -> Option<u64> {
-    ["HistoryEvent(id: ", "event_id: "].iter().find_map(|before| {
-        let (_, after) = message.split_once(before)?;
-        let digits = after.split(|c: char| !c.is_ascii_digit()).next()?;
-        digits.parse().ok()
-    })
+    ["HistoryEvent(id: ", "event_id: "]
+        .iter()
+        .find_map(|before| {
+            let (_, after) = message.split_once(before)?;
+            let digits = after.split(|c: char| !c.is_ascii_digit()).next()?;
+            digits.parse().ok()
+        })
 }
 
 fn short(message: &str) -> String {
@@ -348,7 +348,8 @@ mod tests {
     fn the_event_is_read_out_of_cores_words() {
         let said = "No command scheduled for event HistoryEvent(id: 13, TimerStarted)";
         assert_eq!(event_in(said), Some(13));
-        let said = "says the transition is invalid during event EventInfo { event_id: 7, event_type: X }";
+        let said =
+            "says the transition is invalid during event EventInfo { event_id: 7, event_type: X }";
         assert_eq!(event_in(said), Some(7));
         assert_eq!(event_in("nothing of the kind"), None);
     }

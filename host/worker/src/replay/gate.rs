@@ -77,9 +77,8 @@ impl Gate {
         for workflow_type in self.types(&source, &all, candidate).await? {
             let of_type = format!("{all} AND WorkflowType = {}", quoted(&workflow_type));
             let open = format!("{of_type} AND ExecutionStatus = 'Running'");
-            let closed = format!(
-                "{of_type} AND ExecutionStatus != 'Running' AND CloseTime > {oldest}"
-            );
+            let closed =
+                format!("{of_type} AND ExecutionStatus != 'Running' AND CloseTime > {oldest}");
             for (query, most) in [(open, policy.sample_open), (closed, policy.sample_closed)] {
                 let total = source.count(&query).await?;
                 let most = usize::try_from(most).unwrap_or(usize::MAX);

@@ -245,7 +245,9 @@ fn path(events: &[HistoryEvent]) -> u64 {
         if let Some(step) = Step::of_event(event) {
             step.to_string().hash(&mut hasher);
         }
-        if let Some(Attributes::WorkflowExecutionSignaledEventAttributes(signal)) = &event.attributes {
+        if let Some(Attributes::WorkflowExecutionSignaledEventAttributes(signal)) =
+            &event.attributes
+        {
             signal.signal_name.hash(&mut hasher);
         }
         let this = hasher.finish();

@@ -66,7 +66,9 @@ impl Source<'_> {
             query: query.to_owned(),
         };
         let mut service = self.0.service();
-        let counted = service.count_workflow_executions(Request::new(request)).await;
+        let counted = service
+            .count_workflow_executions(Request::new(request))
+            .await;
         let counted = counted.map_err(|status| refusal(&status, ""))?;
         Ok(u64::try_from(counted.into_inner().count).unwrap_or(0))
     }
@@ -93,7 +95,11 @@ impl Source<'_> {
                 next_page_token,
                 query: query.to_owned(),
             };
-            let page = self.0.service().list_workflow_executions(Request::new(request)).await;
+            let page = self
+                .0
+                .service()
+                .list_workflow_executions(Request::new(request))
+                .await;
             let page = page.map_err(|status| refusal(&status, ""))?.into_inner();
             listed.extend(page.executions.into_iter().filter_map(|info| {
                 let execution = info.execution?;
@@ -150,7 +156,11 @@ impl Source<'_> {
                 next_page_token,
                 ..Default::default()
             };
-            let page = self.0.service().get_workflow_execution_history(Request::new(request)).await;
+            let page = self
+                .0
+                .service()
+                .get_workflow_execution_history(Request::new(request))
+                .await;
             let page = match page {
                 Ok(page) => page.into_inner(),
                 // It was deleted between the list and this question.
@@ -172,7 +182,10 @@ impl Source<'_> {
         }
         let recorded = Recorded::new(History { events }, execution.workflow_id.clone());
         if let Err(error) = &recorded {
-            tracing::warn!(workflow_id = execution.workflow_id, "a history is not sampled: {error}");
+            tracing::warn!(
+                workflow_id = execution.workflow_id,
+                "a history is not sampled: {error}"
+            );
         }
         Ok(recorded.ok())
     }

@@ -95,7 +95,8 @@ async fn exported_histories_replay_without_a_host_and_a_component_is_checked_aga
     server.stop().await;
 
     let named = ["plugin", "replay", second, "--name", PLUGIN];
-    let (output, report) = tenterhook(&[&named[..], &[&same[0], &same[1], &unwrapped(&same[1])]].concat()).await;
+    let (output, report) =
+        tenterhook(&[&named[..], &[&same[0], &same[1], &unwrapped(&same[1])]].concat()).await;
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
     let histories = report["histories"].as_array().unwrap();
     assert_eq!(histories.len(), 3, "{report:#}");
@@ -107,12 +108,20 @@ async fn exported_histories_replay_without_a_host_and_a_component_is_checked_aga
     let all = [&named[..], &[&same[0], &renamed, &appended]].concat();
     let (output, report) = tenterhook(&all).await;
     assert_eq!(output.status.code(), Some(1), "{report:#}");
-    assert!(said(&output).contains("error[replay-diverges]: 2 of 3"), "{}", said(&output));
+    assert!(
+        said(&output).contains("error[replay-diverges]: 2 of 3"),
+        "{}",
+        said(&output)
+    );
     assert_eq!(report["histories"][1]["event"], 7, "{report:#}");
     assert_eq!(report["histories"][2]["event"], 13, "{report:#}");
 
     let (output, _) = tenterhook(&[&named[..], &[second]].concat()).await;
-    assert!(said(&output).contains("error[history-invalid]"), "{}", said(&output));
+    assert!(
+        said(&output).contains("error[history-invalid]"),
+        "{}",
+        said(&output)
+    );
 }
 
 /// `plugin check`, first alone, then with the gate of `host`, which keeps nothing of it.
@@ -132,7 +141,11 @@ async fn against_the_host(host: &Host, world: &World, component: &str, current: 
     assert_eq!(replay.as_array().unwrap().len(), 5, "{report:#}");
     let (output, _) = tenterhook(&[&local[..], &scope, &there, &["--strict"]].concat()).await;
     assert_eq!(output.status.code(), Some(1));
-    assert!(said(&output).contains("error[replay-diverges]"), "{}", said(&output));
+    assert!(
+        said(&output).contains("error[replay-diverges]"),
+        "{}",
+        said(&output)
+    );
 
     let path = world.path(&format!("plugins/{PLUGIN}/releases"));
     let releases = world.api.get(&path).await.unwrap().ok().unwrap();

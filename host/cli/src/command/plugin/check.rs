@@ -79,7 +79,9 @@ impl CheckArguments {
         } else {
             Severity::Warning
         };
-        found.iter().try_for_each(|(url, found)| judge(*url, found, most))
+        found
+            .iter()
+            .try_for_each(|(url, found)| judge(*url, found, most))
     }
 }
 
@@ -109,7 +111,10 @@ fn judge(url: Option<&str>, found: &Rehearsed, most: Severity) -> Result<()> {
     let Some(check) = found.checks.iter().find(|check| check.severity > most) else {
         return Ok(());
     };
-    let code = check.code.clone().unwrap_or_else(|| fallback(check).as_str().to_owned());
+    let code = check
+        .code
+        .clone()
+        .unwrap_or_else(|| fallback(check).as_str().to_owned());
     let place = url.map_or_else(String::new, |url| format!("{url}: "));
     Err(Failure::new(code, format!("{place}{}", check.detail)))
 }
@@ -140,9 +145,16 @@ fn show(found: &[(Option<&str>, Rehearsed)], console: &Console) -> Result<()> {
             console.note(&format!("against {url}:"));
         }
         console.list(&json!({ "items": to_json(found)?["checks"] }), COLUMNS)?;
-        if let Some(report) = found.replay.as_ref().filter(|report| !report.histories.is_empty()) {
+        if let Some(report) = found
+            .replay
+            .as_ref()
+            .filter(|report| !report.histories.is_empty())
+        {
             replay::show(report, console)?;
-            console.note(&format!("{} further histories were not sampled", report.left_out));
+            console.note(&format!(
+                "{} further histories were not sampled",
+                report.left_out
+            ));
         }
     }
     Ok(())

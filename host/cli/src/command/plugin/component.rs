@@ -1,10 +1,6 @@
 //! The component that a command is given, and what this program itself can say of it: no host is asked.
 
-use std::{
-    io,
-    path::Path,
-    sync::Arc,
-};
+use std::{io, path::Path, sync::Arc};
 
 use bytes::Bytes;
 use tempfile::TempDir;
@@ -96,7 +92,11 @@ impl Workbench {
     }
 
     /// Looks at `component` as a host would at a push of `plugin`, with the grants and limits of a new plugin.
-    pub(super) async fn inspect(&self, plugin: &PluginName, component: Bytes) -> Result<Inspection> {
+    pub(super) async fn inspect(
+        &self,
+        plugin: &PluginName,
+        component: Bytes,
+    ) -> Result<Inspection> {
         let grants = Grants::default();
         let context = InspectionContext {
             plugin,

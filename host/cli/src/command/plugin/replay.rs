@@ -78,9 +78,15 @@ impl ReplayArguments {
         let bytes = component::read(&self.file)?;
         let bench = Workbench::new()?;
         let inspection = bench.inspect(plugin, bytes.clone()).await?;
-        let refusal = inspection.checks.iter().find(|check| check.severity == Severity::Refused);
+        let refusal = inspection
+            .checks
+            .iter()
+            .find(|check| check.severity == Severity::Refused);
         if let Some(check) = refusal {
-            let code = check.code.clone().unwrap_or_else(|| Code::ComponentInvalid.as_str().to_owned());
+            let code = check
+                .code
+                .clone()
+                .unwrap_or_else(|| Code::ComponentInvalid.as_str().to_owned());
             return Err(Failure::new(code, check.detail.clone()));
         }
         let loaded = bench.load(bytes).await?;

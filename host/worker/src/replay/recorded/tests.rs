@@ -110,7 +110,12 @@ fn tasks_have_the_events_that_they_led_to() {
                 .iter()
                 .map(|(event, step)| format!("{event} {step}"))
                 .collect();
-            (*task.started.start(), *task.started.end(), steps, task.after)
+            (
+                *task.started.start(),
+                *task.started.end(),
+                steps,
+                task.after,
+            )
         })
         .collect();
     let charge = "6 ActivityTaskScheduled payment.Charge".to_owned();
@@ -194,5 +199,10 @@ fn what_cannot_be_replayed_is_refused() {
     let mut text: Value = serde_json::from_slice(&export(&waiting())).unwrap();
     text["events"][4]["eventId"] = json!("9");
     let error = Recorded::of_export("a-file", text.to_string().as_bytes()).unwrap_err();
-    assert!(error.detail().contains("event 9 stands where event 5 should"), "{error}");
+    assert!(
+        error
+            .detail()
+            .contains("event 9 stands where event 5 should"),
+        "{error}"
+    );
 }

@@ -12,8 +12,9 @@ pub(crate) mod workflow;
 
 use tokio::runtime::{Builder, Runtime};
 
+use self::plugin::PluginCommand;
 use crate::{
-    arguments::Command,
+    arguments::{Command, InScope},
     client::Client,
     connection::ConnectionArguments,
     failure::{Failure, Result},
@@ -76,6 +77,15 @@ async fn run_remote(command: Command, console: &Console) -> Result<()> {
                 .run(&client(&remote.connection, console)?, tenant, console)
                 .await
         }
+        Command::Plugin(InScope {
+            connection,
+            scope,
+            command: PluginCommand::Check(arguments),
+        }) => arguments.run(&connection, &scope, console).await,
+        Command::Plugin(InScope {
+            command: PluginCommand::Replay(arguments),
+            ..
+        }) => arguments.run(console).await,
         Command::Plugin(remote) => {
             let scope = remote.scope.path()?;
             remote

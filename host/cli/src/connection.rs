@@ -55,6 +55,15 @@ enum Place {
 }
 
 impl ConnectionArguments {
+    /// The same token for the host at `url`.
+    pub(crate) fn at(&self, url: &str) -> Self {
+        Self {
+            url: Some(url.to_owned()),
+            token: self.token.clone(),
+            data_dir: None,
+        }
+    }
+
     /// The host and token that these arguments, the environment and the data folder say.
     ///
     /// # Errors

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    check::Check,
     component::Metadata,
     digest::Digest,
     error::Result,
@@ -43,7 +44,7 @@ pub enum Verdict {
 /// One history and its verdict.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Replayed {
-    /// The caller's workflow id; of a file, its name.
+    /// The caller's workflow id; of an exported history without one, its file's name.
     pub workflow_id: String,
     /// The run.
     pub run_id: String,
@@ -112,4 +113,32 @@ pub trait ReplayGate: Send + Sync + 'static {
         metadata: &Metadata,
         policy: &ReleasePolicy,
     ) -> Result<ReplayReport>;
+}
+
+/// What was found out about a component that is not kept.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Rehearsed {
+    /// What it says of itself.
+    pub metadata: Metadata,
+    /// What was looked at.
+    pub checks: Vec<Check>,
+    /// How the plugin's histories replay on it; none where a check refused it before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replay: Option<ReplayReport>,
+}
+
+/// Does with a component all that is done with a release before it takes traffic, and keeps nothing. `release`
+/// implements it.
+#[async_trait]
+pub trait Rehearsal: Send + Sync + 'static {
+    /// Looks at `component` as if it were uploaded as `plugin`, which need not be there yet.
+    ///
+    /// # Errors
+    /// A fault of the host. What is wrong with the component is a check that refuses it.
+    async fn rehearse(
+        &self,
+        scope: &Scope,
+        plugin: &PluginName,
+        component: bytes::Bytes,
+    ) -> Result<Rehearsed>;
 }

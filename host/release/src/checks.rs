@@ -212,7 +212,7 @@ fn findings_of(inspection: &Inspection) -> Findings {
     }
 }
 
-fn replay_check(
+pub(crate) fn replay_check(
     report: &tenterhook_domain::replay::ReplayReport,
     policy: &tenterhook_domain::policy::ReleasePolicy,
 ) -> Check {

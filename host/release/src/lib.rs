@@ -6,7 +6,10 @@
 //! | file | what it holds |
 //! | --- | --- |
 //! | `checks` | claims releases that wait, has them looked at, writes down what was found |
+//! | `rehearsals` | the same for a component that is not kept |
 
 mod checks;
+mod rehearsals;
 
 pub use checks::{CHECKS_MAX, CLAIM, Checks};
+pub use rehearsals::{REHEARSALS_MAX, Rehearsals};

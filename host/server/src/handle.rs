@@ -1,6 +1,7 @@
 //! The handlers, by noun.
 
 pub(crate) mod audit;
+pub(crate) mod check;
 pub(crate) mod contract;
 pub(crate) mod health;
 pub(crate) mod message;

@@ -28,7 +28,9 @@ mod serving;
 
 use std::sync::Arc;
 
-use tenterhook_domain::{Result, clock::Clock, execution::Executions, rollout::Census};
+use tenterhook_domain::{
+    Result, clock::Clock, execution::Executions, replay::Rehearsal, rollout::Census,
+};
 use tenterhook_store::Store;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -62,6 +64,8 @@ pub struct ApiState {
     pub executions: Arc<dyn Executions>,
     /// Counts the executions of a release; none where nobody can.
     pub census: Option<Arc<dyn Census>>,
+    /// Looks at components that are not kept.
+    pub rehearsal: Arc<dyn Rehearsal>,
     /// The time of day.
     pub clock: Arc<dyn Clock>,
     /// What `/readyz` asks.

@@ -173,6 +173,8 @@ routes! {
     DiffReleases: Get "/v1/tenants/{tenant}/environments/{environment}/plugins/{plugin}/releases/{digest}/diff" Author => handle::release::diff;
     /// Retires a release that no open execution is pinned to.
     RetireRelease: Post "/v1/tenants/{tenant}/environments/{environment}/plugins/{plugin}/releases/{digest}/retire" Operator => handle::release::retire;
+    /// Looks at a component as a push would, and keeps nothing of it.
+    CheckComponent: Post "/v1/tenants/{tenant}/environments/{environment}/plugins/{plugin}/checks" Author => handle::check::check;
     /// Makes a release the one that new executions start on.
     PutCurrent: Put "/v1/tenants/{tenant}/environments/{environment}/plugins/{plugin}/current" Operator => handle::rollout::put_current;
     /// The release that new executions start on.

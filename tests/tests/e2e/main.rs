@@ -13,4 +13,5 @@ mod lanes;
 mod payments;
 mod releases;
 mod shared;
+mod verdicts;
 mod walls;

@@ -1,19 +1,25 @@
-//! `plugin`: pushed, granted, configured.
+//! `plugin`: checked, pushed, granted, configured.
 
+mod check;
+mod component;
 mod config;
 mod grants;
 mod push;
+mod replay;
 
 use clap::Subcommand;
 use serde_json::json;
 use tenterhook_domain::Digest;
 
-use self::{config::ConfigCommand, grants::GrantsCommand, push::PushArguments};
+use self::{
+    check::CheckArguments, config::ConfigCommand, grants::GrantsCommand, push::PushArguments,
+    replay::ReplayArguments,
+};
 use super::page::{self, PageArguments};
 use crate::{
     client::{Call, Client},
     column::{Column, Field},
-    failure::Result,
+    failure::{Failure, Result},
     output::Console,
 };
 
@@ -31,6 +37,10 @@ const FIELDS: &[Field] = &[
 pub(crate) enum PluginCommand {
     /// Upload a component as a release of a plugin; the first becomes current
     Push(PushArguments),
+    /// Look at a component as a push would, here and on hosts, and keep nothing
+    Check(CheckArguments),
+    /// Replay exported histories on a component; asks no host
+    Replay(ReplayArguments),
     /// List the plugins
     List {
         #[command(flatten)]
@@ -66,6 +76,9 @@ impl PluginCommand {
     ) -> Result<()> {
         match self {
             Self::Push(arguments) => arguments.run(client, scope, console).await,
+            Self::Check(_) | Self::Replay(_) => {
+                Err(Failure::internal("this command asks no host of its own"))
+            }
             Self::List { page } => {
                 let plugins = client
                     .call(page.of(Call::get([scope, &["plugins"]].concat())))

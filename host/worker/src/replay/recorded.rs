@@ -270,3 +270,7 @@ fn invalid(why: impl std::fmt::Display) -> Error {
         format!("the history cannot be replayed: {why}"),
     )
 }
+
+#[cfg(test)]
+#[path = "recorded/tests.rs"]
+mod tests;

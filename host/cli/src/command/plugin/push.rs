@@ -1,20 +1,17 @@
 //! `plugin push`: a component becomes a release.
 
-use std::{
-    io,
-    path::{Path, PathBuf},
-};
+use std::path::PathBuf;
 
 use bytes::Bytes;
 use clap::Args;
 use serde_json::Value;
-use tenterhook_domain::{Code, Digest, PluginName, component::COMPONENT_BYTES_MAX};
+use tenterhook_domain::{Digest, PluginName};
 
+use super::component;
 use crate::{
     client::{Call, Client},
     command::release,
     failure::{Failure, Result, code},
-    input,
     output::Console,
     upload::{Progress, UPLOAD_TIMEOUT},
 };
@@ -40,8 +37,8 @@ impl PushArguments {
         scope: &[&str],
         console: &Console,
     ) -> Result<()> {
-        let plugin = self.plugin()?;
-        let component = self.component()?;
+        let plugin = component::plugin(&self.file, self.name.as_deref())?;
+        let component = component::read(&self.file)?;
         let digest = Digest::of(&component);
         let mut release = upload(client, scope, &plugin, component, &digest).await?;
         if self.current && release.get("state").and_then(Value::as_str) != Some("current") {
@@ -49,51 +46,6 @@ impl PushArguments {
         }
         console.note(&format!("pushed as plugin {plugin}"));
         console.record(&release, release::FIELDS)
-    }
-
-    fn plugin(&self) -> Result<PluginName> {
-        if let Some(name) = &self.name {
-            return Ok(name.parse()?);
-        }
-        let stem = self
-            .file
-            .file_stem()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .replace('_', "-");
-        stem.parse().map_err(|_| {
-            Failure::usage(format!("{} does not name a plugin", self.file.display()))
-                .with_hint("give --name PLUGIN")
-        })
-    }
-
-    fn component(&self) -> Result<Bytes> {
-        // One byte more than allowed, so that what is too large is known as such and not sent at all.
-        let most = COMPONENT_BYTES_MAX + 1;
-        let too_large = || {
-            let detail = format!(
-                "{} is larger than a component may be: {COMPONENT_BYTES_MAX} bytes",
-                self.file.display()
-            );
-            Failure::new(Code::ComponentTooLarge.as_str(), detail)
-                .with_hint("build it with --release, opt-level \"s\", lto and strip")
-        };
-        let size = std::fs::metadata(&self.file)
-            .map(|metadata| metadata.len())
-            .unwrap_or_default();
-        if usize::try_from(size).is_ok_and(|size| size > COMPONENT_BYTES_MAX) {
-            return Err(too_large());
-        }
-        let component = if self.file == Path::new("-") {
-            input::read(io::stdin().lock(), "standard input", most)?
-        } else {
-            input::file_bytes(&self.file, most)?
-        };
-        if component.len() > COMPONENT_BYTES_MAX {
-            Err(too_large())
-        } else {
-            Ok(component)
-        }
     }
 }
 

@@ -2,19 +2,25 @@
 
 mod config;
 mod grants;
+mod policy;
 mod push;
 
 use clap::Subcommand;
-use serde_json::json;
 use tenterhook_domain::Digest;
 
-use self::{config::ConfigCommand, grants::GrantsCommand, push::PushArguments};
-use super::page::{self, PageArguments};
+use self::{
+    config::ConfigCommand, grants::GrantsCommand, policy::PolicyCommand, push::PushArguments,
+};
+use super::{
+    page::{self, PageArguments},
+    release::promote,
+};
 use crate::{
     client::{Call, Client},
     column::{Column, Field},
     failure::Result,
     output::Console,
+    reason::ReasonArgument,
 };
 
 const COLUMNS: &[Column] = &[
@@ -47,6 +53,8 @@ pub(crate) enum PluginCommand {
         plugin: String,
         /// sha256:… as `release list` shows it
         digest: String,
+        #[command(flatten)]
+        reason: ReasonArgument,
     },
     /// What the plugin may do
     #[command(subcommand)]
@@ -54,6 +62,9 @@ pub(crate) enum PluginCommand {
     /// The plugin's configuration
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// How the plugin's releases are handled
+    #[command(subcommand)]
+    Policy(PolicyCommand),
 }
 
 impl PluginCommand {
@@ -75,27 +86,20 @@ impl PluginCommand {
                 Ok(())
             }
             Self::Show { plugin } => show(client, scope, plugin, console).await,
-            Self::Current { plugin, digest } => {
+            Self::Current {
+                plugin,
+                digest,
+                reason,
+            } => {
                 let digest: Digest = digest.parse()?;
-                let release = set_current(client, scope, plugin, &digest).await?;
+                let release = promote(client, scope, plugin, &digest, reason).await?;
                 console.record(&release, super::release::FIELDS)
             }
             Self::Grants(command) => command.run(client, scope, console).await,
             Self::Config(command) => command.run(client, scope, console).await,
+            Self::Policy(command) => command.run(client, scope, console).await,
         }
     }
-}
-
-async fn set_current(
-    client: &Client,
-    scope: &[&str],
-    plugin: &str,
-    digest: &Digest,
-) -> Result<serde_json::Value> {
-    let path = [scope, &["plugins", plugin, "current"]].concat();
-    client
-        .call(Call::put(path).json(json!({"digest": digest})))
-        .await
 }
 
 /// The plugin, with what its current release says of itself.

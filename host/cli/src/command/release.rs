@@ -144,8 +144,8 @@ impl ReleaseCommand {
         console: &Console,
     ) -> Result<()> {
         let at = |plugin: &str, rest: &[&str]| -> Vec<String> {
-            let path = scope.iter().chain(&["plugins", plugin]).chain(rest);
-            path.map(|&segment| segment.to_owned()).collect()
+            let path = [scope, &["plugins", plugin], rest].concat();
+            path.into_iter().map(str::to_owned).collect()
         };
         match self {
             Self::List { plugin, page } => {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{Extension, Json, extract::State};
 use serde::Serialize;
-use tenterhook_domain::{Code, TenantId, execution::Page};
+use tenterhook_domain::{Code, execution::Page};
 
 use crate::{
     Api,

@@ -12,6 +12,7 @@ use crate::{
     duration,
     failure::{Failure, Result, code},
     problem,
+    reason::ReasonArgument,
 };
 
 /// How long connecting may take.
@@ -20,6 +21,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 /// Largest answer that is read, in bytes.
 const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// The header that says why something is changed.
+const REASON: &str = "tenterhook-reason";
 /// The API's version, the first segment of every path.
 const VERSION: &str = "v1";
 
@@ -45,6 +48,7 @@ pub(crate) struct Call {
     path: Vec<String>,
     query: Vec<(&'static str, String)>,
     body: Body,
+    reason: Option<String>,
     timeout: Duration,
 }
 
@@ -58,6 +62,7 @@ impl Call {
                 .collect(),
             query: Vec::new(),
             body: Body::None,
+            reason: None,
             timeout: ANSWER_TIMEOUT,
         }
     }
@@ -99,6 +104,12 @@ impl Call {
     pub(crate) fn component(mut self, body: reqwest::Body, bytes: u64, timeout: Duration) -> Self {
         self.body = Body::Component(body, bytes);
         self.timeout = timeout;
+        self
+    }
+
+    /// Says why, where there is a reason.
+    pub(crate) fn reason(mut self, reason: &ReasonArgument) -> Self {
+        self.reason = reason.text().map(str::to_owned);
         self
     }
 
@@ -160,6 +171,9 @@ impl Client {
             .timeout(call.timeout)
             .bearer_auth(&self.connection.token)
             .header(header::ACCEPT, "application/json, application/problem+json");
+        if let Some(reason) = &call.reason {
+            request = request.header(REASON, reason.as_bytes());
+        }
         request = match call.body {
             Body::None => request,
             Body::Json(value) => request.json(&value),

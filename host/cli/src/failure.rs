@@ -28,6 +28,8 @@ pub(crate) mod code {
     pub(crate) const FILE_UNREADABLE: &str = "file-unreadable";
     /// Standard output cannot be written.
     pub(crate) const OUTPUT_FAILED: &str = "output-failed";
+    /// The release is stored, and its checks are not over.
+    pub(crate) const CHECKS_RUNNING: &str = "checks-running";
     /// The execution ended without a result.
     pub(crate) const WORKFLOW_FAILED: &str = "workflow-failed";
     /// The execution has not ended yet.

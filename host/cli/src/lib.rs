@@ -17,6 +17,7 @@ mod log;
 mod output;
 mod plain;
 mod problem;
+mod reason;
 mod upload;
 
 use std::{ffi::OsString, process::ExitCode};

@@ -5,6 +5,7 @@ use std::{convert::Infallible, time::Duration};
 use bytes::Bytes;
 use futures_util::stream;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::Value;
 
 /// How long an upload and its checks may take.
 pub(crate) const UPLOAD_TIMEOUT: Duration = Duration::from_secs(10 * 60);
@@ -49,6 +50,19 @@ impl Progress {
                 Some((Ok::<_, Infallible>(piece), (rest, bar)))
             },
         ))
+    }
+}
+
+impl Progress {
+    /// Shows which check runs, from the release's `progress`.
+    pub(crate) fn checking(&self, progress: Option<&Value>) {
+        let field = |name: &str| progress?.get(name);
+        let number = |name: &str| field(name).and_then(Value::as_u64);
+        let now = field("now").and_then(Value::as_str);
+        if let (Some(now), Some(done), Some(total)) = (now, number("done"), number("total")) {
+            self.bar
+                .set_message(format!("checking {now} ({} of {total})", done + 1));
+        }
     }
 }
 

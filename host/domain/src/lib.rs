@@ -21,6 +21,7 @@ pub mod release;
 pub mod replay;
 pub mod rollout;
 pub mod token;
+pub mod whole;
 
 pub use digest::Digest;
 pub use error::{Code, Error, Result};

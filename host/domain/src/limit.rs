@@ -109,9 +109,34 @@ limits! {
 }
 
 /// Limits an operator sets for a plugin, by name.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct LimitOverrides(pub BTreeMap<String, u64>);
+pub struct LimitOverrides(
+    #[serde(deserialize_with = "crate::whole::by_name")] pub BTreeMap<String, u64>,
+);
+
+impl utoipa::PartialSchema for LimitOverrides {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+        use utoipa::openapi::{
+            ObjectBuilder,
+            schema::{AdditionalProperties, Type},
+        };
+        let limits = ObjectBuilder::new()
+            .description(Some("Limits an operator sets for a plugin, by name."))
+            .additional_properties(Some(AdditionalProperties::FreeForm(false)));
+        let limits = Limits::TABLE.iter().fold(limits, |limits, limit| {
+            let range = ObjectBuilder::new()
+                .schema_type(Type::Integer)
+                .description(Some(limit.about.trim()))
+                .minimum(Some(limit.lowest))
+                .maximum(Some(limit.highest));
+            limits.property(limit.name, range)
+        });
+        limits.into()
+    }
+}
+
+impl utoipa::ToSchema for LimitOverrides {}
 
 impl LimitOverrides {
     /// The defaults with these values in place.

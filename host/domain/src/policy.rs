@@ -55,15 +55,19 @@ pub struct ReleasePolicy {
     /// When a chain of runs goes over.
     pub upgrade_on: UpgradeOn,
     /// Histories of open executions that the gate replays, for each workflow type. 0 to [`SAMPLE_MAX`].
+    #[serde(deserialize_with = "crate::whole::number")]
     #[schema(maximum = 1_000)]
     pub sample_open: u32,
     /// Histories of closed executions that the gate replays, for each workflow type. 0 to [`SAMPLE_MAX`].
+    #[serde(deserialize_with = "crate::whole::number")]
     #[schema(maximum = 1_000)]
     pub sample_closed: u32,
     /// Closed executions older than this are not sampled, in seconds.
+    #[serde(deserialize_with = "crate::whole::number")]
     #[schema(maximum = 315_360_000)]
     pub sample_age_seconds: u64,
     /// A release without open executions is kept this long after it took its last, in seconds.
+    #[serde(deserialize_with = "crate::whole::number")]
     #[schema(maximum = 315_360_000)]
     pub retention_seconds: u64,
 }

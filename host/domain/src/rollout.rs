@@ -25,10 +25,11 @@ pub const STEPS_MAX: usize = 20;
 #[serde(deny_unknown_fields)]
 pub struct Step {
     /// Share of the new executions that start on the new release, 0 to 100.
+    #[serde(deserialize_with = "crate::whole::number")]
     #[schema(maximum = 100)]
     pub percentage: u8,
     /// How long the step lasts before the next, in seconds; 0: until somebody advances it.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::whole::number")]
     #[schema(maximum = 9_007_199_254_740_991_u64)]
     pub bake_seconds: u64,
 }
@@ -40,6 +41,7 @@ pub struct Guard {
     /// False: nobody looks.
     pub enabled: bool,
     /// Fewest closed executions (for task failures: started ones) of the new release before it is judged.
+    #[serde(deserialize_with = "crate::whole::number")]
     #[schema(maximum = 9_007_199_254_740_991_u64)]
     pub sample_min: u64,
     /// Failed executions of the new release may be so many more than the current one's, in percentage points.

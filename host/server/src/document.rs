@@ -16,7 +16,7 @@ use crate::{Access, ROUTES, Route, problem::ProblemDocument, route::draft};
 /// The version of OpenAPI.
 const OPENAPI: &str = "3.1.0";
 /// Types that are shown where they are used: their names do not tell them apart.
-const INLINE: &[&str] = &["BTreeMap", "HashMap", "Named", "Object", "Page", "Value"];
+const INLINE: &[&str] = &["BTreeMap", "HashMap", "Object", "Page", "Value"];
 
 /// What a handler reads of a request: one of its arguments.
 pub(crate) trait Reads {

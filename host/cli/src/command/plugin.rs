@@ -4,23 +4,27 @@ mod check;
 mod component;
 mod config;
 mod grants;
+mod policy;
 mod push;
 mod replay;
 
 use clap::Subcommand;
-use serde_json::json;
 use tenterhook_domain::Digest;
 
 use self::{
-    check::CheckArguments, config::ConfigCommand, grants::GrantsCommand, push::PushArguments,
-    replay::ReplayArguments,
+    check::CheckArguments, config::ConfigCommand, grants::GrantsCommand, policy::PolicyCommand,
+    push::PushArguments, replay::ReplayArguments,
 };
-use super::page::{self, PageArguments};
+use super::{
+    page::{self, PageArguments},
+    release::promote,
+};
 use crate::{
     client::{Call, Client},
     column::{Column, Field},
     failure::{Failure, Result},
     output::Console,
+    reason::ReasonArgument,
 };
 
 const COLUMNS: &[Column] = &[
@@ -57,6 +61,8 @@ pub(crate) enum PluginCommand {
         plugin: String,
         /// sha256:… as `release list` shows it
         digest: String,
+        #[command(flatten)]
+        reason: ReasonArgument,
     },
     /// What the plugin may do
     #[command(subcommand)]
@@ -64,6 +70,9 @@ pub(crate) enum PluginCommand {
     /// The plugin's configuration
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// How the plugin's releases are handled
+    #[command(subcommand)]
+    Policy(PolicyCommand),
 }
 
 impl PluginCommand {
@@ -88,27 +97,20 @@ impl PluginCommand {
                 Ok(())
             }
             Self::Show { plugin } => show(client, scope, plugin, console).await,
-            Self::Current { plugin, digest } => {
+            Self::Current {
+                plugin,
+                digest,
+                reason,
+            } => {
                 let digest: Digest = digest.parse()?;
-                let release = set_current(client, scope, plugin, &digest).await?;
+                let release = promote(client, scope, plugin, &digest, reason).await?;
                 console.record(&release, super::release::FIELDS)
             }
             Self::Grants(command) => command.run(client, scope, console).await,
             Self::Config(command) => command.run(client, scope, console).await,
+            Self::Policy(command) => command.run(client, scope, console).await,
         }
     }
-}
-
-async fn set_current(
-    client: &Client,
-    scope: &[&str],
-    plugin: &str,
-    digest: &Digest,
-) -> Result<serde_json::Value> {
-    let path = [scope, &["plugins", plugin, "current"]].concat();
-    client
-        .call(Call::put(path).json(json!({"digest": digest})))
-        .await
 }
 
 /// The plugin, with what its current release says of itself.

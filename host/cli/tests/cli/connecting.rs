@@ -154,7 +154,18 @@ async fn tenants_environments_and_tokens() {
         .on(
             "POST /v1/tokens",
             201,
-            json!({"id": "n1", "principal": {"kind": "admin"}, "token": "tth_n1_s"}),
+            json!({"id": "n1", "principal": {"role": "admin"}, "token": "tth_n1_s"}),
+        )
+        .on(
+            "POST /v1/tenants/acme/tokens",
+            201,
+            json!({"id": "n2", "principal": {"role": "operator", "tenant": "acme"}, "token": "tth_n2_s"}),
+        )
+        .on(
+            "GET /v1/tenants/acme/tokens?limit=100",
+            200,
+            json!({"items": [{"id": "n2", "principal": {"role": "operator", "tenant": "acme"}, "label": "ci",
+                "created_at": 0, "expires_at": 1_795_257_720_123_u64, "expired": true}]}),
         )
         .on("DELETE /v1/tokens/n1", 204, json!(null));
     let program = Program::of(&host);
@@ -169,22 +180,59 @@ async fn tenants_environments_and_tokens() {
     assert_eq!(ran.stderr, "there are more: --cursor b\n");
 
     let ran = program.run("token create --tenant acme").await.exited(0);
+    assert_eq!(ran.stdout, "tth_n2_s\n");
+    let ran = program.run("token create --admin").await.exited(0);
     assert_eq!(ran.stdout, "tth_n1_s\n");
-    program.run("token create --admin").await.exited(0);
+    for arguments in [
+        "--role caller --scope acme/production --label shop",
+        "--role author --scope acme/production --plugin payment",
+    ] {
+        program
+            .run(&format!("token create {arguments}"))
+            .await
+            .exited(0);
+    }
     program.run("token revoke n1").await.exited(0);
+    let ran = program.run("token list --tenant acme").await.exited(0);
+    assert_eq!(
+        ran.words()[1],
+        [
+            "n2",
+            "operator",
+            "acme",
+            "ci",
+            "1970-01-01",
+            "00:00:00.000Z",
+            "2026-11-21",
+            "10:42:00.123Z",
+            "true"
+        ]
+    );
     let bodies: Vec<_> = host
         .asked()
         .iter()
-        .filter(|asked| asked.line == "POST /v1/tokens")
-        .map(|a| a.json())
+        .filter(|asked| asked.line.starts_with("POST "))
+        .map(|asked| asked.json())
         .collect();
     assert_eq!(
         bodies,
         [
-            json!({"principal": {"kind": "tenant", "tenant": "acme"}}),
-            json!({"principal": {"kind": "admin"}})
+            json!({"principal": {"role": "operator", "tenant": "acme"}}),
+            json!({"principal": {"role": "admin"}}),
+            json!({"principal": {"role": "caller", "tenant": "acme", "environment": "production"}, "label": "shop"}),
+            json!({"principal": {"role": "author", "tenant": "acme", "environment": "production", "plugin": "payment"}}),
         ]
     );
+    program
+        .run("token create --tenant acme --expires 30d")
+        .await
+        .exited(0);
+    let sent = host.asked().pop().expect("asked").json();
+    let days = std::time::Duration::from_secs(30 * 86_400);
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let ends = (now.expect("after 1970") + days).as_millis();
+    let given = u128::from(sent["expires_at"].as_u64().expect("a time"));
+    assert!(given <= ends && ends - given < 60_000, "{given} of {ends}");
 }
 
 #[tokio::test]

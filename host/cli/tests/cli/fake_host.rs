@@ -23,6 +23,8 @@ pub(crate) struct Asked {
     pub(crate) line: String,
     /// The `Authorization` header.
     pub(crate) authorization: String,
+    /// The `Tenterhook-Reason` header.
+    pub(crate) reason: String,
     /// The `Content-Type` header.
     pub(crate) content_type: String,
     /// The `Content-Length` header.
@@ -103,13 +105,14 @@ async fn answer(State(script): State<Arc<Mutex<Script>>>, request: Request) -> R
         parts
             .headers
             .get(name)
-            .and_then(|value| value.to_str().ok())
+            .and_then(|value| std::str::from_utf8(value.as_bytes()).ok())
             .unwrap_or_default()
             .to_owned()
     };
     let asked = Asked {
         line: format!("{} {}", parts.method, parts.uri),
         authorization: header("authorization"),
+        reason: header("tenterhook-reason"),
         content_type: header("content-type"),
         content_length: header("content-length").parse().ok(),
         body: to_bytes(body, BODY_BYTES_MAX).await.expect("a whole body"),

@@ -15,7 +15,7 @@ fn release(component: &[u8], state: &str) -> Value {
         "bytes": component.len(),
         "uploaded_at": 1_795_257_720_123_u64,
         "metadata": {"name": "payment", "workflows": [{"name": "ProcessPayment"}], "activities": [{"name": "Charge"}]},
-        "checks": [{"name": "imports", "detail": "all known"}],
+        "checks": [{"name": "imports", "severity": "passed", "detail": "all known"}],
     })
 }
 
@@ -25,7 +25,7 @@ async fn a_component_is_sent_whole_and_its_release_shown() {
     let host = FakeHost::start()
         .await
         .on(
-            &format!("POST {SCOPE}/plugins/my-payment/releases"),
+            &format!("POST {SCOPE}/plugins/my-payment/releases?wait=0s"),
             201,
             release(&component, "ready"),
         )
@@ -70,7 +70,7 @@ async fn a_component_is_sent_whole_and_its_release_shown() {
 #[tokio::test]
 async fn the_first_release_is_current_without_another_call() {
     let host = FakeHost::start().await.on(
-        &format!("POST {SCOPE}/plugins/p/releases"),
+        &format!("POST {SCOPE}/plugins/p/releases?wait=0s"),
         201,
         release(b"x", "current"),
     );
@@ -81,6 +81,53 @@ async fn the_first_release_is_current_without_another_call() {
         .exited(0);
     assert_eq!(ran.json()["state"], "current");
     assert_eq!(host.asked_once().body, "x");
+}
+
+/// While the checks run the release is asked for again and again; what they find is told.
+#[tokio::test]
+async fn a_push_waits_for_the_checks_and_tells_their_warnings() {
+    let at = format!("{SCOPE}/plugins/p/releases");
+    let look = format!("GET {at}/{}?wait=2s", Digest::of(b"x"));
+    let mut checking = release(b"x", "uploaded");
+    checking["progress"] = json!({"done": 3, "total": 12, "now": "compiles"});
+    let mut ready = release(b"x", "ready");
+    ready["checks"] = json!([
+        {"name": "imports", "severity": "passed", "detail": "all known"},
+        {"name": "replay", "severity": "warning", "detail": "2 of 20 histories do not replay"},
+    ]);
+    let host = FakeHost::start()
+        .await
+        .on(&format!("POST {at}?wait=0s"), 202, checking.clone())
+        .on(&look, 200, checking.clone())
+        .on(&look, 200, ready);
+    let program = Program::of(&host).file("p.wasm", "x");
+    let ran = program
+        .run_with(&["plugin", "push", "p.wasm", "--reason", "über Nacht"])
+        .await
+        .exited(0);
+    assert_eq!(
+        ran.stderr,
+        "warning: replay: 2 of 20 histories do not replay\npushed as plugin p\n"
+    );
+    assert_eq!(host.asked().len(), 3);
+    assert_eq!(host.asked()[0].reason, "über Nacht");
+
+    let mut refused = release(b"x", "refused");
+    refused["checks"] = json!([
+        {"name": "imports", "severity": "refused", "code": "component-import-unknown", "detail": "it imports a:b/c"},
+    ]);
+    let host = FakeHost::start()
+        .await
+        .on(&format!("POST {at}?wait=0s"), 202, checking)
+        .on(&look, 200, refused);
+    let program = Program::of(&host).file("p.wasm", "x");
+    let ran = program.run("plugin push p.wasm").await.exited(1);
+    assert!(
+        ran.stderr
+            .starts_with("error[component-import-unknown]: it imports a:b/c\nhint: "),
+        "{}",
+        ran.stderr
+    );
 }
 
 #[tokio::test]
@@ -119,7 +166,7 @@ async fn what_cannot_be_a_component_is_not_sent() {
 #[tokio::test]
 async fn another_digest_than_sent_is_an_error() {
     let host = FakeHost::start().await.on(
-        &format!("POST {SCOPE}/plugins/p/releases"),
+        &format!("POST {SCOPE}/plugins/p/releases?wait=0s"),
         201,
         release(b"y", "ready"),
     );

@@ -193,7 +193,17 @@ pub(crate) async fn retire(
     if !expected.allows(&tag(&line)?) {
         return Err(outdated("rollout", scope, plugin).into());
     }
-    store.releases.get(scope, plugin, digest).await?;
+    let state = store.releases.get(scope, plugin, digest).await?.state;
+    if state != ReleaseState::Retired && !state.next().contains(&ReleaseState::Retired) {
+        return Err(Error::new(
+            Code::ReleaseStateConflict,
+            format!(
+                "release {digest} is {} and cannot become retired",
+                state.as_str()
+            ),
+        )
+        .into());
+    }
     let census = api.state.census.as_ref().ok_or_else(|| {
         Error::new(
             Code::TemporalUnavailable,

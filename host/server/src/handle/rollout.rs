@@ -152,7 +152,8 @@ pub(crate) async fn roll_back(
 #[serde(deny_unknown_fields)]
 pub(crate) struct Choice {
     /// Its name.
-    digest: Digest,
+    #[schema(pattern = "^sha256:[0-9a-f]{64}$")]
+    digest: String,
 }
 
 pub(crate) async fn put_current(
@@ -162,7 +163,7 @@ pub(crate) async fn put_current(
     expected: IfMatch,
     Json(choice): Json<Choice>,
 ) -> Answer<Tagged<Release>> {
-    let digest = choice.digest;
+    let digest: Digest = choice.digest.parse()?;
     let (line, _) = make(&api, &at, Move::Promote(digest), &expected, &caller).await?;
     let releases = &api.state.store.releases;
     let body = releases.get(&at.scope, &at.plugin, &digest).await?;

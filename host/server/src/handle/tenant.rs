@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{Extension, Json, extract::State};
 use serde::Serialize;
-use tenterhook_domain::{Code, EnvironmentName, TenantId, execution::Page};
+use tenterhook_domain::{Code, execution::Page};
 
 use crate::{
     Api,
@@ -16,14 +16,27 @@ use crate::{
 
 /// Something of which only the name is known.
 #[derive(Serialize, utoipa::ToSchema)]
-pub(crate) struct Named<T> {
+pub(crate) struct Named {
     /// Its name.
-    name: T,
+    #[schema(pattern = "^[a-z][a-z0-9-]{0,62}$")]
+    name: String,
 }
 
-fn named<T: Serialize>(page: Page<T>) -> Page<Named<T>> {
+impl Named {
+    fn of(name: &impl ToString) -> Self {
+        Self {
+            name: name.to_string(),
+        }
+    }
+}
+
+fn named<T: ToString>(page: Page<T>) -> Page<Named> {
     Page {
-        items: page.items.into_iter().map(|name| Named { name }).collect(),
+        items: page
+            .items
+            .into_iter()
+            .map(|name| Named::of(&name))
+            .collect(),
         next: page.next,
     }
 }
@@ -32,7 +45,7 @@ pub(crate) async fn list(
     State(api): State<Arc<Api>>,
     Extension(caller): Extension<Caller>,
     Query(query): Query<PageQuery>,
-) -> Answer<Json<Page<Named<TenantId>>>> {
+) -> Answer<Json<Page<Named>>> {
     let tenants = &api.state.store.tenants;
     let page = match caller.principal.tenant().cloned() {
         None => tenants.list(query.cursor()?).await?,
@@ -49,24 +62,21 @@ pub(crate) async fn list(
     Ok(Json(named(page)))
 }
 
-pub(crate) async fn put(State(api): State<Arc<Api>>, at: AtTenant) -> Answer<Put<Named<TenantId>>> {
+pub(crate) async fn put(State(api): State<Arc<Api>>, at: AtTenant) -> Answer<Put<Named>> {
     let written = api.state.store.tenants.put(&at.tenant).await?;
-    Ok(Put(written, Named { name: at.tenant }))
+    Ok(Put(written, Named::of(&at.tenant)))
 }
 
-pub(crate) async fn get(
-    State(api): State<Arc<Api>>,
-    at: AtTenant,
-) -> Answer<Json<Named<TenantId>>> {
+pub(crate) async fn get(State(api): State<Arc<Api>>, at: AtTenant) -> Answer<Json<Named>> {
     api.state.store.tenants.require(&at.tenant).await?;
-    Ok(Json(Named { name: at.tenant }))
+    Ok(Json(Named::of(&at.tenant)))
 }
 
 pub(crate) async fn list_environments(
     State(api): State<Arc<Api>>,
     at: AtTenant,
     Query(query): Query<PageQuery>,
-) -> Answer<Json<Page<Named<EnvironmentName>>>> {
+) -> Answer<Json<Page<Named>>> {
     let environments = &api.state.store.environments;
     let page = environments.list(&at.tenant, query.cursor()?).await?;
     Ok(Json(named(page)))
@@ -75,17 +85,15 @@ pub(crate) async fn list_environments(
 pub(crate) async fn put_environment(
     State(api): State<Arc<Api>>,
     AtScope { scope }: AtScope,
-) -> Answer<Put<Named<EnvironmentName>>> {
+) -> Answer<Put<Named>> {
     let written = api.state.store.environments.put(&scope).await?;
-    let name = scope.environment;
-    Ok(Put(written, Named { name }))
+    Ok(Put(written, Named::of(&scope.environment)))
 }
 
 pub(crate) async fn get_environment(
     State(api): State<Arc<Api>>,
     AtScope { scope }: AtScope,
-) -> Answer<Json<Named<EnvironmentName>>> {
+) -> Answer<Json<Named>> {
     api.state.store.environments.require(&scope).await?;
-    let name = scope.environment;
-    Ok(Json(Named { name }))
+    Ok(Json(Named::of(&scope.environment)))
 }

@@ -29,6 +29,7 @@ pub(crate) struct NewToken {
     #[schema(max_length = 200)]
     label: String,
     /// When it ends, milliseconds since the Unix epoch; none: when it is deleted.
+    #[serde(default, deserialize_with = "tenterhook_domain::whole::optional")]
     #[schema(maximum = 9_007_199_254_740_991_u64)]
     expires_at: Option<u64>,
 }

@@ -100,7 +100,7 @@ async fn what_was_changed_meanwhile_is_not_changed_again() {
             r#"{"sample_open": 2}"#.to_owned(),
         ),
         ("current", choice("2.0.0"), choice("1.0.0")),
-        ("rollout", plan("2.0.0", &[5]), plan("2.0.0", &[6])),
+        ("rollout", plan("1.0.0", &[5]), plan("1.0.0", &[6])),
     ];
     for (what, first, second) in cases {
         let path = format!("{PLUGIN}/{what}");

@@ -16,11 +16,11 @@ use std::{
 
 use anyhow::Context as _;
 use tenterhook_domain::{clock::SystemClock, context::ContextKeys};
-use tenterhook_release::Checks;
+use tenterhook_release::{Checks, Ramps, Retirement, Sweep};
 use tenterhook_sandbox::{Sandbox, SandboxConfig};
 use tenterhook_server::{ApiState, Server};
 use tenterhook_store::Store;
-use tenterhook_worker::{Gateway, Lane, LaneConfig, Temporal};
+use tenterhook_worker::{Gateway, Lane, LaneConfig, Temporal, VisibilityCensus};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -127,6 +127,7 @@ async fn run(
         Arc::new(SystemClock),
         identity(),
     );
+    let rounds_of = temporal.clone();
     let gateway = Gateway::new(temporal.clone(), task_queue, keys);
     let server = Server::bind(listen).await?;
     let address = format!("http://{}", server.local_addr());
@@ -138,6 +139,7 @@ async fn run(
     };
     let stopping = CancellationToken::new();
     tokio::spawn(checks.run(stopping.clone()));
+    spawn_rounds(&rounds_of, &store, &sandbox, &stopping);
     let mut serving = tokio::spawn(server.serve(state, stopping.clone()));
     data.announce(&address, ui.as_deref())?;
     tracing::info!(api = address, temporal_ui = ui.as_deref().unwrap_or("-"), data_dir = %data.path().display(), "ready");
@@ -158,6 +160,26 @@ async fn run(
     data.retract();
     tracing::info!("stopped");
     stopped
+}
+
+/// What every host does for the releases of all plugins, beside its checks.
+fn spawn_rounds(
+    temporal: &Temporal,
+    store: &Store,
+    sandbox: &Arc<Sandbox>,
+    stopping: &CancellationToken,
+) {
+    let census = Arc::new(VisibilityCensus::new(
+        temporal.clone(),
+        store.task_failures.clone(),
+    ));
+    let clock = Arc::new(SystemClock);
+    let ramps = Ramps::new(store.clone(), census.clone(), clock.clone(), identity());
+    let retirement = Retirement::new(store.clone(), census, clock.clone(), identity());
+    let sweep = Sweep::new(store.clone(), sandbox.clone(), clock);
+    tokio::spawn(ramps.run(stopping.clone()));
+    tokio::spawn(retirement.run(stopping.clone()));
+    tokio::spawn(sweep.run(stopping.clone()));
 }
 
 async fn stop_in_order(

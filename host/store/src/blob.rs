@@ -33,6 +33,16 @@ pub trait Blobs: Send + Sync + 'static {
     /// # Errors
     /// `store-failed`.
     async fn contains(&self, digest: &Digest) -> Result<bool>;
+    /// Removes the bytes. What is not there is removed already.
+    ///
+    /// # Errors
+    /// `store-failed`.
+    async fn delete(&self, digest: &Digest) -> Result<()>;
+    /// All blobs, each with the time it was stored, in milliseconds since the Unix epoch; in no order.
+    ///
+    /// # Errors
+    /// `store-failed`.
+    async fn list(&self) -> Result<Vec<(Digest, u64)>>;
 }
 
 /// Blobs in an object store: a folder today, a bucket when one is configured.
@@ -146,12 +156,43 @@ impl Blobs for ObjectBlobs {
             Err(error) => Err(failed("read", digest, error)),
         }
     }
+
+    async fn delete(&self, digest: &Digest) -> Result<()> {
+        match self.objects.delete(&place(digest)).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(failed("removed", digest, error)),
+        }
+    }
+
+    async fn list(&self) -> Result<Vec<(Digest, u64)>> {
+        let unlisted = |error: object_store::Error| {
+            Error::new(Code::StoreFailed, "the components could not be listed").caused_by(error)
+        };
+        let root = ObjectPath::from(FOLDER);
+        let folders = self.objects.list_with_delimiter(Some(&root)).await;
+        let mut blobs = Vec::new();
+        for folder in folders.map_err(unlisted)?.common_prefixes {
+            let listed = self.objects.list_with_delimiter(Some(&folder)).await;
+            for object in listed.map_err(unlisted)?.objects {
+                let name = object.location.filename().unwrap_or_default();
+                // Whatever else lies there is nobody's blob.
+                if let Ok(digest) = format!("{FOLDER}:{name}").parse() {
+                    let stored = object.last_modified.timestamp_millis();
+                    blobs.push((digest, u64::try_from(stored).unwrap_or(0)));
+                }
+            }
+        }
+        Ok(blobs)
+    }
 }
+
+/// The folder of all blobs, after the hash that names them.
+const FOLDER: &str = "sha256";
 
 /// The first byte parts the blobs into folders, so that none grows too large to list.
 fn place(digest: &Digest) -> ObjectPath {
     let hex = digest.hex();
-    ObjectPath::from_iter(["sha256", &hex[..2], &hex])
+    ObjectPath::from_iter([FOLDER, &hex[..2], &hex])
 }
 
 /// Hashing a large component takes long enough to hold up a runtime's thread.

@@ -17,6 +17,7 @@ mod plugin;
 mod release;
 mod sqlite;
 mod state;
+mod task_failure;
 mod tenant;
 mod token;
 
@@ -38,6 +39,7 @@ pub use plugin::{
 };
 pub use release::{Checked, Findings, NewRelease, ReleaseKey, Releases};
 pub use state::{Bucket, KeyValueState};
+pub use task_failure::{FailedRuns, TaskFailures};
 pub use tenant::{Environments, Tenants};
 pub use token::Tokens;
 
@@ -88,6 +90,8 @@ pub struct Store {
     pub context_keys: Arc<dyn ContextKeyRing>,
     /// Components by digest.
     pub blobs: Arc<dyn Blobs>,
+    /// Runs whose task failed, for the guard of a ramp.
+    pub task_failures: Arc<dyn TaskFailures>,
     /// The plugins' own state.
     pub state: Arc<dyn KeyValueState>,
     /// Tells who listens of plugins that changed.
@@ -119,6 +123,7 @@ impl Store {
             tokens: sqlite.clone(),
             context_keys: sqlite.clone(),
             blobs: Arc::new(ObjectBlobs::in_folder(&blobs)?),
+            task_failures: sqlite.clone(),
             state: sqlite.clone(),
             changes,
             database: sqlite,
@@ -142,8 +147,14 @@ impl Store {
     ) -> Result<(Written, Release)> {
         // Looked at first, so that nobody leaves blobs behind by pushing to a scope that is not there.
         self.environments.require(scope).await?;
-        self.blobs.put(&release.digest, component).await?;
-        self.releases.insert(scope, plugin, release, author).await
+        self.blobs.put(&release.digest, component.clone()).await?;
+        let inserted = self.releases.insert(scope, plugin, release, author).await?;
+        // A sweep may have found the blob without a row a moment ago. From here on it finds the row, and what it
+        // took away before is put back.
+        if !self.blobs.contains(&release.digest).await? {
+            self.blobs.put(&release.digest, component).await?;
+        }
+        Ok(inserted)
     }
 
     /// The component of a release of this scope. A digest that only another scope has is not found.

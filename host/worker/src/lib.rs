@@ -1,9 +1,10 @@
 //! Temporal's side of the host: the only crate that knows Temporal's Core.
 //!
 //! A [`Lane`] polls one task queue and runs what it is given; a [`Gateway`] starts and talks to executions.
-//! Both work through one [`Temporal`] connection.
+//! A [`VisibilityCensus`] counts executions by release. All work through one [`Temporal`] connection.
 
 mod activity;
+mod census;
 mod connection;
 mod executor;
 mod gateway;
@@ -18,6 +19,7 @@ use tenterhook_domain::{Result, context::ContextKeys};
 use tenterhook_sandbox::Sandbox;
 use tenterhook_store::Store;
 
+pub use census::VisibilityCensus;
 pub use connection::{SEARCH_ATTRIBUTES, Target, Temporal};
 pub use gateway::Gateway;
 pub use lane::{Lane, LaneConfig};

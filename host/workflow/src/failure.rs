@@ -12,7 +12,7 @@ use temporalio_protos::{
         failure::v1::{ApplicationFailureInfo, Failure, failure::FailureInfo},
     },
 };
-use tenterhook_domain::Code;
+use tenterhook_domain::{Code, error::Kind};
 
 use crate::guest::Fault;
 
@@ -33,6 +33,23 @@ pub fn fail_task(
     TaskFailure::new(code, message)
         .because(cause)
         .into_completion(run_id)
+}
+
+/// True if `completion` fails its task by a fault of the plugin's own code: not by one of the host's.
+pub fn blames_plugin(completion: &WorkflowActivationCompletion) -> bool {
+    let Some(Status::Failed(failed)) = &completion.status else {
+        return false;
+    };
+    let Some(failure) = failed.failure.as_ref() else {
+        return true;
+    };
+    let host_code = match &failure.failure_info {
+        Some(FailureInfo::ApplicationFailureInfo(info)) if failure.source == SOURCE => {
+            Code::of_text(&info.r#type)
+        }
+        _ => None,
+    };
+    host_code.is_none_or(|code| code.kind() == Kind::Plugin)
 }
 
 /// Why one workflow task fails. Its commands are discarded and its instance is given up.

@@ -10,5 +10,6 @@ mod features;
 mod guests;
 mod payments;
 mod releases;
+mod rollouts;
 mod shared;
 mod walls;

@@ -165,3 +165,40 @@ pub(crate) fn read<M: prost::Message + Default>(
 ) -> Result<M, TaskFailure> {
     M::decode(bytes).map_err(|error| TaskFailure::malformed(what, error))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn blamed(failure: TaskFailure) -> bool {
+        blames_plugin(&failure.into_completion("r"))
+    }
+
+    #[test]
+    fn a_fault_of_the_host_is_not_the_plugins() {
+        for code in [
+            Code::GuestTrapped,
+            Code::CommandRefused,
+            Code::NonDeterministic,
+        ] {
+            assert!(blamed(TaskFailure::new(code, "x")), "{code}");
+        }
+        for code in [
+            Code::Internal,
+            Code::ComponentMissing,
+            Code::StoreFailed,
+            Code::HostStopping,
+        ] {
+            assert!(!blamed(TaskFailure::new(code, "x")), "{code}");
+        }
+        assert!(blamed(TaskFailure::of_guest(Failure::default())));
+        // A guest cannot pass its fault off as the host's by its words alone.
+        let words = TaskFailure::new(Code::Internal, "x").failure;
+        let forged = Failure {
+            source: "guest".to_owned(),
+            ..*words
+        };
+        assert!(blamed(TaskFailure::of_guest(forged)));
+        assert!(!blames_plugin(&WorkflowActivationCompletion::default()));
+    }
+}

@@ -8,6 +8,7 @@
 mod capacity;
 mod data_dir;
 mod key_value;
+mod sandbox;
 mod storage;
 mod temporal;
 mod work;
@@ -20,9 +21,10 @@ use std::{
 
 use anyhow::Context as _;
 use tenterhook_domain::clock::SystemClock;
+use tenterhook_release::Rehearsals;
 use tenterhook_server::{ApiState, Server};
 use tenterhook_store::Store;
-use tenterhook_worker::{Gateway, Temporal};
+use tenterhook_worker::{Gate, Gateway, Temporal, VisibilityCensus};
 use tokio::{
     signal::unix::{SignalKind, signal},
     task::JoinHandle,
@@ -156,8 +158,21 @@ async fn start(parts: Parts) -> anyhow::Result<Running> {
     let keys = Arc::new(store.context_keys.load_or_create().await?);
     let temporal = Temporal::connect(&target).await?;
     temporal.ensure_search_attributes().await?;
+    let clock = Arc::new(SystemClock);
+    let sandbox = sandbox::open(&data, &store)?;
+    let gate = Gate::new(
+        temporal.clone(),
+        store.clone(),
+        sandbox.clone(),
+        clock.clone(),
+    )?;
+    let gate = Arc::new(gate);
+    let census = VisibilityCensus::new(temporal.clone(), store.task_failures.clone());
+    let census = Arc::new(census);
     let surroundings = Surroundings {
-        data: &data,
+        sandbox: &sandbox,
+        gate: &gate,
+        census: &census,
         store: &store,
         temporal: &temporal,
         keys: &keys,
@@ -175,8 +190,9 @@ async fn start(parts: Parts) -> anyhow::Result<Running> {
     let state = ApiState {
         store: store.clone(),
         executions: Arc::new(Gateway::new(temporal, task_queue, keys)),
-        census: None,
-        clock: Arc::new(SystemClock),
+        rehearsal: Arc::new(Rehearsals::new(store.clone(), sandbox, gate)),
+        census: Some(census),
+        clock,
         readiness: Arc::new(readiness),
     };
     let stopping = CancellationToken::new();

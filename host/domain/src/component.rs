@@ -123,3 +123,11 @@ pub trait Inspector: Send + Sync + 'static {
         watch: &(dyn Fn(&'static str) + Send + Sync),
     ) -> Result<Inspection>;
 }
+
+/// Compiled code that one host keeps, in memory and on disk. `sandbox` implements it.
+pub trait CompiledCode: Send + Sync + 'static {
+    /// The components of which there is any.
+    fn held(&self) -> Vec<crate::Digest>;
+    /// Lets go of one. Instances that run it go on.
+    fn forget(&self, digest: &crate::Digest);
+}

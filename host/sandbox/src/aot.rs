@@ -145,7 +145,20 @@ impl AotFiles {
         fs::rename(&file.path, path)
     }
 
-    fn remove(&self, digest: &Digest) {
+    /// The components whose compiled code is here, made by whichever engines.
+    pub(crate) fn held(&self) -> Vec<Digest> {
+        let Ok(entries) = fs::read_dir(&self.dir) else {
+            return Vec::new();
+        };
+        let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+        let manifests = names.filter(|name| name.ends_with(".json"));
+        manifests
+            .filter_map(|name| format!("sha256:{}", name.split('-').next()?).parse().ok())
+            .collect()
+    }
+
+    /// Removes the compiled code of `digest`. Code that runs stays mapped as long as it does.
+    pub(crate) fn remove(&self, digest: &Digest) {
         // Gone already is as good as removed.
         let _ = fs::remove_file(self.manifest_path(digest));
         for kind in Kind::ALL {

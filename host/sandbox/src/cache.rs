@@ -43,6 +43,18 @@ impl Cache {
         slot.get_or_try_init(load).await.cloned()
     }
 
+    /// What is kept.
+    pub(crate) fn held(&self) -> Vec<Digest> {
+        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        entries.by_digest.keys().copied().collect()
+    }
+
+    /// Lets go of a component.
+    pub(crate) fn forget(&self, digest: &Digest) {
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        entries.by_digest.remove(digest);
+    }
+
     fn slot(&self, digest: Digest) -> Slot {
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         entries.uses += 1;

@@ -5,7 +5,7 @@ use std::{fmt, future::Future, path::PathBuf, sync::Arc};
 use bytes::Bytes;
 use tenterhook_domain::{
     Code, Digest, Error, Result,
-    component::{Inspection, InspectionContext, Inspector},
+    component::{CompiledCode, Inspection, InspectionContext, Inspector},
 };
 use tokio::sync::Semaphore;
 
@@ -157,6 +157,21 @@ impl Inspector for Sandbox {
         watch: &(dyn Fn(&'static str) + Send + Sync),
     ) -> Result<Inspection> {
         inspection::inspect(self, context, component, watch).await
+    }
+}
+
+impl CompiledCode for Sandbox {
+    fn held(&self) -> Vec<Digest> {
+        let mut held = self.cache.held();
+        held.extend(self.parts.aot.held());
+        held.sort_unstable();
+        held.dedup();
+        held
+    }
+
+    fn forget(&self, digest: &Digest) {
+        self.cache.forget(digest);
+        self.parts.aot.remove(digest);
     }
 }
 

@@ -19,6 +19,7 @@ mod release;
 mod sql;
 mod sqlite;
 mod state;
+mod task_failure;
 mod tenant;
 mod token;
 
@@ -41,6 +42,7 @@ pub use plugin::{
 };
 pub use release::{Checked, Findings, NewRelease, ReleaseKey, Releases};
 pub use state::{Bucket, KeyValueState, STATE_KEY_BYTES_MAX};
+pub use task_failure::{FailedRuns, TaskFailures};
 pub use tenant::{Environments, Tenants};
 pub use token::Tokens;
 
@@ -91,6 +93,8 @@ pub struct Store {
     pub context_keys: Arc<dyn ContextKeyRing>,
     /// Components by digest.
     pub blobs: Arc<dyn Blobs>,
+    /// Runs whose task failed, for the guard of a ramp.
+    pub task_failures: Arc<dyn TaskFailures>,
     /// The plugins' own state.
     pub state: Arc<dyn KeyValueState>,
     /// Tells who listens of plugins that changed.
@@ -146,6 +150,7 @@ impl Store {
             + AuditLog
             + Tokens
             + ContextKeyRing
+            + TaskFailures
             + KeyValueState
             + Database,
     {
@@ -160,6 +165,7 @@ impl Store {
             tokens: database.clone(),
             context_keys: database.clone(),
             blobs: Arc::new(blobs),
+            task_failures: database.clone(),
             state: database.clone(),
             changes,
             database,

@@ -4,6 +4,8 @@
 //! [`Executor`] thread, put back, and the completion is sent from a task of its own, so that runs never wait
 //! for one another.
 
+mod begin;
+mod blame;
 mod config;
 
 use std::{
@@ -15,12 +17,9 @@ use std::{
     time::Duration,
 };
 
-use futures_util::FutureExt as _;
 use temporalio_protos::{
     coresdk::{
-        workflow_activation::{
-            InitializeWorkflow, WorkflowActivation, workflow_activation_job::Variant,
-        },
+        workflow_activation::{WorkflowActivation, remove_from_cache::EvictionReason},
         workflow_completion::{
             Success, WorkflowActivationCompletion, workflow_activation_completion::Status,
         },
@@ -31,8 +30,7 @@ use temporalio_sdk_core::{
     CompleteWfError, CoreRuntime, PollError, RuntimeOptions, Worker as CoreWorker, init_worker,
 };
 use tenterhook_domain::{Code, Error, Result};
-use tenterhook_sandbox::Owner;
-use tenterhook_workflow::{Pin, Run, RunIdentity, fail_task, pinned_digest};
+use tenterhook_workflow::{Run, blames_plugin, fail_task};
 use tokio::runtime::Handle;
 use tokio_util::task::TaskTracker;
 
@@ -40,6 +38,7 @@ use crate::{
     activity::Activities, connection::Temporal, executor::Executor, resolver::Resolver, runs::Runs,
 };
 
+use self::begin::{begin, initialization};
 pub use self::config::LaneConfig;
 
 /// Pause after a poll that failed for good, before the next.
@@ -142,6 +141,7 @@ impl Lane {
     pub async fn stop(self, drain: Duration) {
         let drain = drain.min(self.drain);
         self.shared.stopping.store(true, Ordering::Relaxed);
+        self.shared.resolver.stop();
         self.core.initiate_shutdown();
         let finished = tokio::time::timeout(drain, async {
             self.pollers.wait().await;
@@ -197,6 +197,11 @@ async fn poll_activities(shared: Arc<Shared>, activities: Activities) {
 fn dispatch(shared: &Arc<Shared>, activation: WorkflowActivation) {
     if activation.is_only_eviction() {
         let run = shared.runs.take(&activation.run_id);
+        if let Some(run) = &run
+            && activation.eviction_reason() == Some(EvictionReason::Nondeterminism)
+        {
+            blame::note(shared, run.identity(), true);
+        }
         let shared = shared.clone();
         // Unmapping an instance takes long enough to keep it off the poll loop.
         shared.clone().executor.submit(move || {
@@ -211,7 +216,7 @@ fn dispatch(shared: &Arc<Shared>, activation: WorkflowActivation) {
         let task = begin(shared.clone(), activation, init);
         shared.tasks.spawn(task);
     } else if let Some(run) = shared.runs.take(&activation.run_id) {
-        activate(shared, run, activation);
+        go_on(shared, run, activation);
     } else {
         // Core only sends this for a run it believes we hold: failing the task makes it start over.
         let message = "this host does not hold the run: its history is replayed";
@@ -219,110 +224,21 @@ fn dispatch(shared: &Arc<Shared>, activation: WorkflowActivation) {
     }
 }
 
-fn initialization(activation: &WorkflowActivation) -> Option<&InitializeWorkflow> {
-    activation.jobs.iter().find_map(|job| match &job.variant {
-        Some(Variant::InitializeWorkflow(init)) => Some(init),
-        _ => None,
-    })
-}
-
-/// Makes the run of a first activation, then activates it.
-async fn begin(shared: Arc<Shared>, activation: WorkflowActivation, init: InitializeWorkflow) {
-    let made = AssertUnwindSafe(make_run(&shared, &activation, &init)).catch_unwind();
-    let made = made.await.unwrap_or_else(|_panic| {
-        Err(Error::new(
-            Code::Internal,
-            "the host failed while it looked for the code of this run: see its log",
-        ))
-    });
-    match made {
-        Ok(run) => activate(&shared, run, activation),
-        Err(error) => {
-            tracing::warn!(
-                code = %error.code(),
-                workflow = init.workflow_id,
-                run = activation.run_id,
-                workflow_type = init.workflow_type,
-                cause = error.source_text(),
-                "{}",
-                error.detail()
-            );
-            complete(
-                &shared,
-                failed(&activation.run_id, error.code(), error.detail()),
-            );
-        }
+/// Activates a run that this host holds, by the plugin's policy as it is now.
+fn go_on(shared: &Arc<Shared>, mut run: Run, activation: WorkflowActivation) {
+    let key = (run.identity().scope.clone(), run.identity().plugin.clone());
+    if let Some(terms) = shared.resolver.recall(&key) {
+        run.set_upgrade_on(terms.policy.upgrade_on);
+        return activate(shared, run, activation);
     }
-}
-
-async fn make_run(
-    shared: &Shared,
-    activation: &WorkflowActivation,
-    init: &InitializeWorkflow,
-) -> Result<Run> {
-    let (context, type_name) =
-        shared
-            .resolver
-            .context(&init.headers, &init.workflow_id, &init.workflow_type)?;
-    let terms = shared
-        .resolver
-        .terms(&context.scope, &context.plugin)
-        .await?;
-    let pinned = pinned_digest(activation);
-    let digest = pinned
-        .or(context.digest)
-        .or_else(|| terms.line.choose(&init.workflow_id))
-        .ok_or_else(|| {
-            Error::new(
-                Code::ReleaseNotFound,
-                format!(
-                    "plugin {} of {} has no current release for {type_name}: push one",
-                    context.plugin, context.scope
-                ),
-            )
-        })?;
-    // A history that is replayed and has no marker began without this host: marking it now would diverge.
-    let pin = if pinned.is_none() && activation.is_replaying {
-        Pin::Unmarked
-    } else {
-        Pin::Marked
-    };
-    let component = shared
-        .resolver
-        .load(&context.scope, &context.plugin, digest)
-        .await?;
-    let owner = Owner {
-        scope: context.scope.clone(),
-        plugin: context.plugin.clone(),
-        digest,
-    };
-    let module = component
-        .workflows(terms.limits.clone(), Arc::new(owner))
-        .ok_or_else(|| {
-            Error::new(
-                Code::WorkflowTypeNotFound,
-                format!(
-                    "release {digest} of plugin {} has no workflows",
-                    context.plugin
-                ),
-            )
-        })?;
-    let identity = RunIdentity {
-        scope: context.scope,
-        plugin: context.plugin,
-        digest,
-        namespace: shared.namespace.clone(),
-        task_queue: shared.task_queue.clone(),
-        temporal_id: init.workflow_id.clone(),
-        run_id: activation.run_id.clone(),
-        pin,
-    };
-    Ok(Run::new(
-        identity,
-        terms.limits.clone(),
-        shared.resolver.keys().clone(),
-        module,
-    ))
+    let of_shared = shared.clone();
+    shared.tasks.spawn(async move {
+        // What cannot be read now was read before, when the run was made.
+        if let Ok(terms) = of_shared.resolver.terms(&key.0, &key.1).await {
+            run.set_upgrade_on(terms.policy.upgrade_on);
+        }
+        activate(&of_shared, run, activation);
+    });
 }
 
 /// Activates `run` on a workflow thread, keeps it, and sends its completion.
@@ -330,12 +246,18 @@ fn activate(shared: &Arc<Shared>, mut run: Run, activation: WorkflowActivation) 
     let shared = shared.clone();
     shared.clone().executor.submit(move || {
         let run_id = activation.run_id.clone();
+        let task = blame::Task::of(&activation);
         let activated = catch_unwind(AssertUnwindSafe(|| {
             let completion = run.activate(activation);
             (run, completion)
         }));
         let completion = match activated {
             Ok((run, completion)) => {
+                if let Some(pinned) = task.pinned()
+                    && blames_plugin(&completion)
+                {
+                    blame::note(&shared, run.identity(), pinned);
+                }
                 keep(&shared, &run_id, run);
                 completion
             }

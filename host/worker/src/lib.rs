@@ -1,10 +1,11 @@
 //! Temporal's side of the host: the only crate that knows Temporal's Core.
 //!
 //! A [`Lane`] polls one task queue and runs what it is given; a [`Gateway`] starts and talks to executions.
-//! Both work through one [`Temporal`] connection. A [`Gate`] replays recorded histories on a release before it takes
-//! traffic.
+//! A [`Gate`] replays recorded histories on a release before it takes traffic, a [`VisibilityCensus`] counts
+//! executions by release. All work through one [`Temporal`] connection.
 
 mod activity;
+mod census;
 mod connection;
 mod executor;
 mod gateway;
@@ -20,6 +21,7 @@ use tenterhook_domain::{Result, context::ContextKeys};
 use tenterhook_sandbox::Sandbox;
 use tenterhook_store::Store;
 
+pub use census::VisibilityCensus;
 pub use connection::{SEARCH_ATTRIBUTES, Target, Temporal};
 pub use gateway::Gateway;
 pub use lane::{Lane, LaneConfig};

@@ -3,6 +3,7 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use temporalio_protos::temporal::api::common::v1::Payload;
@@ -17,9 +18,21 @@ use tenterhook_domain::{
 };
 use tenterhook_sandbox::{LoadedComponent, Sandbox};
 use tenterhook_store::{Change, ChangeListener, Config, PluginSnapshot, Store};
+use tokio::{
+    sync::Semaphore,
+    time::{Instant, sleep, timeout_at},
+};
+use tokio_util::sync::CancellationToken;
 
 /// Plugins whose snapshot is remembered; one over it forgets all, which costs one read each.
 const SNAPSHOTS_MAX: usize = 10_000;
+
+/// Tasks and attempts that wait at once for code that is not there. They hold places that others need, so further
+/// ones fail at once, and Temporal tries them again.
+const WAITING_MAX: usize = 50;
+/// Pauses between two looks for code that is not there.
+const LOOK_AGAIN_MIN: Duration = Duration::from_millis(50);
+const LOOK_AGAIN_MAX: Duration = Duration::from_secs(1);
 
 /// What a plugin may do now.
 pub(crate) struct Terms {
@@ -43,8 +56,11 @@ impl Terms {
     }
 }
 
+type Key = (Scope, PluginName);
+
 struct Remembered {
-    terms: HashMap<(Scope, PluginName), Arc<Terms>>,
+    /// False beside what changed since it was read: it serves only while the store does not answer.
+    terms: HashMap<Key, (Arc<Terms>, bool)>,
     /// What a release asks for: it never changes.
     wants: HashMap<Digest, Arc<WantedGrants>>,
     changes: ChangeListener,
@@ -56,6 +72,8 @@ pub(crate) struct Resolver {
     sandbox: Arc<Sandbox>,
     keys: Arc<ContextKeys>,
     remembered: Mutex<Remembered>,
+    waiting: Semaphore,
+    stopping: CancellationToken,
 }
 
 impl Resolver {
@@ -71,7 +89,18 @@ impl Resolver {
             sandbox,
             keys,
             remembered,
+            waiting: Semaphore::new(WAITING_MAX),
+            stopping: CancellationToken::new(),
         }
+    }
+
+    /// Lets nobody wait any more: the host stops.
+    pub(crate) fn stop(&self) {
+        self.stopping.cancel();
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.store
     }
 
     pub(crate) fn keys(&self) -> &Arc<ContextKeys> {
@@ -123,7 +152,13 @@ impl Resolver {
         if let Some(terms) = self.recall(&key) {
             return Ok(terms);
         }
-        let snapshot = self.store.plugins.snapshot(scope, plugin).await?;
+        let snapshot = match self.store.plugins.snapshot(scope, plugin).await {
+            Err(error) if error.code() == Code::StoreFailed => {
+                // Cut off from the store the host goes on with what it knows.
+                return self.last_known(&key).ok_or(error);
+            }
+            read => read?,
+        };
         let terms = Arc::new(Terms::of(snapshot)?);
         let mut remembered = self
             .remembered
@@ -134,18 +169,26 @@ impl Resolver {
             if remembered.terms.len() >= SNAPSHOTS_MAX {
                 remembered.terms.clear();
             }
-            remembered.terms.insert(key, terms.clone());
+            remembered.terms.insert(key, (terms.clone(), true));
         }
         Ok(terms)
     }
 
-    fn recall(&self, key: &(Scope, PluginName)) -> Option<Arc<Terms>> {
+    /// The same without asking the store: none where something changed.
+    pub(crate) fn recall(&self, key: &Key) -> Option<Arc<Terms>> {
         let mut remembered = self
             .remembered
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         forget_changed(&mut remembered);
-        remembered.terms.get(key).cloned()
+        let (terms, fresh) = remembered.terms.get(key)?;
+        fresh.then(|| terms.clone())
+    }
+
+    fn last_known(&self, key: &Key) -> Option<Arc<Terms>> {
+        let remembered = self.remembered.lock();
+        let remembered = remembered.unwrap_or_else(PoisonError::into_inner);
+        remembered.terms.get(key).map(|(terms, _)| terms.clone())
     }
 
     /// What a release's metadata asks for.
@@ -191,16 +234,74 @@ impl Resolver {
             .load(digest, self.store.component(scope, plugin, &digest))
             .await
     }
+
+    /// The same for work that is pinned to the release and can run on no other: where its component is not to be
+    /// had, the work waits for it until `until`, with an alarm, and the error is what was found last.
+    pub(crate) async fn load_or_wait(
+        &self,
+        scope: &Scope,
+        plugin: &PluginName,
+        digest: Digest,
+        until: Instant,
+    ) -> Result<Arc<LoadedComponent>> {
+        let mut place = None;
+        let mut pause = LOOK_AGAIN_MIN;
+        loop {
+            let loaded = timeout_at(until, self.load(scope, plugin, digest)).await;
+            let error = match loaded.unwrap_or_else(|_| Err(too_slow(&digest))) {
+                Err(error) if is_missing(error.code()) => error,
+                loaded => return loaded,
+            };
+            if place.is_none() {
+                tracing::error!(
+                    code = %error.code(), cause = error.source_text(), %scope, %plugin, %digest,
+                    "executions wait for a component that this host cannot load: {}", error.detail()
+                );
+                place = self.waiting.try_acquire().ok();
+            }
+            if place.is_none() || Instant::now() + pause >= until {
+                return Err(error);
+            }
+            tokio::select! {
+                () = sleep(pause) => {}
+                () = self.stopping.cancelled() => return Err(error),
+            }
+            pause = (pause * 2).min(LOOK_AGAIN_MAX);
+        }
+    }
 }
 
-/// Drops what is remembered of changed plugins. True if there was a change.
+/// True if time, a push or a repaired store can bring what is not there.
+fn is_missing(code: Code) -> bool {
+    matches!(
+        code,
+        Code::ComponentMissing | Code::StoreFailed | Code::ReleaseNotFound
+    )
+}
+
+fn too_slow(digest: &Digest) -> Error {
+    Error::new(
+        Code::ComponentMissing,
+        format!("the component {digest} was not loaded in time: its next task tries again"),
+    )
+}
+
+/// Marks what is remembered of changed plugins. True if there was a change.
 fn forget_changed(remembered: &mut Remembered) -> bool {
     let mut changed = false;
     while let Some(change) = remembered.changes.try_next() {
         changed = true;
         match change {
-            Change::Plugin(scope, plugin) => drop(remembered.terms.remove(&(scope, plugin))),
-            Change::Missed => remembered.terms.clear(),
+            Change::Plugin(scope, plugin) => {
+                if let Some((_, fresh)) = remembered.terms.get_mut(&(scope, plugin)) {
+                    *fresh = false;
+                }
+            }
+            Change::Missed => {
+                for (_, fresh) in remembered.terms.values_mut() {
+                    *fresh = false;
+                }
+            }
         }
     }
     changed

@@ -12,7 +12,7 @@ use temporalio_protos::{
         failure::v1::{ApplicationFailureInfo, Failure, failure::FailureInfo},
     },
 };
-use tenterhook_domain::Code;
+use tenterhook_domain::{Code, error::Kind};
 
 use crate::guest::Fault;
 
@@ -33,6 +33,23 @@ pub fn fail_task(
     TaskFailure::new(code, message)
         .because(cause)
         .into_completion(run_id)
+}
+
+/// True if `completion` fails its task by a fault of the plugin's own code: not by one of the host's.
+pub fn blames_plugin(completion: &WorkflowActivationCompletion) -> bool {
+    let Some(Status::Failed(failed)) = &completion.status else {
+        return false;
+    };
+    let Some(failure) = failed.failure.as_ref() else {
+        return true;
+    };
+    let host_code = match &failure.failure_info {
+        Some(FailureInfo::ApplicationFailureInfo(info)) if failure.source == SOURCE => {
+            Code::of_text(&info.r#type)
+        }
+        _ => None,
+    };
+    host_code.is_none_or(|code| code.kind() == Kind::Plugin)
 }
 
 /// Why one workflow task fails. Its commands are discarded and its instance is given up.
@@ -147,4 +164,41 @@ pub(crate) fn read<M: prost::Message + Default>(
     bytes: &[u8],
 ) -> Result<M, TaskFailure> {
     M::decode(bytes).map_err(|error| TaskFailure::malformed(what, error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn blamed(failure: TaskFailure) -> bool {
+        blames_plugin(&failure.into_completion("r"))
+    }
+
+    #[test]
+    fn a_fault_of_the_host_is_not_the_plugins() {
+        for code in [
+            Code::GuestTrapped,
+            Code::CommandRefused,
+            Code::NonDeterministic,
+        ] {
+            assert!(blamed(TaskFailure::new(code, "x")), "{code}");
+        }
+        for code in [
+            Code::Internal,
+            Code::ComponentMissing,
+            Code::StoreFailed,
+            Code::HostStopping,
+        ] {
+            assert!(!blamed(TaskFailure::new(code, "x")), "{code}");
+        }
+        assert!(blamed(TaskFailure::of_guest(Failure::default())));
+        // A guest cannot pass its fault off as the host's by its words alone.
+        let words = TaskFailure::new(Code::Internal, "x").failure;
+        let forged = Failure {
+            source: "guest".to_owned(),
+            ..*words
+        };
+        assert!(blamed(TaskFailure::of_guest(forged)));
+        assert!(!blames_plugin(&WorkflowActivationCompletion::default()));
+    }
 }

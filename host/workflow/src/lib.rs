@@ -23,7 +23,7 @@ mod reserved;
 mod routine;
 mod run;
 
-pub use failure::fail_task;
+pub use failure::{blames_plugin, fail_task};
 pub use identity::{Pin, RunIdentity};
 pub use pin::{RELEASE_MARKER_PREFIX, pinned_digest};
 pub use rehearsal::{ACTIVATIONS_MAX, Beginning, Rehearsal, Repetition};

@@ -19,6 +19,7 @@ use temporalio_protos::{
 use tenterhook_domain::{
     Code, Digest, Error, PluginName, TypeName,
     context::{Context, ContextKeys, HEADER},
+    policy::UpgradeOn,
 };
 
 use crate::{
@@ -96,10 +97,11 @@ impl<'a> Firewall<'a> {
         &self,
         bytes: &[u8],
         workflow_type: &str,
+        upgrade_on: UpgradeOn,
     ) -> Result<WorkflowCommand, TaskFailure> {
         const NAME: &str = "ContinueAsNewWorkflowExecution";
         let mut request: ContinueAsNewWorkflowExecution = read("a continue-as-new", bytes)?;
-        self.complete_continuation(&mut request, workflow_type)
+        self.complete_continuation(&mut request, workflow_type, upgrade_on)
             .map_err(|refusal| explain(NAME, refusal))?;
         let command = Command::ContinueAsNewWorkflowExecution(request).into();
         payload::check(&command, NAME, bytes.len(), self.payload_bytes)?;

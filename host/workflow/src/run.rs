@@ -16,7 +16,7 @@ use temporalio_protos::{
     },
     temporal::api::enums::v1::VersioningBehavior,
 };
-use tenterhook_domain::{Code, context::ContextKeys, limit::Limits};
+use tenterhook_domain::{Code, context::ContextKeys, limit::Limits, policy::UpgradeOn};
 
 use crate::{
     failure::TaskFailure,
@@ -37,6 +37,7 @@ pub struct Run {
     limits: Arc<Limits>,
     keys: Arc<ContextKeys>,
     module: Arc<dyn Module>,
+    upgrade_on: UpgradeOn,
     state: State,
     time_nanos: u64,
     seed: u64,
@@ -77,11 +78,22 @@ impl Run {
             limits,
             keys,
             module,
+            upgrade_on: UpgradeOn::default(),
             state: State::New,
             time_nanos: 0,
             seed: 0,
             workflow_type: String::new(),
         }
+    }
+
+    /// Who the run is.
+    pub fn identity(&self) -> &RunIdentity {
+        &self.identity
+    }
+
+    /// Says when the chain of runs goes over to another release. Without a word it does with each new run.
+    pub fn set_upgrade_on(&mut self, upgrade_on: UpgradeOn) {
+        self.upgrade_on = upgrade_on;
     }
 
     /// Takes the run through `activation`. What goes wrong is a completion too: it fails the task.
@@ -198,7 +210,11 @@ impl Run {
             None => {}
             Some(Ended::With(command)) => commands.push(*command),
             Some(Ended::AsNew(bytes)) => {
-                commands.push(firewall.continue_as_new(&bytes, &self.workflow_type)?);
+                commands.push(firewall.continue_as_new(
+                    &bytes,
+                    &self.workflow_type,
+                    self.upgrade_on,
+                )?);
             }
         }
         Ok(commands)

@@ -12,6 +12,7 @@ mod hosts;
 mod lanes;
 mod payments;
 mod releases;
+mod rollouts;
 mod shared;
 mod verdicts;
 mod walls;

@@ -1,20 +1,21 @@
-//! The half of a host that works: the lane, and the checks of uploaded releases.
+//! The half of a host that works: the lane, and the rounds that releases are looked after by.
 
 use std::{sync::Arc, time::Duration};
 
-use tenterhook_domain::{clock::SystemClock, context::ContextKeys, replay::ReplayGate};
-use tenterhook_release::Checks;
-use tenterhook_sandbox::{Sandbox, SandboxConfig};
+use tenterhook_domain::{clock::SystemClock, context::ContextKeys};
+use tenterhook_release::{Checks, Ramps, Retirement, Sweep};
+use tenterhook_sandbox::Sandbox;
 use tenterhook_store::Store;
-use tenterhook_worker::{Gate, Lane, Temporal};
-use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
+use tenterhook_worker::{Gate, Lane, Temporal, VisibilityCensus};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{capacity, data_dir::DataDir, identity, key_value::StoredKeyValue};
+use super::{capacity, identity};
 
 /// What the work needs of the rest of the host.
 pub(super) struct Surroundings<'a> {
-    pub(super) data: &'a DataDir,
+    pub(super) sandbox: &'a Arc<Sandbox>,
+    pub(super) gate: &'a Arc<Gate>,
+    pub(super) census: &'a Arc<VisibilityCensus>,
     pub(super) store: &'a Store,
     pub(super) temporal: &'a Temporal,
     pub(super) keys: &'a Arc<ContextKeys>,
@@ -25,41 +26,25 @@ pub(super) struct Surroundings<'a> {
 /// Work under way.
 pub(super) struct Work {
     lane: Lane,
-    checks: JoinHandle<()>,
-    checks_stop: CancellationToken,
+    rounds: TaskTracker,
+    rounds_stop: CancellationToken,
 }
 
 impl Work {
     pub(super) async fn start(of: Surroundings<'_>) -> anyhow::Result<Self> {
-        let sandbox = Sandbox::new(SandboxConfig {
-            aot_dir: of.data.path().join("compiled"),
-            keyvalue: Some(Arc::new(StoredKeyValue::new(of.store.state.clone()))),
-            workflow_instances: capacity::workflow_instances(),
-            activity_instances: capacity::activity_instances(),
-        })?;
         let lane = tenterhook_worker::start_lane(
             of.temporal,
             &capacity::lane(of.task_queue, of.drain),
             of.store.clone(),
-            sandbox.clone(),
+            of.sandbox.clone(),
             of.keys.clone(),
         )
         .await?;
-        let clock = Arc::new(SystemClock);
-        let gate = Gate::new(
-            of.temporal.clone(),
-            of.store.clone(),
-            sandbox.clone(),
-            clock.clone(),
-        )?;
-        let gate = Some(Arc::new(gate) as Arc<dyn ReplayGate>);
-        let checks = Checks::new(of.store.clone(), sandbox, gate, clock, identity());
-        let checks_stop = CancellationToken::new();
-        let checks = tokio::spawn(checks.run(checks_stop.clone()));
+        let rounds_stop = CancellationToken::new();
         Ok(Self {
             lane,
-            checks,
-            checks_stop,
+            rounds: start_rounds(&of, &rounds_stop),
+            rounds_stop,
         })
     }
 
@@ -70,11 +55,33 @@ impl Work {
 
     /// Takes nothing new and gives what is under way `drain` to end.
     pub(super) async fn stop(self, drain: Duration) {
-        // A check that is cut off is taken up again, here or elsewhere.
-        self.checks_stop.cancel();
-        if let Err(error) = self.checks.await {
-            tracing::error!(%error, "the checks ended by themselves");
-        }
+        // What is cut off half-way is taken up again, here or elsewhere.
+        self.rounds_stop.cancel();
+        self.rounds.wait().await;
         self.lane.stop(drain).await;
     }
+}
+
+/// What every working host does for the releases of all plugins.
+fn start_rounds(of: &Surroundings<'_>, stop: &CancellationToken) -> TaskTracker {
+    let (store, sandbox, census) = (of.store, of.sandbox, of.census);
+    let clock = Arc::new(SystemClock);
+    let gate = Some(of.gate.clone() as _);
+    let checks = Checks::new(
+        store.clone(),
+        sandbox.clone(),
+        gate,
+        clock.clone(),
+        identity(),
+    );
+    let ramps = Ramps::new(store.clone(), census.clone(), clock.clone(), identity());
+    let retirement = Retirement::new(store.clone(), census.clone(), clock.clone(), identity());
+    let sweep = Sweep::new(store.clone(), sandbox.clone(), clock);
+    let rounds = TaskTracker::new();
+    rounds.spawn(checks.run(stop.clone()));
+    rounds.spawn(ramps.run(stop.clone()));
+    rounds.spawn(retirement.run(stop.clone()));
+    rounds.spawn(sweep.run(stop.clone()));
+    rounds.close();
+    rounds
 }

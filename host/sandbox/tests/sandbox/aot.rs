@@ -12,7 +12,7 @@ use std::{
 
 use bytes::Bytes;
 use tempfile::TempDir;
-use tenterhook_domain::{Code, Digest, Error};
+use tenterhook_domain::{Code, Digest, Error, component::CompiledCode as _};
 
 use crate::{Place, guest};
 
@@ -119,4 +119,23 @@ async fn other_bytes_than_the_digests_are_refused() {
         .await
         .unwrap_err();
     assert_eq!(error.code(), Code::ComponentMissing);
+}
+
+#[tokio::test]
+async fn what_is_forgotten_is_gone_from_memory_and_disk_and_its_instances_go_on() {
+    let dir = TempDir::new().unwrap();
+    let bytes = guest("test-native-sdk");
+    let digest = Digest::of(&bytes);
+    let place = place_in(&dir);
+    let running = place.load(&bytes).await;
+    assert_eq!(place.sandbox.held(), [digest]);
+    place.sandbox.forget(&digest);
+    assert!(place.sandbox.held().is_empty());
+    assert!(files(&dir, "aot").is_empty() && files(&dir, "json").is_empty());
+    let gone = place.sandbox.load(digest, nothing_to_fetch()).await;
+    assert_eq!(gone.unwrap_err().code(), Code::ComponentMissing);
+    assert_eq!(running.digest(), digest);
+    // It comes back when it is needed again.
+    place.load(&bytes).await;
+    assert_eq!(place.sandbox.held(), [digest]);
 }

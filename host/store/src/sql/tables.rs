@@ -7,6 +7,7 @@ mod line;
 mod plugin;
 mod release;
 mod state;
+mod task_failure;
 mod tenant;
 mod token;
 

@@ -17,10 +17,14 @@ use tenterhook_domain::{
 };
 use tenterhook_sandbox::{ActivityAccess, ActivityHost, ActivityTask, Owner, Payload, TaskInfo};
 
-use super::failure;
 use tenterhook_workflow::guest::Fault;
+use tokio::time::Instant;
 
+use super::failure;
 use crate::resolver::Resolver;
+
+/// Tenths of its time for which an attempt waits for code that is not there.
+const WAIT_TENTHS: u32 = 8;
 
 /// Runs the attempt to its end. Dropping the future ends the guest.
 pub(super) async fn run(resolver: &Resolver, start: Start, host: Arc<dyn ActivityHost>) -> Status {
@@ -40,6 +44,7 @@ pub(super) async fn run(resolver: &Resolver, start: Start, host: Arc<dyn Activit
 type Answer = std::result::Result<Option<Payload>, tenterhook_sandbox::ActivityFailure>;
 
 async fn execute(resolver: &Resolver, start: Start, host: Arc<dyn ActivityHost>) -> Result<Answer> {
+    let begun = Instant::now();
     let workflow_id = start
         .workflow_execution
         .as_ref()
@@ -56,8 +61,14 @@ async fn execute(resolver: &Resolver, start: Start, host: Arc<dyn ActivityHost>)
             ),
         )
     })?;
+    let left = time_left(&start, Duration::from_millis(terms.limits.activity_millis));
     let component = resolver
-        .load(&context.scope, &context.plugin, digest)
+        .load_or_wait(
+            &context.scope,
+            &context.plugin,
+            digest,
+            Instant::now() + wait(&start, left),
+        )
         .await?;
     let module = component.activities().ok_or_else(|| {
         Error::new(
@@ -81,7 +92,8 @@ async fn execute(resolver: &Resolver, start: Start, host: Arc<dyn ActivityHost>)
             .await?,
         config: terms.config.clone(),
     };
-    let left = time_left(&start, Duration::from_millis(terms.limits.activity_millis));
+    // What waiting for the code took is not the guest's to use.
+    let left = left.saturating_sub(begun.elapsed());
     let task = guest_task(start, context, &type_name, left);
     module
         .execute(task, access, host, left)
@@ -93,6 +105,13 @@ async fn execute(resolver: &Resolver, start: Start, host: Arc<dyn ActivityHost>)
                 "the activity answered as only workflows do",
             ),
         })
+}
+
+/// How long an attempt waits for code that is not there: it answers before it is given up for silent or late.
+fn wait(start: &Start, left: Duration) -> Duration {
+    let heartbeat = start.heartbeat_timeout.as_ref().map(duration_millis);
+    let heartbeat = heartbeat.filter(|&timeout| timeout > 0);
+    heartbeat.map_or(left, |timeout| left.min(Duration::from_millis(timeout))) * WAIT_TENTHS / 10
 }
 
 /// What is left of the attempt's own time-outs and the host's limit, whichever ends first. Times of the server are

@@ -11,6 +11,7 @@ use temporalio_protos::{
     },
     temporal::api::enums::v1::ContinueAsNewVersioningBehavior,
 };
+use tenterhook_domain::policy::UpgradeOn;
 
 use super::{Firewall, Refusal, attribute, check_headers, refused};
 
@@ -67,11 +68,13 @@ impl Firewall<'_> {
         }
     }
 
-    /// The run that follows keeps the execution's id and plugin, and chooses its release afresh.
+    /// The run that follows keeps the execution's id and plugin. It chooses its release afresh, unless the plugin's
+    /// chains stay: then it is told this run's.
     pub(super) fn complete_continuation(
         &self,
         it: &mut ContinueAsNewWorkflowExecution,
         workflow_type: &str,
+        upgrade_on: UpgradeOn,
     ) -> Result<(), Refusal> {
         if it.workflow_type.is_empty() {
             workflow_type.clone_into(&mut it.workflow_type);
@@ -92,7 +95,8 @@ impl Firewall<'_> {
             attribute::mark(attributes, &self.identity.scope, &self.identity.plugin);
         }
         let id = &self.identity.temporal_id;
-        self.sign(&mut it.headers, &self.identity.plugin, id, None)?;
+        let digest = (upgrade_on == UpgradeOn::Never).then_some(self.identity.digest);
+        self.sign(&mut it.headers, &self.identity.plugin, id, digest)?;
         it.task_queue.clone_from(&self.identity.task_queue);
         it.versioning_intent = VersioningIntent::Unspecified.into();
         it.initial_versioning_behavior = ContinueAsNewVersioningBehavior::Unspecified.into();

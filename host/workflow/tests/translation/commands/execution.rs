@@ -1,5 +1,7 @@
 //! Children, signals and cancels to other executions, and the run that continues this one.
 
+use tenterhook_domain::policy::UpgradeOn;
+
 use super::*;
 
 fn signal_to(target: Target) -> SignalExternalWorkflowExecution {
@@ -248,6 +250,24 @@ fn a_continued_run_keeps_its_owner_and_chooses_its_release_afresh() {
         expected.extend(names);
         expected.sort_unstable();
         assert_eq!(given, expected);
+    }
+}
+
+#[test]
+fn a_continued_run_of_a_chain_that_stays_is_told_its_release() {
+    for (upgrade_on, digest) in [
+        (UpgradeOn::Never, Some(crate::scene::digest())),
+        (UpgradeOn::ContinueAsNew, None),
+    ] {
+        let mut scene = Scene::begun();
+        scene.run.set_upgrade_on(upgrade_on);
+        let request = ContinueAsNewWorkflowExecution::default().encode_to_vec();
+        scene.script.end(Terminal::ContinueAsNew(request));
+        let Command::ContinueAsNewWorkflowExecution(it) = scene.commands(vec![fire(1)]).remove(0)
+        else {
+            panic!("the run continues as new");
+        };
+        assert_eq!(scene.context(&it.headers, ID).digest, digest);
     }
 }
 

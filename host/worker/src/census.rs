@@ -1,0 +1,190 @@
+//! Executions counted by the release that their history pins them to: what the guard of a ramp and the retirement
+//! of releases go by.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use temporalio_client::tonic::Request;
+use temporalio_protos::temporal::api::{
+    workflow::v1::WorkflowExecutionInfo,
+    workflowservice::v1::{
+        CountWorkflowExecutionsRequest, CountWorkflowExecutionsResponse,
+        ListWorkflowExecutionsRequest,
+    },
+};
+use tenterhook_domain::{
+    Digest, PluginName, Result, Scope,
+    clock::millis,
+    rollout::{Census, Health},
+};
+use tenterhook_store::{ReleaseKey, TaskFailures};
+use tenterhook_workflow::RELEASE_MARKER_PREFIX;
+
+use crate::{
+    connection::{Temporal, refusal},
+    payload,
+};
+
+/// Closed executions whose durations make the p99: the newest ones.
+const DURATIONS_MAX: i32 = 1_000;
+
+/// Counts by Temporal's visibility, and adds the task failures that the hosts wrote down.
+///
+/// Visibility lags a second or two behind, so what was just started is not counted yet.
+pub struct VisibilityCensus {
+    temporal: Temporal,
+    task_failures: Arc<dyn TaskFailures>,
+}
+
+impl VisibilityCensus {
+    /// Counts in the namespace of `temporal`.
+    pub fn new(temporal: Temporal, task_failures: Arc<dyn TaskFailures>) -> Self {
+        Self {
+            temporal,
+            task_failures,
+        }
+    }
+
+    async fn count(&self, query: String) -> Result<CountWorkflowExecutionsResponse> {
+        let request = CountWorkflowExecutionsRequest {
+            namespace: self.temporal.namespace().to_owned(),
+            query,
+        };
+        let counted = self
+            .temporal
+            .service()
+            .count_workflow_executions(Request::new(request))
+            .await;
+        counted
+            .map(|response| response.into_inner())
+            .map_err(|status| refusal(&status, ""))
+    }
+
+    /// The p99 of the durations of what `query` finds, in milliseconds.
+    async fn p99(&self, query: String) -> Result<Option<u64>> {
+        let request = ListWorkflowExecutionsRequest {
+            namespace: self.temporal.namespace().to_owned(),
+            page_size: DURATIONS_MAX,
+            query,
+            ..Default::default()
+        };
+        let listed = self
+            .temporal
+            .service()
+            .list_workflow_executions(Request::new(request))
+            .await
+            .map_err(|status| refusal(&status, ""))?
+            .into_inner();
+        Ok(p99(listed.executions.iter().filter_map(duration).collect()))
+    }
+}
+
+#[async_trait]
+impl Census for VisibilityCensus {
+    async fn open(&self, scope: &Scope, plugin: &PluginName, digest: &Digest) -> Result<u64> {
+        let pinned = format!(
+            "{} AND ExecutionStatus = 'Running'",
+            on(scope, plugin, digest)
+        );
+        // One without a pin has not done its first task: its context may name the release.
+        let unpinned = format!(
+            "{} AND ExecutionStatus = 'Running' AND TemporalChangeVersion IS NULL",
+            of(scope, plugin)
+        );
+        let counted = self.count(pinned).await?.count + self.count(unpinned).await?.count;
+        Ok(counted.unsigned_abs())
+    }
+
+    async fn health(
+        &self,
+        scope: &Scope,
+        plugin: &PluginName,
+        digest: &Digest,
+        since_millis: u64,
+    ) -> Result<Health> {
+        let since = Duration::from_millis(since_millis).as_nanos();
+        let query = format!("{} AND StartTime >= {since}", on(scope, plugin, digest));
+        let counted = self
+            .count(format!("{query} GROUP BY ExecutionStatus"))
+            .await?;
+        let mut health = Health::default();
+        for group in counted.groups {
+            let status = group.group_values.first().map(payload::to_json);
+            let count = group.count.unsigned_abs();
+            health.started += count;
+            match status.as_ref().and_then(serde_json::Value::as_str) {
+                Some("Running" | "Paused") => {}
+                Some("Failed" | "TimedOut") => {
+                    health.closed += count;
+                    health.failed += count;
+                }
+                _ => health.closed += count,
+            }
+        }
+        if health.closed > 0 {
+            let closed = format!("{query} AND ExecutionStatus != 'Running'");
+            health.p99_millis = self.p99(closed).await?;
+        }
+        let release = ReleaseKey {
+            scope: scope.clone(),
+            plugin: plugin.clone(),
+            digest: *digest,
+        };
+        let failed = self.task_failures.count(&release, since_millis).await?;
+        health.task_failed = failed.runs;
+        // Those are started too, and on no list of the release.
+        health.started += failed.unpinned;
+        Ok(health)
+    }
+}
+
+/// Executions of a plugin. Names have no quotes by their own rules, so they cannot leave the string.
+fn of(scope: &Scope, plugin: &PluginName) -> String {
+    format!(
+        "Tenant = '{}' AND Environment = '{}' AND Plugin = '{plugin}'",
+        scope.tenant, scope.environment
+    )
+}
+
+/// Executions of a plugin that are pinned to a release.
+fn on(scope: &Scope, plugin: &PluginName, digest: &Digest) -> String {
+    format!(
+        "{} AND TemporalChangeVersion = '{RELEASE_MARKER_PREFIX}{digest}'",
+        of(scope, plugin)
+    )
+}
+
+fn duration(info: &WorkflowExecutionInfo) -> Option<u64> {
+    let duration = match info.execution_duration {
+        Some(duration) => duration.try_into().ok()?,
+        // A server that does not say it says when it began and ended.
+        None => {
+            let at = |time: Option<prost_wkt_types::Timestamp>| {
+                let time = time?;
+                let seconds = Duration::from_secs(u64::try_from(time.seconds).ok()?);
+                Some(seconds + Duration::from_nanos(u64::try_from(time.nanos).ok()?))
+            };
+            at(info.close_time)?.saturating_sub(at(info.start_time)?)
+        }
+    };
+    Some(millis(duration))
+}
+
+fn p99(mut durations: Vec<u64>) -> Option<u64> {
+    durations.sort_unstable();
+    let place = (durations.len() * 99).div_ceil(100);
+    durations.get(place.checked_sub(1)?).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_p99_is_one_of_the_durations() {
+        assert_eq!(p99(vec![]), None);
+        assert_eq!(p99(vec![7]), Some(7));
+        assert_eq!(p99((1..=100).rev().collect()), Some(99));
+        assert_eq!(p99((1..=1_000).collect()), Some(990));
+    }
+}

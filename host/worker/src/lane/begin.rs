@@ -1,0 +1,139 @@
+//! The first activation of a run on this host: which release runs it, and its code.
+
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+
+use futures_util::FutureExt as _;
+use temporalio_protos::coresdk::workflow_activation::{
+    InitializeWorkflow, WorkflowActivation, workflow_activation_job::Variant,
+};
+use tenterhook_domain::{Code, Error, Result};
+use tenterhook_sandbox::Owner;
+use tenterhook_workflow::{Pin, Run, RunIdentity, pinned_digest};
+use tokio::time::Instant;
+
+use super::{Shared, activate, complete, failed};
+
+/// Temporal's time-out of workflow tasks, where a workflow says nothing.
+const TASK_TIMEOUT: Duration = Duration::from_secs(10);
+/// Tenths of the time-out for which a task waits for code that is not there. A task that fails says why in the
+/// history; one that times out says nothing.
+const WAIT_TENTHS: u32 = 8;
+
+/// The job that initializes the workflow, where there is one.
+pub(super) fn initialization(activation: &WorkflowActivation) -> Option<&InitializeWorkflow> {
+    activation.jobs.iter().find_map(|job| match &job.variant {
+        Some(Variant::InitializeWorkflow(init)) => Some(init),
+        _ => None,
+    })
+}
+
+/// Makes the run of a first activation, then activates it.
+pub(super) async fn begin(
+    shared: Arc<Shared>,
+    activation: WorkflowActivation,
+    init: InitializeWorkflow,
+) {
+    let made = AssertUnwindSafe(make_run(&shared, &activation, &init)).catch_unwind();
+    let made = made.await.unwrap_or_else(|_panic| {
+        Err(Error::new(
+            Code::Internal,
+            "the host failed while it looked for the code of this run: see its log",
+        ))
+    });
+    match made {
+        Ok(run) => activate(&shared, run, activation),
+        Err(error) => {
+            tracing::warn!(
+                code = %error.code(),
+                workflow = init.workflow_id,
+                run = activation.run_id,
+                workflow_type = init.workflow_type,
+                cause = error.source_text(),
+                "{}",
+                error.detail()
+            );
+            complete(
+                &shared,
+                failed(&activation.run_id, error.code(), error.detail()),
+            );
+        }
+    }
+}
+
+async fn make_run(
+    shared: &Shared,
+    activation: &WorkflowActivation,
+    init: &InitializeWorkflow,
+) -> Result<Run> {
+    let until = Instant::now() + task_time(init) * WAIT_TENTHS / 10;
+    let (context, type_name) =
+        shared
+            .resolver
+            .context(&init.headers, &init.workflow_id, &init.workflow_type)?;
+    let terms = shared
+        .resolver
+        .terms(&context.scope, &context.plugin)
+        .await?;
+    let pinned = pinned_digest(activation);
+    let digest = pinned
+        .or(context.digest)
+        .or_else(|| terms.line.choose(&init.workflow_id))
+        .ok_or_else(|| {
+            Error::new(
+                Code::ReleaseNotFound,
+                format!(
+                    "plugin {} of {} has no current release for {type_name}: push one",
+                    context.plugin, context.scope
+                ),
+            )
+        })?;
+    // A history that is replayed and has no marker began without this host: marking it now would diverge.
+    let pin = if pinned.is_none() && activation.is_replaying {
+        Pin::Unmarked
+    } else {
+        Pin::Marked
+    };
+    let component = shared
+        .resolver
+        .load_or_wait(&context.scope, &context.plugin, digest, until)
+        .await?;
+    let owner = Owner {
+        scope: context.scope.clone(),
+        plugin: context.plugin.clone(),
+        digest,
+    };
+    let module = component
+        .workflows(terms.limits.clone(), Arc::new(owner))
+        .ok_or_else(|| {
+            Error::new(
+                Code::WorkflowTypeNotFound,
+                format!(
+                    "release {digest} of plugin {} has no workflows",
+                    context.plugin
+                ),
+            )
+        })?;
+    let identity = RunIdentity {
+        scope: context.scope,
+        plugin: context.plugin,
+        digest,
+        namespace: shared.namespace.clone(),
+        task_queue: shared.task_queue.clone(),
+        temporal_id: init.workflow_id.clone(),
+        run_id: activation.run_id.clone(),
+        pin,
+    };
+    let (limits, keys) = (terms.limits.clone(), shared.resolver.keys().clone());
+    let mut run = Run::new(identity, limits, keys, module);
+    run.set_upgrade_on(terms.policy.upgrade_on);
+    Ok(run)
+}
+
+/// How long the task may take, as its workflow was started.
+fn task_time(init: &InitializeWorkflow) -> Duration {
+    let timeout = init.workflow_task_timeout;
+    timeout
+        .and_then(|timeout| timeout.try_into().ok())
+        .filter(|timeout: &Duration| !timeout.is_zero())
+        .unwrap_or(TASK_TIMEOUT)
+}

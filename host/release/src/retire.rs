@@ -17,7 +17,6 @@ use tenterhook_store::{Cursor, PAGE_ITEMS_MAX, ReleaseKey, Store};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-
 /// How often draining releases are gone through.
 const ROUND: Duration = Duration::from_secs(5);
 /// Two counts of zero lie so far apart: what was started before the first is counted by the second, for visibility

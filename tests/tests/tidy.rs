@@ -149,10 +149,11 @@ fn of_one_machine(files: &[SourceFile]) -> Vec<String> {
             let path = MACHINES.iter().find(|start| line.contains(*start));
             let words = line.split(|letter: char| !letter.is_alphanumeric());
             let word = words.map(str::to_lowercase).find(|word| {
-                // The name of an HTTP header.
+                // The name of an HTTP header, and of a setting of PostgreSQL.
                 STRANGE_WORDS.contains(&word.as_str())
                     && !line.to_lowercase().contains("user-agent")
                     && !line.contains("user_agent")
+                    && !line.contains("\"idle_in_transaction_")
             });
             let found = path.map(|path| (*path).to_owned()).or(word);
             findings.extend(found.map(|found| format!("{}:{}: {found:?}", file.path, at + 1)));

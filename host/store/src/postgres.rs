@@ -27,8 +27,9 @@ const CONNECTIONS_MAX: u32 = 10;
 /// How long a caller waits for a connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What every session is told: bounds on what may hang, and the isolation that the locks below are made for.
-const SESSION: [(&str, &str); 4] = [
+/// What every connection is told: bounds on what may hang, so that a host that stands still lets go of its locks, and
+/// the isolation that the locks below are made for.
+const SETTINGS: [(&str, &str); 4] = [
     ("statement_timeout", "30s"),
     ("lock_timeout", "10s"),
     ("idle_in_transaction_session_timeout", "30s"),
@@ -66,7 +67,7 @@ impl Db {
     /// Connects to `url`, brings the tables up to date, and listens for changes from then on.
     pub(crate) async fn connect(url: &str, changes: Changes) -> Result<Self> {
         let options = read(url)?;
-        let options = options.application_name("tenterhook").options(SESSION);
+        let options = options.application_name("tenterhook").options(SETTINGS);
         let pool = PgPoolOptions::new()
             .max_connections(CONNECTIONS_MAX)
             .acquire_timeout(ACQUIRE_TIMEOUT)

@@ -51,6 +51,14 @@ impl Change<'_> {
     }
 
     fn admit(&mut self, digest: Digest) -> Result<()> {
+        let state = self.state(digest)?;
+        // A ramping release may become ready too, but not by its checks.
+        if state != ReleaseState::Checked {
+            return Err(conflict(format!(
+                "release {digest} is {} and does not wait for the end of its checks",
+                state.as_str()
+            )));
+        }
         self.enter(digest, ReleaseState::Ready)?;
         if self.line.current.is_none() {
             self.line.current = Some(digest);

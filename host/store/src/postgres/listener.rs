@@ -17,6 +17,8 @@ use crate::{Changes, sql::failed};
 
 /// Where changes are notified.
 pub(super) const CHANNEL: &str = "tenterhook_changes";
+/// What the connection that listens calls itself.
+const APPLICATION: &str = "tenterhook listener";
 /// How often is looked without a notification.
 const POLL: Duration = Duration::from_millis(500);
 /// How long a connection or an answer may take before another is tried.
@@ -38,6 +40,8 @@ impl Listener {
         changes: Changes,
         host: Arc<str>,
     ) -> Result<Self> {
+        // So that it is told apart from the others in PostgreSQL's own views.
+        let options = options.application_name(APPLICATION);
         let (connection, heard) = connect(&options).await?;
         let hearing = Hearing {
             options,

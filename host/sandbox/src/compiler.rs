@@ -34,7 +34,7 @@ use crate::engine::{Engines, Kind};
 pub const COMPILE_MEMORY_BYTES_MAX: u64 = 2 * 1024 * 1024 * 1024;
 /// Most processor time of it, all cores together, in milliseconds.
 pub const COMPILE_CPU_MILLIS_MAX: u64 = 120_000;
-/// Most wall time of it, in milliseconds: more than its processor time, for it runs when nothing else wants to.
+/// Most wall time of it, in milliseconds: more than its processor time, for it gives way to the host's own work.
 pub const COMPILE_MILLIS_MAX: u64 = 300_000;
 /// How often a child is started for one component when something else than its limits ends it.
 const CHILDREN_MAX: usize = 2;

@@ -13,8 +13,9 @@ use tenterhook_domain::component::COMPONENT_BYTES_MAX;
 use super::{Answer, Codes, Order, frame::Wire};
 use crate::engine;
 
-/// The lowest priority there is.
-const NICE: i32 = 19;
+/// How much it gives way. At the lowest priority, 19, a busy machine leaves it a hundredth of a core, and pushes take
+/// minutes; this is a tenth.
+const NICE: i32 = 10;
 
 /// Compiles the component that comes over the socket that standard input is, and answers there. For the program that
 /// [`CompilerCommand`](super::CompilerCommand) names.

@@ -15,6 +15,8 @@ use crate::workspace::Workspace;
 const VERSION: &str = "4.32.5";
 /// What it is told, under the root.
 const CONFIG: &str = "tests/schemathesis.toml";
+/// What it has to know to send a component, under the root.
+const HOOKS: &str = "tests/schemathesis_hooks.py";
 /// Requests made up for one operation in one phase, at most.
 const EXAMPLES_MAX: &str = "25";
 /// How long one run may take, in seconds.
@@ -59,6 +61,7 @@ pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
             .args(["--max-time", SECONDS_MAX, "--workers", "1"])
             .args(["--request-timeout", "30", "--warnings", "off"])
             .args(arguments)
+            .env("SCHEMATHESIS_HOOKS", workspace.root.join(HOOKS))
             .current_dir(host.folder());
         step::run("hold the API against its document", &mut schemathesis)?;
     }

@@ -137,9 +137,9 @@ impl CreateArguments {
             (
                 self.scope.is_some(),
                 "--scope",
-                &[Role::Author, Role::Caller],
+                &[Role::Author, Role::Caller][..],
             ),
-            (self.plugin.is_some(), "--plugin", &[Role::Author]),
+            (self.plugin.is_some(), "--plugin", &[Role::Author][..]),
         ] {
             if given && !roles.contains(&role) {
                 return Err(unfit(flag));

@@ -12,6 +12,7 @@
 mod guests;
 mod host;
 mod postgres;
+mod schemathesis;
 mod step;
 mod temporal;
 mod test;

@@ -4,7 +4,7 @@ use std::process::{Command, ExitCode};
 
 use crate::totals::Totals;
 use crate::workspace::Workspace;
-use crate::{guests, host, postgres, step, temporal, tools};
+use crate::{guests, host, postgres, schemathesis, step, temporal, tools};
 
 /// The script that runs README's commands.
 const README_CHECK: &str = "tests/readme";
@@ -38,6 +38,15 @@ pub(crate) fn everything(workspace: &Workspace, only: &[String]) -> anyhow::Resu
         totals.read(line)
     })?;
     passed &= status.success();
+
+    match schemathesis::run(workspace) {
+        Ok(()) => totals.passed += 1,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            totals.failed += 1;
+            passed = false;
+        }
+    }
     println!("{totals}");
     Ok(if passed {
         ExitCode::SUCCESS

@@ -166,10 +166,20 @@ impl Host {
         for command in [
             vec!["tenant", "put", "acme"],
             vec!["environment", "put", "production", "--tenant", "acme"],
-            vec!["plugin", "push", &component, "--tenant", "acme", "--environment", "production"],
+            vec![
+                "plugin",
+                "push",
+                &component,
+                "--tenant",
+                "acme",
+                "--environment",
+                "production",
+            ],
         ] {
             let mut run = Command::new(&self.program);
-            run.args(command).current_dir(&self.folder).stdout(Stdio::null());
+            run.args(command)
+                .current_dir(&self.folder)
+                .stdout(Stdio::null());
             step::run("furnish the host", &mut run)?;
         }
         Ok(())

@@ -7,6 +7,7 @@ mod arguments;
 mod client;
 mod column;
 mod command;
+mod compiler;
 mod connection;
 mod duration;
 mod failure;

@@ -116,7 +116,7 @@ pub trait ReplayGate: Send + Sync + 'static {
 }
 
 /// What was found out about a component that is not kept.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Rehearsed {
     /// What it says of itself.
     pub metadata: Metadata,

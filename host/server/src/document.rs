@@ -203,7 +203,7 @@ fn whom(access: Access) -> &'static str {
 
 /// The noun that an operation stands under.
 fn tag(path: &str) -> &str {
-    let nouns = path.split('/').filter(|segment| {
+    let mut nouns = path.rsplit('/').filter(|segment| {
         let known = [
             "tenants",
             "environments",
@@ -216,5 +216,5 @@ fn tag(path: &str) -> &str {
         ];
         known.contains(segment)
     });
-    nouns.last().unwrap_or("host")
+    nouns.next().unwrap_or("host")
 }

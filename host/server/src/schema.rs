@@ -187,6 +187,7 @@ mod tests {
             state: ReleaseState::Current,
             bytes: 1,
             uploaded_at: 0,
+            origin: "upload".into(),
             metadata: Metadata {
                 workflows: vec![WorkflowType {
                     definition,
@@ -195,6 +196,8 @@ mod tests {
                 ..Metadata::default()
             },
             checks: Vec::new(),
+            replay: None,
+            progress: None,
         }
     }
 

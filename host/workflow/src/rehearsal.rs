@@ -204,7 +204,7 @@ impl Rehearsal<'_> {
 }
 
 /// Commands, or the failure of the task.
-type Outcome = Result<Vec<WorkflowCommand>, Failure>;
+type Outcome = Result<Vec<WorkflowCommand>, Box<Failure>>;
 
 fn start(workflow_type: String, input: Option<&Value>) -> InitializeWorkflow {
     InitializeWorkflow {
@@ -258,7 +258,7 @@ fn with_patches(jobs: Vec<Job>, once: &[WorkflowCommand]) -> Vec<Job> {
 fn outcome(completion: WorkflowActivationCompletion) -> Outcome {
     match completion.status {
         Some(Status::Successful(success)) => Ok(success.commands),
-        Some(Status::Failed(failed)) => Err(failed.failure.unwrap_or_default()),
+        Some(Status::Failed(failed)) => Err(Box::new(failed.failure.unwrap_or_default())),
         None => Ok(Vec::new()),
     }
 }

@@ -79,11 +79,6 @@ impl Api {
         &self.address
     }
 
-    /// Its token.
-    pub fn token(&self) -> &str {
-        &self.token
-    }
-
     /// Sends a request with a JSON body, if any.
     ///
     /// # Errors

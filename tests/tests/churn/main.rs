@@ -1,7 +1,7 @@
 //! Half an hour's worth of changes in one bounded test: uploads, promotions, ramps and rollbacks while load runs and
 //! hosts are killed at random. What is decided by chance is repeated by its seed. A test program of its own: it takes
 //! all that the machine has.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stderr)]
 
 mod chance;
 mod line;

@@ -2,7 +2,8 @@
 //!
 //! One host serves the tests that only need one; each test works in a tenant of its own. Tests that kill things
 //! start hosts of their own.
-#![allow(clippy::unwrap_used)]
+// What was measured is read where a test failed.
+#![allow(clippy::unwrap_used, clippy::print_stderr)]
 
 mod durability;
 mod failures;

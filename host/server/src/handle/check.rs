@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use axum::{Json as JsonBody, body::Body, extract::State};
-use http::HeaderMap;
+use axum::{Json as JsonBody, extract::State};
 use tenterhook_domain::{Code, Error, replay::Rehearsed};
 
 use crate::{
     Api,
     problem::Answer,
-    request::{AtPlugin, upload},
+    request::{AtPlugin, Upload},
 };
 
 /// Receives a component and answers what a push of it would find. 200 also for one that would be refused: its checks
@@ -17,15 +16,14 @@ use crate::{
 pub(crate) async fn check(
     State(api): State<Arc<Api>>,
     at: AtPlugin,
-    headers: HeaderMap,
-    body: Body,
+    upload: Upload,
 ) -> Answer<JsonBody<Rehearsed>> {
     api.state.store.environments.require(&at.scope).await?;
     let turn =
         api.uploads.acquire().await.map_err(|error| {
             Error::new(Code::Internal, "uploads have no turns").caused_by(error)
         })?;
-    let component = upload(&headers, body).await?;
+    let component = upload.receive().await?.component;
     drop(turn);
     let rehearsal = &api.state.rehearsal;
     let rehearsed = rehearsal.rehearse(&at.scope, &at.plugin, component).await?;

@@ -48,6 +48,7 @@ fn row(operation: Operation) -> (u16, Body<'static>) {
         O::PutConfig => (200, Body::Json(r#"{"key": "value"}"#)),
         O::PutPolicy => (200, Body::Json(r#"{"on_divergence": "refuse"}"#)),
         O::PushRelease => (201, Body::Component(b"\0asm:3.0.0")),
+        O::CheckComponent => (200, Body::Component(b"\0asm:3.0.0")),
         O::PutCurrent => (200, Body::Json(r#"{"digest": "DIGEST"}"#)),
         O::PutRollout => (
             200,

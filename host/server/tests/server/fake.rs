@@ -15,8 +15,10 @@ use serde_json::{Value, json};
 use tenterhook_domain::{
     Code, Digest, Error, PluginName, Result, Scope,
     check::Check,
-    component::{Inspection, Inspector, MessageType, Metadata, WorkflowType},
+    component::{Inspection, InspectionContext, Inspector, MessageType, Metadata, WorkflowType},
     execution::{Event, Execution, Executions, Outcome, Page, Start, Started, Status},
+    policy::ReleasePolicy,
+    replay::{ReplayGate, ReplayReport, Replayed, Verdict},
     rollout::{Census, Health},
 };
 use tokio::sync::{Notify, watch};
@@ -37,7 +39,7 @@ pub(crate) struct FakeInspector {
 impl Inspector for FakeInspector {
     async fn inspect(
         &self,
-        plugin: &PluginName,
+        context: InspectionContext<'_>,
         component: Bytes,
         watch: &(dyn Fn(&'static str) + Send + Sync),
     ) -> Result<Inspection> {
@@ -64,7 +66,7 @@ impl Inspector for FakeInspector {
         };
         Ok(Inspection {
             metadata: Metadata {
-                name: Some(plugin.to_string()),
+                name: Some(context.plugin.to_string()),
                 version: Some(version),
                 workflows: vec![WorkflowType {
                     definition,
@@ -74,6 +76,46 @@ impl Inspector for FakeInspector {
             },
             checks: vec![Check::passed("imports", "none")],
         })
+    }
+}
+
+/// Knows one history, which is the same on every component.
+pub(crate) struct FakeGate;
+
+#[async_trait]
+impl ReplayGate for FakeGate {
+    async fn replay(
+        &self,
+        _: &Scope,
+        _: &PluginName,
+        _: Digest,
+        _: &Metadata,
+        _: &ReleasePolicy,
+    ) -> Result<ReplayReport> {
+        let same = Replayed {
+            workflow_id: "order/0".into(),
+            run_id: "run-0".into(),
+            workflow_type: "payment.Pay".into(),
+            open: true,
+            events: 4,
+            verdict: Verdict::Same,
+        };
+        Ok(ReplayReport {
+            histories: vec![same],
+            left_out: 0,
+        })
+    }
+
+    async fn rehearse(
+        &self,
+        scope: &Scope,
+        plugin: &PluginName,
+        component: Bytes,
+        metadata: &Metadata,
+        policy: &ReleasePolicy,
+    ) -> Result<ReplayReport> {
+        let digest = Digest::of(&component);
+        self.replay(scope, plugin, digest, metadata, policy).await
     }
 }
 

@@ -16,13 +16,13 @@ use tenterhook_domain::{
     clock::Clock,
     token::{self, Principal},
 };
-use tenterhook_release::Checks;
+use tenterhook_release::{Checks, Rehearsals};
 use tenterhook_server::{ApiState, Server};
 use tenterhook_store::Store;
 use tokio::{sync::Notify, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-use crate::fake::{FakeCensus, FakeExecutions, FakeInspector, FakeReadiness, MAGIC};
+use crate::fake::{FakeCensus, FakeExecutions, FakeGate, FakeInspector, FakeReadiness, MAGIC};
 
 /// The scope that tests work in.
 pub(crate) const SCOPE: &str = "/v1/tenants/acme/environments/production";
@@ -61,22 +61,28 @@ pub(crate) async fn host() -> Host {
     let store = Store::open(folder.path()).await.unwrap();
     let executions = Arc::new(FakeExecutions::default());
     let census = Arc::new(FakeCensus::default());
-    let inspector = FakeInspector::default();
+    let inspector = Arc::new(FakeInspector::default());
     let go_on = inspector.go_on.clone();
+    let gate = Arc::new(FakeGate);
     let readiness = FakeReadiness::default();
     let not_ready = readiness.failing.clone();
     let state = ApiState {
         store: store.clone(),
         executions: executions.clone(),
         census: Some(census.clone()),
+        rehearsal: Arc::new(Rehearsals::new(
+            store.clone(),
+            inspector.clone(),
+            gate.clone(),
+        )),
         clock: Arc::new(FixedClock),
         readiness: Arc::new(readiness),
     };
     let server = Server::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
     let address = server.local_addr();
     let stop = CancellationToken::new();
-    let (inspector, clock) = (Arc::new(inspector), Arc::new(FixedClock));
-    let checks = Checks::new(store.clone(), inspector, None, clock, "test");
+    let clock = Arc::new(FixedClock);
+    let checks = Checks::new(store.clone(), inspector, Some(gate), clock, "test");
     tokio::spawn(checks.run(stop.clone()));
     Host {
         store,

@@ -173,7 +173,7 @@ async fn check_stopped(two: &Two, failing: &str, words: &[&str]) -> String {
         let outcome = two.world.execute("test-ramp.Quick", &id, input).await;
         assert_eq!(outcome.unwrap()["result"], "v1", "{id}");
     }
-    println!("{why}");
+    eprintln!("{why}");
     why
 }
 

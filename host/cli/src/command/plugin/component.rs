@@ -13,6 +13,7 @@ use tenterhook_sandbox::{LoadedComponent, Sandbox, SandboxConfig};
 use tenterhook_worker::REPLAYS_AT_ONCE;
 
 use crate::{
+    compiler,
     failure::{Failure, Result},
     input,
 };
@@ -78,12 +79,15 @@ impl Workbench {
         let folder = tempfile::tempdir().map_err(|error| {
             Failure::internal("no folder for compiled code can be made").caused_by(&error)
         })?;
+        let compiler = compiler::command()
+            .map_err(|error| Failure::internal("nothing can be compiled").caused_by(&*error))?;
         let instances = u32::try_from(REPLAYS_AT_ONCE + INSTANCES).unwrap_or(u32::MAX);
         let sandbox = Sandbox::new(SandboxConfig {
             aot_dir: folder.path().join("compiled"),
             keyvalue: None,
             workflow_instances: instances,
             activity_instances: instances,
+            compiler: Some(compiler),
         })?;
         Ok(Self {
             sandbox,

@@ -17,6 +17,7 @@ const LINES_MAX: usize = 410;
 /// Where the environment is read: the program's own, and the place that looks for `temporal`.
 const ENVIRONMENT: &[&str] = &[
     "host/cli/src/command.rs",
+    "host/cli/src/compiler.rs",
     "host/cli/src/connection.rs",
     "host/cli/src/main.rs",
     "host/cli/src/output.rs",

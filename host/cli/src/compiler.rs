@@ -1,6 +1,6 @@
 //! Who compiles components: a child process of this program, which has bounds of its own.
 
-use std::path::PathBuf;
+use std::{env, path::PathBuf};
 
 use anyhow::Context as _;
 use tenterhook_sandbox::{CompileLimits, CompilerCommand};
@@ -16,7 +16,7 @@ pub(crate) fn command() -> anyhow::Result<CompilerCommand> {
     let program = if running.exists() {
         running
     } else {
-        std::env::current_exe().context("this program cannot be found on disk")?
+        env::current_exe().context("this program cannot be found on disk")?
     };
     Ok(CompilerCommand {
         program,

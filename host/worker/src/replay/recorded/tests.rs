@@ -1,3 +1,5 @@
+//! What is read of a history that was recorded.
+
 #![allow(clippy::unwrap_used)]
 
 use serde_json::{Value, json};

@@ -59,8 +59,8 @@ pub struct ServeOptions {
         env = "TENTERHOOK_ROLE"
     )]
     pub role: Role,
-    /// Where this host's own things are kept: compiled components, its token and, without --database, the store;
-    /// used by one host at a time
+    /// Where this host's own things are kept: compiled components, its token and, unless hosts share a database, the
+    /// store; used by one host at a time
     #[arg(long, value_name = "DIR", default_value = DATA_DIR, env = "TENTERHOOK_DATA_DIR")]
     pub data_dir: PathBuf,
     /// The database that hosts share, postgres://USER:PASSWORD@HOST/NAME [default: SQLite in the data folder]

@@ -219,7 +219,7 @@ pub(crate) fn replay_check(
     use tenterhook_domain::policy::OnDivergence;
     let (broken, all) = (report.broken(), report.histories.len());
     if broken == 0 {
-        return Check::passed("replay", format!("{all} histories replay"));
+        return Check::passed("replay", format!("{all} of {all} histories replay"));
     }
     let found = format!("{broken} of {all} histories do not replay on this release");
     if policy.on_divergence == OnDivergence::Refuse {

@@ -51,7 +51,10 @@ async fn a_push_answers_what_was_checked_and_a_repetition_nothing_new() {
     assert_eq!(json["bytes"], second.len());
     assert_eq!(
         json["checks"],
-        json!([{"name": "imports", "severity": "passed", "detail": "none"}])
+        json!([
+            {"name": "imports", "severity": "passed", "detail": "none"},
+            {"name": "replay", "severity": "passed", "detail": "1 of 1 histories replay"},
+        ])
     );
     assert_eq!(acme.get(&path).await.json, *json);
 

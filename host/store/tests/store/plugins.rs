@@ -81,7 +81,7 @@ async fn settings_are_checked(fixture: Fixture) {
 async fn a_policy_is_kept_and_written_down(mut fixture: Fixture) {
     let acme = fixture.scope("acme/production").await;
     let policy = ReleasePolicy {
-        on_divergence: OnDivergence::Migrate,
+        on_divergence: OnDivergence::Refuse,
         sample_closed: 7,
         ..ReleasePolicy::default()
     };

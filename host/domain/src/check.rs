@@ -23,7 +23,7 @@ pub struct Check {
     pub name: String,
     /// How much it weighs.
     pub severity: Severity,
-    /// The code of the refusal, where it is one.
+    /// What was found, for programs: of a refusal or a warning.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
     /// What was found, where, and what to do about it.
@@ -42,9 +42,10 @@ impl Check {
     }
 
     /// Worth a look.
-    pub fn warning(name: &str, detail: impl Into<String>) -> Self {
+    pub fn warning(name: &str, code: crate::Code, detail: impl Into<String>) -> Self {
         Self {
             severity: Severity::Warning,
+            code: Some(code.as_str().to_owned()),
             ..Self::passed(name, detail)
         }
     }

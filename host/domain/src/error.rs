@@ -139,6 +139,12 @@ codes! {
     HistoryInvalid = "history-invalid", Invalid;
     /// The same activations gave other commands the second time.
     ComponentNotDeterministic = "component-not-deterministic", Invalid;
+    /// Part of what the component does could not be tried: made-up input does not get far enough.
+    ComponentNotTried = "component-not-tried", Invalid;
+    /// The component wants what is not granted.
+    ComponentGrantMissing = "component-grant-missing", Invalid;
+    /// Callers of the current release would miss something in this one.
+    ComponentIncompatible = "component-incompatible", Invalid;
     /// The upload is not WebAssembly.
     ComponentInvalid = "component-invalid", Invalid;
     /// The upload is a core module, not a component.

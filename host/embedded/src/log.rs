@@ -7,7 +7,11 @@ use std::path::{Path, PathBuf};
 /// A log over this size is set aside before the next start; the one before it is dropped.
 const LOG_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// How much of the log an error quotes.
-const TAIL_BYTES_MAX: u64 = 2 * 1024;
+const TAIL_BYTES_MAX: usize = 2 * 1024;
+/// How much of the log's end is read for that.
+const READ_BYTES_MAX: u64 = 256 * 1024;
+/// What a Go program that panics writes after its reason.
+const TRACE: &str = "\ngoroutine ";
 
 /// One run's part of the log file.
 #[derive(Debug)]
@@ -38,7 +42,8 @@ impl RunLog {
         ))
     }
 
-    /// The end of what this run wrote; empty when it wrote nothing or cannot be read.
+    /// The end of what this run wrote, without the stack traces of a panic; empty when it wrote nothing or cannot be
+    /// read.
     pub(crate) fn tail(&self) -> String {
         self.read_tail().unwrap_or_default()
     }
@@ -46,11 +51,14 @@ impl RunLog {
     fn read_tail(&self) -> io::Result<String> {
         let mut file = File::open(&self.path)?;
         let length = file.metadata()?.len();
-        let from = self.start.max(length.saturating_sub(TAIL_BYTES_MAX));
+        let from = self.start.max(length.saturating_sub(READ_BYTES_MAX));
         file.seek(SeekFrom::Start(from))?;
-        let mut tail = Vec::new();
-        file.take(TAIL_BYTES_MAX).read_to_end(&mut tail)?;
-        Ok(String::from_utf8_lossy(&tail).trim().to_owned())
+        let mut end = Vec::new();
+        file.take(READ_BYTES_MAX).read_to_end(&mut end)?;
+        let end = String::from_utf8_lossy(&end);
+        let said = end.split(TRACE).next().unwrap_or_default().trim();
+        let from = said.floor_char_boundary(said.len().saturating_sub(TAIL_BYTES_MAX));
+        Ok(said[from..].to_owned())
     }
 }
 
@@ -70,11 +78,14 @@ mod tests {
         assert_eq!(log.tail(), "");
         writeln!(file, "port in use").expect("writes");
         assert_eq!(log.tail(), "port in use");
+        let trace = "\tserver.go:1\n".repeat(10_000);
+        writeln!(file, "\ngoroutine 1 [running]:\n{trace}").expect("writes");
+        assert_eq!(log.tail(), "port in use");
 
         file.set_len(LOG_BYTES_MAX + 1).expect("grows");
         let (log, mut file) = RunLog::open(&path).expect("opens");
         write!(file, "{}", "x".repeat(10_000)).expect("writes");
-        assert_eq!(log.tail().len() as u64, TAIL_BYTES_MAX);
+        assert_eq!(log.tail().len(), TAIL_BYTES_MAX);
         assert!(folder.path().join("deep/temporal.log.old").exists());
     }
 }

@@ -228,6 +228,7 @@ pub(crate) fn replay_check(
     }
     Check::warning(
         "replay",
+        Code::ReplayDiverges,
         format!("{found}: running executions stay on the release they began on"),
     )
 }

@@ -76,14 +76,14 @@ impl Found<'_> {
         self.inspection.checks.push(Check::passed(self.now, detail));
     }
 
-    fn warning(&mut self, detail: impl Into<String>) {
-        let check = Check::warning(self.now, detail);
+    fn warning(&mut self, code: Code, detail: impl Into<String>) {
+        let check = Check::warning(self.now, code, detail);
         self.inspection.checks.push(check);
     }
 
     fn tried(&mut self, tried: Tried) {
         if tried.is_partial {
-            self.warning(tried.detail);
+            self.warning(Code::ComponentNotTried, tried.detail);
         } else {
             self.passed(tried.detail);
         }
@@ -97,7 +97,7 @@ impl Found<'_> {
         };
         let breaks = compatibility::breaks(current, new);
         for one in &breaks {
-            self.warning(one.to_string());
+            self.warning(Code::ComponentIncompatible, one.to_string());
         }
         if breaks.is_empty() {
             self.passed("whoever uses the current release can use this one");
@@ -172,7 +172,7 @@ async fn look(
     found.passed(format!("{schemas} JSON Schemas are valid"));
     found.begin("grants");
     match wanted::not_granted(context.plugin, &metadata.wants, context.grants) {
-        Some(missing) => found.warning(missing),
+        Some(missing) => found.warning(Code::ComponentGrantMissing, missing),
         None => found.passed("what it wants is granted"),
     }
     found.begin("determinism");

@@ -230,9 +230,12 @@ impl Resolver {
     ) -> Result<Arc<LoadedComponent>> {
         // Compiled code is shared between scopes, the right to run it is not: a context or a pin can only name
         // a digest that this host wrote for the scope.
-        self.sandbox
-            .load(digest, self.store.component(scope, plugin, &digest))
-            .await
+        let component = self.store.component(scope, plugin, &digest);
+        let loaded = self.sandbox.load(digest, component).await?;
+        // Who runs the workflow has to know this before the first attempt asks, which may find no database.
+        // Until it is known, each attempt asks itself.
+        let _ = self.wants(scope, plugin, digest).await;
+        Ok(loaded)
     }
 
     /// The same for work that is pinned to the release and can run on no other: where its component is not to be

@@ -61,13 +61,14 @@ async fn execute(resolver: &Resolver, start: Start, host: Arc<dyn ActivityHost>)
             ),
         )
     })?;
-    let left = time_left(&start, Duration::from_millis(terms.limits.activity_millis));
+    let limit = Duration::from_millis(terms.limits.activity_millis);
+    let left = time_left(&start);
     let component = resolver
         .load_or_wait(
             &context.scope,
             &context.plugin,
             digest,
-            Instant::now() + wait(&start, left),
+            Instant::now() + wait(&start, left.min(limit)),
         )
         .await?;
     let module = component.activities().ok_or_else(|| {
@@ -92,8 +93,8 @@ async fn execute(resolver: &Resolver, start: Start, host: Arc<dyn ActivityHost>)
             .await?,
         config: terms.config.clone(),
     };
-    // What waiting for the code took is not the guest's to use.
-    let left = left.saturating_sub(begun.elapsed());
+    // What waiting for the code took is of the attempt's own time, not of the host's limit.
+    let left = left.saturating_sub(begun.elapsed()).min(limit);
     let task = guest_task(start, context, &type_name, left);
     module
         .execute(task, access, host, left)
@@ -114,9 +115,9 @@ fn wait(start: &Start, left: Duration) -> Duration {
     heartbeat.map_or(left, |timeout| left.min(Duration::from_millis(timeout))) * WAIT_TENTHS / 10
 }
 
-/// What is left of the attempt's own time-outs and the host's limit, whichever ends first. Times of the server are
-/// only compared with one another: its clock need not be this machine's.
-fn time_left(start: &Start, limit: Duration) -> Duration {
+/// What is left of the attempt's own time-outs, whichever ends first. Times of the server are only compared with one
+/// another: its clock need not be this machine's.
+fn time_left(start: &Start) -> Duration {
     let own = start.start_to_close_timeout.as_ref().map(duration_millis);
     let passed = match (&start.scheduled_time, &start.started_time) {
         (Some(scheduled), Some(started)) => {
@@ -135,7 +136,7 @@ fn time_left(start: &Start, limit: Duration) -> Duration {
         .into_iter()
         .flatten()
         .map(Duration::from_millis)
-        .fold(limit, Duration::min)
+        .fold(Duration::MAX, Duration::min)
 }
 
 fn guest_task(

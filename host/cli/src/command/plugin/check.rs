@@ -5,11 +5,7 @@ use std::path::PathBuf;
 use bytes::Bytes;
 use clap::Args;
 use serde_json::{Value, json};
-use tenterhook_domain::{
-    Code, PluginName,
-    check::{Check, Severity},
-    replay::Rehearsed,
-};
+use tenterhook_domain::{Code, PluginName, check::Severity, replay::Rehearsed};
 
 use super::{
     component::{self, Workbench},
@@ -106,24 +102,16 @@ fn worst(found: &Rehearsed) -> Severity {
     severities.max().unwrap_or(Severity::Passed)
 }
 
-/// Fails with the first check that weighs more than `most`.
+/// Fails with the worst check that weighs more than `most`; of equals with the last, for it was looked at the closest.
 fn judge(url: Option<&str>, found: &Rehearsed, most: Severity) -> Result<()> {
-    let Some(check) = found.checks.iter().find(|check| check.severity > most) else {
+    let findings = found.checks.iter().filter(|check| check.severity > most);
+    let Some(check) = findings.max_by_key(|check| check.severity) else {
         return Ok(());
     };
-    let code = check
-        .code
-        .clone()
-        .unwrap_or_else(|| fallback(check).as_str().to_owned());
+    let code = check.code.clone();
+    let code = code.unwrap_or_else(|| Code::ComponentInvalid.as_str().to_owned());
     let place = url.map_or_else(String::new, |url| format!("{url}: "));
     Err(Failure::new(code, format!("{place}{}", check.detail)))
-}
-
-fn fallback(check: &Check) -> Code {
-    match check.name.as_str() {
-        "replay" => Code::ReplayDiverges,
-        _ => Code::ComponentInvalid,
-    }
 }
 
 fn show(found: &[(Option<&str>, Rehearsed)], console: &Console) -> Result<()> {

@@ -1,11 +1,12 @@
 //! What is said to a running execution: signals, queries, updates, cancel, terminate.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{Json as JsonBody, extract::State};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tenterhook_domain::{Code, Error, Result};
+use tokio::time::sleep;
 
 use crate::{
     Api,
@@ -16,6 +17,8 @@ use crate::{
 
 /// Longest reason that is kept, in bytes.
 const REASON_BYTES_MAX: usize = 1_000;
+/// What a host that stops gives an answer that is under way.
+const LAST_MOMENT: Duration = Duration::from_secs(2);
 
 /// `{"input": …}`, or nothing.
 #[derive(Default, Deserialize, utoipa::ToSchema)]
@@ -115,11 +118,14 @@ pub(crate) async fn terminate(
     Ok(NoContent)
 }
 
-/// The workflow may take its time to answer; a host that stops does not wait for it.
+/// The workflow may take its time to answer; a host that stops gives it a last moment.
 async fn unless_stopping<T>(api: &Api, asked: impl Future<Output = Result<T>>) -> Result<T> {
     tokio::select! {
         answer = asked => answer,
-        () = api.stopping.cancelled() => Err(Error::new(
+        () = async {
+            api.stopping.cancelled().await;
+            sleep(LAST_MOMENT).await;
+        } => Err(Error::new(
             Code::HostStopping,
             "the host is stopping: what was sent may have arrived",
         )),

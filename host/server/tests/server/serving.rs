@@ -47,11 +47,9 @@ async fn a_stop_cuts_waits_short_and_takes_nobody_new() {
     };
     let begun = Instant::now();
     let (answer, ()) = tokio::join!(waiting, stopping);
-    assert_eq!(
-        (answer.status.as_u16(), answer.code()),
-        (503, "host-stopping")
-    );
-    assert_eq!(answer.header("retry-after"), "1");
+    // It is no failure: the execution runs on, and another host answers the next time.
+    assert_eq!(answer.status, 202, "{:?}", answer.json);
+    assert_eq!(answer.json["status"], "running");
 
     host.serving.await.unwrap().unwrap();
     assert!(

@@ -151,6 +151,7 @@ async fn start(parts: Parts) -> anyhow::Result<Running> {
         notice,
         drain,
     } = parts;
+    let is_shared = storage.is_shared();
     let store = storage.open(data.path()).await?;
     if role.serves() {
         data.admin_token(&store).await?;
@@ -159,7 +160,10 @@ async fn start(parts: Parts) -> anyhow::Result<Running> {
     let temporal = Temporal::connect(&target).await?;
     temporal.ensure_search_attributes().await?;
     let clock = Arc::new(SystemClock);
-    let sandbox = sandbox::open(&data, &store)?;
+    let share = is_shared
+        .then(|| sandbox::share(&store, &keys))
+        .transpose()?;
+    let sandbox = sandbox::open(&data, &store, share)?;
     let gate = Gate::new(
         temporal.clone(),
         store.clone(),

@@ -124,6 +124,27 @@ pub trait Inspector: Send + Sync + 'static {
     ) -> Result<Inspection>;
 }
 
+/// Where hosts leave compiled code for one another. What is taken from it is not trusted: who uses it, checks it.
+/// `store` implements it.
+#[async_trait::async_trait]
+pub trait CompiledShelf: Send + Sync + 'static {
+    /// What was put for `digest` by a host whose engines are called `engines`; none where nothing was.
+    ///
+    /// # Errors
+    /// `store-failed`.
+    async fn get(&self, digest: &crate::Digest, engines: &str) -> Result<Option<bytes::Bytes>>;
+    /// Puts it there, in place of what was.
+    ///
+    /// # Errors
+    /// `store-failed`.
+    async fn put(&self, digest: &crate::Digest, engines: &str, code: bytes::Bytes) -> Result<()>;
+    /// Removes what all engines made of `digest`.
+    ///
+    /// # Errors
+    /// `store-failed`.
+    async fn delete(&self, digest: &crate::Digest) -> Result<()>;
+}
+
 /// Compiled code that one host keeps, in memory and on disk. `sandbox` implements it.
 pub trait CompiledCode: Send + Sync + 'static {
     /// The components of which there is any.

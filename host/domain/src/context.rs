@@ -116,6 +116,24 @@ impl ContextKeys {
         Ok(format!("{signed}.{mac}"))
     }
 
+    /// Secrets for another purpose, one for each key in force; the first belongs to the key that signs. They tell nothing
+    /// of the keys, nor of the secrets for other purposes.
+    ///
+    /// # Errors
+    /// `internal` only: the keys have a usable length.
+    pub fn derive(&self, purpose: &str) -> Result<Vec<[u8; 32]>> {
+        let keys = std::iter::once(&self.signing).chain(&self.verifying);
+        // What is signed as a token begins with a version, so none is ever mistaken for a purpose.
+        keys.map(|key| {
+            Ok(key
+                .mac(&format!("for {purpose}"))?
+                .finalize()
+                .into_bytes()
+                .into())
+        })
+        .collect()
+    }
+
     /// Reads and checks `token`, which must be of the execution `workflow_id`.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 //!
 //! Loading compiled code is as trusting as loading a shared library. So it is only ever loaded from a directory
 //! that this host's user alone may enter, only if this host wrote it, and only if it is byte for byte what was
-//! written: a manifest beside the files carries their sha256. Whatever does not fit is thrown away and compiled
+//! written: a manifest beside the files carries their BLAKE3 hashes (SHA-256 took most of the time of a load). Whatever does not fit is thrown away and compiled
 //! again. Nothing uploaded is ever taken for compiled code.
 
 use std::{
@@ -15,7 +15,6 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 use tenterhook_domain::{Code, Digest, Error, Result};
 use wasmtime::component::Component;
 
@@ -25,10 +24,8 @@ use crate::engine::{Engines, Kind};
 const AOT_BYTES_MAX: u64 = 4 * 1024 * 1024 * 1024;
 /// Largest manifest that is read, in bytes.
 const MANIFEST_BYTES_MAX: u64 = 4096;
-/// How much of a file is hashed at once, in bytes.
-const HASH_CHUNK_BYTES: usize = 64 * 1024;
 
-/// The sha256 of each kind's compiled code, in hex.
+/// The hash of each kind's compiled code, in hex.
 #[derive(Serialize, Deserialize)]
 struct Manifest {
     kinds: BTreeMap<String, String>,
@@ -100,9 +97,9 @@ impl AotFiles {
                 ));
             }
             #[allow(unsafe_code)]
-            // SAFETY: the bytes are those that `store` got from this wasmtime's compiler, in this process or in a child
-            // of the same program (the hash in the manifest
-            // says so), in a directory of mode 0700 into which only this host's user can write, under a name that
+            // SAFETY: the bytes are those that `store` got (the hash in the manifest says so) from this wasmtime's
+            // compiler, in this process or in a child of the same program, or from another host of the system, whose
+            // seal says that it got them in the same way; in a directory of mode 0700 into which only this host's user can write, under a name that
             // carries the engines' compatibility hash. The file is replaced only by rename, never written in place,
             // so the mapping does not change under the running code.
             let component = unsafe { Component::deserialize_file(engines.of(kind), &path) }
@@ -130,7 +127,10 @@ impl AotFiles {
         let mut kinds = BTreeMap::new();
         for (kind, code) in codes {
             self.replace(&self.code_path(digest, *kind), code)?;
-            kinds.insert(kind.as_str().to_owned(), hex::encode(Sha256::digest(code)));
+            kinds.insert(
+                kind.as_str().to_owned(),
+                blake3::hash(code).to_hex().to_string(),
+            );
         }
         // The manifest last: without it nothing is loaded.
         let manifest = serde_json::to_vec(&Manifest { kinds })?;
@@ -225,14 +225,7 @@ impl Drop for TemporaryFile {
 }
 
 fn hash_of(path: &Path) -> io::Result<String> {
-    let mut file = fs::File::open(path)?;
-    let mut hasher = Sha256::new();
-    let mut chunk = vec![0; HASH_CHUNK_BYTES];
-    loop {
-        let read = file.read(&mut chunk)?;
-        if read == 0 {
-            return Ok(hex::encode(hasher.finalize()));
-        }
-        hasher.update(&chunk[..read]);
-    }
+    let mut hasher = blake3::Hasher::new();
+    hasher.update_reader(fs::File::open(path)?)?;
+    Ok(hasher.finalize().to_hex().to_string())
 }

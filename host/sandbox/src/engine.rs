@@ -82,6 +82,11 @@ impl Engines {
         }
         hasher.finish()
     }
+
+    /// The same as a name: engines of one name can use one another's compiled code.
+    pub(crate) fn name(&self) -> String {
+        format!("{:016x}", self.compatibility())
+    }
 }
 
 fn build(mut config: Config, instances: u32) -> Result<Engine> {

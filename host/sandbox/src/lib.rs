@@ -27,6 +27,7 @@ mod meter;
 mod outline;
 mod owner;
 mod sandbox;
+mod share;
 mod workflow;
 
 pub use activity::{
@@ -41,3 +42,4 @@ pub use compiler::{
 pub use component::LoadedComponent;
 pub use owner::Owner;
 pub use sandbox::{Sandbox, SandboxConfig};
+pub use share::Share;

@@ -1,6 +1,6 @@
 //! The sandbox itself: engines, linkers, compiled components.
 
-use std::{fmt, future::Future, path::PathBuf, sync::Arc};
+use std::{fmt, future::Future, path::PathBuf, sync::Arc, time::Instant};
 
 use bytes::Bytes;
 use tenterhook_domain::{
@@ -13,11 +13,12 @@ use crate::{
     aot::{AotFiles, Compiled},
     cache::Cache,
     capability::{Shared, keyvalue::KeyValue},
-    compiler::{Compiler, CompilerCommand},
+    compiler::{Codes, Compiler, CompilerCommand},
     component::{Linkers, LoadedComponent},
     engine::Engines,
     inspection,
     outline::Outline,
+    share::Share,
 };
 
 /// Components that are compiled at the same time. Each compilation uses every core by itself.
@@ -36,12 +37,15 @@ pub struct SandboxConfig {
     /// The program that compiles in a child process; `None`: this process compiles, and what a component makes of
     /// the compiler is done to the host.
     pub compiler: Option<CompilerCommand>,
+    /// Where hosts of one system leave compiled code for one another; `None`: each compiles for itself.
+    pub share: Option<Share>,
 }
 
 /// Compiles components and makes their instances.
 pub struct Sandbox {
     parts: Arc<Parts>,
     cache: Cache,
+    share: Option<Share>,
 }
 
 /// What blocking threads need of the sandbox.
@@ -72,11 +76,12 @@ impl Sandbox {
                 engines,
             }),
             cache: Cache::default(),
+            share: config.share,
         }))
     }
 
-    /// The component of `digest`: from memory, or from compiled code on disk, or compiled from what `fetch` brings.
-    /// `fetch` is polled only when neither is there.
+    /// The component of `digest`: from memory, or from compiled code on disk, or from what another host compiled, or
+    /// compiled from what `fetch` brings. `fetch` is polled only when none of them is there.
     ///
     /// # Errors
     /// Those of `fetch`; `component-missing` when it brings other bytes than the digest's; `component-…` when the
@@ -88,6 +93,9 @@ impl Sandbox {
     ) -> Result<Arc<LoadedComponent>> {
         let load = || async {
             if let Some(loaded) = self.load_compiled(digest).await? {
+                return Ok(loaded);
+            }
+            if let Some(loaded) = self.load_shared(digest).await {
                 return Ok(loaded);
             }
             let bytes = fetch.await?;
@@ -115,33 +123,59 @@ impl Sandbox {
         .await
     }
 
+    /// From what another host compiled.
+    async fn load_shared(&self, digest: Digest) -> Option<Arc<LoadedComponent>> {
+        let share = self.share.as_ref()?;
+        let codes = share.take(&digest, &self.parts.engines.name()).await?;
+        let parts = self.parts.clone();
+        let loaded = blocking(move || parts.keep(digest, &codes)).await;
+        // Made by engines of the same name, it loads; if it does not, the component is there to be compiled.
+        loaded
+            .inspect_err(
+                |error| tracing::warn!(%digest, "shared compiled code is of no use: {error}"),
+            )
+            .ok()
+    }
+
     async fn compile(&self, digest: Digest, bytes: Bytes) -> Result<Arc<LoadedComponent>> {
         let permit = self.parts.compilations.clone().acquire_owned().await;
         let permit = permit.map_err(|_| Error::new(Code::HostStopping, "the host is stopping"))?;
         let parts = self.parts.clone();
-        blocking(move || {
+        let begun = Instant::now();
+        let (loaded, codes) = blocking(move || {
             // Held by the work itself: a caller that goes away does not end a compilation.
             let _permit = permit;
             let kinds = Outline::read(&bytes)?.kinds();
             let codes = parts.compiler.compile(&parts.engines, &kinds, &bytes)?;
             drop(bytes);
-            let kept = parts.aot.store(&digest, &codes);
-            kept.map_err(|error| {
-                let detail = format!("the compiled code of {digest} cannot be kept on disk");
-                Error::new(Code::StoreFailed, detail).caused_by(error)
-            })?;
-            let compiled = parts.aot.load(&digest, &parts.engines).ok_or_else(|| {
-                let detail =
-                    format!("the code that was just compiled for {digest} cannot be loaded");
-                Error::new(Code::Internal, detail)
-            })?;
-            parts.link(digest, compiled)
+            Ok((parts.keep(digest, &codes)?, codes))
         })
-        .await
+        .await?;
+        let millis = begun.elapsed().as_millis();
+        tracing::info!(%digest, millis, "a component was compiled");
+        if let Some(share) = &self.share {
+            let engines = self.parts.engines.name();
+            share.give(&digest, &engines, &codes).await;
+        }
+        Ok(loaded)
     }
 }
 
 impl Parts {
+    /// Puts compiled code on disk and loads it from there.
+    fn keep(&self, digest: Digest, codes: &Codes) -> Result<Arc<LoadedComponent>> {
+        self.aot.store(&digest, codes).map_err(|error| {
+            let detail = format!("the compiled code of {digest} cannot be kept on disk");
+            Error::new(Code::StoreFailed, detail).caused_by(error)
+        })?;
+        let compiled = self.aot.load(&digest, &self.engines).ok_or_else(|| {
+            let detail =
+                format!("the compiled code of {digest} that was just written cannot be loaded");
+            Error::new(Code::Internal, detail)
+        })?;
+        self.link(digest, compiled)
+    }
+
     fn link(&self, digest: Digest, compiled: Compiled) -> Result<Arc<LoadedComponent>> {
         let loaded = LoadedComponent::link(digest, compiled, &self.shared, &self.linkers)?;
         Ok(Arc::new(loaded))

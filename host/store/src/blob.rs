@@ -1,6 +1,7 @@
 //! Components by digest.
 
 mod bucket;
+mod shelf;
 
 use std::{path::Path, sync::Arc};
 

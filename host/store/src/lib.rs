@@ -27,7 +27,8 @@ use std::{path::Path, sync::Arc};
 
 use bytes::Bytes;
 use tenterhook_domain::{
-    Code, Digest, Error, PluginName, Result, Scope, audit::Author, release::Release,
+    Code, Digest, Error, PluginName, Result, Scope, audit::Author, component::CompiledShelf,
+    release::Release,
 };
 
 pub use blob::{BLOB_BYTES_MAX, Blob, Blobs, ObjectBlobs};
@@ -93,6 +94,8 @@ pub struct Store {
     pub context_keys: Arc<dyn ContextKeyRing>,
     /// Components by digest.
     pub blobs: Arc<dyn Blobs>,
+    /// Compiled code that hosts leave for one another; sealed by those who put it there.
+    pub compiled: Arc<dyn CompiledShelf>,
     /// Runs whose task failed, for the guard of a ramp.
     pub task_failures: Arc<dyn TaskFailures>,
     /// The plugins' own state.
@@ -155,6 +158,7 @@ impl Store {
             + Database,
     {
         let database = Arc::new(database);
+        let blobs = Arc::new(blobs);
         Self {
             tenants: database.clone(),
             environments: database.clone(),
@@ -164,7 +168,8 @@ impl Store {
             audit: database.clone(),
             tokens: database.clone(),
             context_keys: database.clone(),
-            blobs: Arc::new(blobs),
+            compiled: blobs.clone(),
+            blobs,
             task_failures: database.clone(),
             state: database.clone(),
             changes,
@@ -198,7 +203,7 @@ impl Store {
         Ok(answer)
     }
 
-    /// Removes the bytes of `digest` if no release of any scope needs them; false when one does. A push of the same
+    /// Removes the bytes of `digest`, and what hosts made of them, if no release of any scope needs them; false when one does. A push of the same
     /// bytes at the same time wins: either it is seen here and the bytes are put back, or it sees that they are gone and
     /// puts them.
     ///
@@ -214,6 +219,7 @@ impl Store {
             // Damaged bytes are worth nothing to anybody.
             Err(_) => None,
         };
+        self.compiled.delete(digest).await?;
         self.blobs.delete(digest).await?;
         if !self.releases.needs(digest).await? {
             return Ok(true);

@@ -173,6 +173,7 @@ fn sandbox(folder: &TempDir) -> anyhow::Result<Arc<Sandbox>> {
         workflow_instances: 1_000,
         activity_instances: 100,
         compiler: None,
+        share: None,
     })?)
 }
 

@@ -30,6 +30,7 @@ pub struct Releases {
     bytes: usize,
     fresh: Vec<Duration>,
     known: Vec<Duration>,
+    shared: Vec<Duration>,
     releases: usize,
     cold: [Vec<Duration>; 2],
 }
@@ -53,6 +54,16 @@ pub async fn measure(plan: &Plan) -> anyhow::Result<Releases> {
         let tenant = format!("known-{number}");
         known.push(first_result(&host, &tenant, component).await?);
     }
+    // Another host, alone: what it does not find compiled it has to compile.
+    drop(host);
+    let host = cluster.host("second", "all").await?;
+    first_result(&host, "warm-up-2", labelled(&component, usize::MAX)).await?;
+    let mut shared = Vec::new();
+    for number in 0..plan.uploads {
+        let component = labelled(&component, number);
+        let tenant = format!("shared-{number}");
+        shared.push(first_result(&host, &tenant, component).await?);
+    }
     for number in 0..plan.releases {
         let world = World::make(&host.api, &format!("many-{number}")).await?;
         world.push(PLUGIN, component.clone()).await?;
@@ -62,6 +73,7 @@ pub async fn measure(plan: &Plan) -> anyhow::Result<Releases> {
         bytes: component.len(),
         fresh,
         known,
+        shared,
         releases: plan.releases,
         cold: [empty, full],
     })
@@ -113,7 +125,7 @@ impl Releases {
         self.rows().iter().all(|(_, millis, bound)| millis < bound)
     }
 
-    fn rows(&self) -> [(String, f64, f64); 4] {
+    fn rows(&self) -> [(String, f64, f64); 5] {
         let kib = self.bytes / 1024;
         let upload = |what| format!("upload of {kib} KiB to the first result, {what}");
         let cold = |releases| format!("start of a host on an empty folder, {releases} releases");
@@ -126,6 +138,11 @@ impl Releases {
             (
                 upload("compiled for another tenant"),
                 quantile(&self.known, 0.5),
+                KNOWN_MILLIS_MAX,
+            ),
+            (
+                upload("compiled by another host"),
+                quantile(&self.shared, 0.5),
                 KNOWN_MILLIS_MAX,
             ),
             (cold(0), quantile(&self.cold[0], 0.5), COLD_MILLIS_MAX),

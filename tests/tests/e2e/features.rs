@@ -5,6 +5,7 @@ mod cancelling;
 mod family;
 mod lifecycle;
 mod messages;
+mod recorded;
 mod replay;
 mod visible;
 mod waiting;
@@ -42,6 +43,7 @@ pub(crate) async fn result_of(world: &World, workflow: &str, id: &str, input: Va
 pub(crate) async fn completed(world: &World, id: &str) -> Value {
     let outcome = world.outcome(id).await.unwrap();
     assert_eq!(outcome["status"], "completed", "{id}: {outcome:#}");
+    recorded::record(world, id);
     outcome["result"].clone()
 }
 

@@ -2,19 +2,33 @@
 
 use std::sync::Arc;
 
-use tenterhook_sandbox::{Sandbox, SandboxConfig};
+use tenterhook_domain::context::ContextKeys;
+use tenterhook_sandbox::{Sandbox, SandboxConfig, Share};
 use tenterhook_store::Store;
 
 use super::{capacity, data_dir::DataDir, key_value::StoredKeyValue};
 use crate::compiler;
 
 /// The sandbox of a host that keeps its compiled code in `data`.
-pub(super) fn open(data: &DataDir, store: &Store) -> anyhow::Result<Arc<Sandbox>> {
+pub(super) fn open(
+    data: &DataDir,
+    store: &Store,
+    share: Option<Share>,
+) -> anyhow::Result<Arc<Sandbox>> {
     Ok(Sandbox::new(SandboxConfig {
         aot_dir: data.path().join("compiled"),
         keyvalue: Some(Arc::new(StoredKeyValue::new(store.state.clone()))),
         workflow_instances: capacity::workflow_instances(),
         activity_instances: capacity::activity_instances(),
         compiler: Some(compiler::command()?),
+        share,
     })?)
+}
+
+/// Compiled code for the other hosts and from them, sealed with what only hosts on the same database know.
+pub(super) fn share(store: &Store, keys: &ContextKeys) -> anyhow::Result<Share> {
+    Ok(Share {
+        shelf: store.compiled.clone(),
+        secrets: keys.derive("compiled code")?,
+    })
 }

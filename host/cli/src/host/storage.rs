@@ -40,6 +40,17 @@ impl Storage {
         })
     }
 
+    /// True if other hosts are on the same database and components.
+    pub(super) fn is_shared(&self) -> bool {
+        matches!(
+            self,
+            Self::Named {
+                database: Some(_),
+                ..
+            }
+        )
+    }
+
     pub(super) async fn open(self, data: &Path) -> anyhow::Result<Store> {
         let Self::Named {
             database,

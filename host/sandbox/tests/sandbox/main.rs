@@ -16,6 +16,7 @@ mod hostile;
 mod inspect;
 mod measure;
 mod outbound;
+mod share;
 mod workflow;
 
 use std::{
@@ -25,7 +26,7 @@ use std::{
 
 use bytes::Bytes;
 use tenterhook_domain::{Digest, PluginName, limit::Limits};
-use tenterhook_sandbox::{CompilerCommand, LoadedComponent, Owner, Sandbox, SandboxConfig};
+use tenterhook_sandbox::{CompilerCommand, LoadedComponent, Owner, Sandbox, SandboxConfig, Share};
 
 /// A sandbox.
 struct Place {
@@ -43,12 +44,17 @@ impl Place {
     }
 
     fn with_compiler(aot_dir: &Path, compiler: Option<CompilerCommand>) -> Self {
+        Self::with(aot_dir, compiler, None)
+    }
+
+    fn with(aot_dir: &Path, compiler: Option<CompilerCommand>, share: Option<Share>) -> Self {
         let config = SandboxConfig {
             aot_dir: aot_dir.to_owned(),
             keyvalue: None,
             workflow_instances: 100,
             activity_instances: 100,
             compiler,
+            share,
         };
         Self {
             sandbox: Sandbox::new(config).unwrap(),

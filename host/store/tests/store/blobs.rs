@@ -11,6 +11,7 @@ on_every_store!(
     blobs_are_checked_against_their_digest_and_put_once,
     blobs_are_listed_by_digest_in_pages,
     what_a_release_needs_is_not_discarded,
+    compiled_code_is_kept_by_engine_and_goes_with_its_component,
     a_push_and_a_sweep_at_once_leave_no_release_without_its_bytes,
 );
 
@@ -35,6 +36,26 @@ async fn blobs_are_checked_against_their_digest_and_put_once(fixture: Fixture) {
         .await
         .expect("gone already is as good");
     assert_eq!(put().await, Written::Created);
+}
+
+async fn compiled_code_is_kept_by_engine_and_goes_with_its_component(fixture: Fixture) {
+    let store = &fixture.store;
+    let digest = Digest::of(b"one");
+    let get = async |engines| store.compiled.get(&digest, engines).await.unwrap();
+    assert_eq!(get("a").await, None);
+    for (engines, code) in [("a", "code"), ("b", "other"), ("b", "newer")] {
+        let put = store.compiled.put(&digest, engines, component(code)).await;
+        put.unwrap();
+    }
+    assert_eq!(get("a").await, Some(component("code")));
+    assert_eq!(get("b").await, Some(component("newer")));
+    // It is no component.
+    let listed = store.blobs.list(Cursor::FIRST).await.unwrap();
+    assert!(listed.items.is_empty());
+
+    store.blobs.put(&digest, component("one")).await.unwrap();
+    assert!(store.discard(&digest).await.unwrap());
+    assert_eq!((get("a").await, get("b").await), (None, None));
 }
 
 #[tokio::test]

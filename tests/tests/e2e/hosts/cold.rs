@@ -11,6 +11,8 @@ use tenterhook_tests::{
 use super::release_of_next;
 
 const RELEASES: usize = 200;
+/// What a host logs when it compiles.
+const COMPILED: &str = "a component was compiled";
 /// Pushes under way at once.
 const AT_ONCE: usize = 4;
 /// Starts of each kind: the fastest counts, for what else the machine does makes others slower.
@@ -56,6 +58,7 @@ async fn a_cold_host_is_ready_as_soon_with_two_hundred_releases_as_with_none() {
         futures_util::future::join_all(pushes).await;
     }
     world.push("test-pin", component).await.unwrap();
+    assert!(first.log().contains(COMPILED), "{}", first.log());
     drop(first);
     let (full, host) = cold_start(&cluster, "full").await;
     eprintln!("ready in {empty:?} without releases, in {full:?} with {RELEASES}");
@@ -63,9 +66,10 @@ async fn a_cold_host_is_ready_as_soon_with_two_hundred_releases_as_with_none() {
         full < 2 * empty,
         "{full:?} with releases, {empty:?} without"
     );
-    // Nothing is compiled before it is asked for.
+    // No code is taken before it is asked for, and then it is what the first host compiled.
     assert_eq!(compiled(&host), 0);
     let world = World::of(&host.api, "acme");
     release_of_next(&world, "w").await;
-    assert!(compiled(&host) > 0, "nothing was compiled for an execution");
+    assert!(compiled(&host) > 0, "no code was taken for an execution");
+    assert!(!host.log().contains(COMPILED), "{}", host.log());
 }

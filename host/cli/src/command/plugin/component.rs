@@ -88,6 +88,7 @@ impl Workbench {
             workflow_instances: instances,
             activity_instances: instances,
             compiler: Some(compiler),
+            share: None,
         })?;
         Ok(Self {
             sandbox,

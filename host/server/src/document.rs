@@ -218,3 +218,19 @@ fn tag(path: &str) -> &str {
     });
     nouns.next().unwrap_or("host")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_one_types() {
+        let mut known: BTreeMap<String, Value> = BTreeMap::new();
+        for route in ROUTES {
+            for (name, schema) in draft(route.operation).schemas {
+                let first = known.entry(name.clone()).or_insert_with(|| schema.clone());
+                assert_eq!(*first, schema, "two types are called {name}");
+            }
+        }
+    }
+}

@@ -58,6 +58,20 @@ pub enum Setting<'a> {
     Policy(&'a ReleasePolicy),
 }
 
+impl Setting<'_> {
+    /// Holds it against its own rules.
+    ///
+    /// # Errors
+    /// `grant-invalid`, `config-invalid` or `policy-invalid`.
+    pub fn check(&self) -> Result<()> {
+        match self {
+            Self::Grants(grants) => grants.check(),
+            Self::Config(config) => check_config(config),
+            Self::Policy(policy) => policy.check(),
+        }
+    }
+}
+
 /// The refusal of a change to a plugin that is not at the revision that the caller expects.
 pub(crate) fn outdated(scope: &Scope, plugin: &PluginName, at: u64, expected: u64) -> Error {
     Error::new(

@@ -260,6 +260,16 @@ fn conflict(detail: String) -> Error {
     Error::new(Code::ReleaseStateConflict, detail)
 }
 
+impl RampPlan {
+    /// Holds the steps and the guard against their bounds.
+    ///
+    /// # Errors
+    /// `rollout-invalid`, naming what is out of them.
+    pub fn check(&self) -> Result<()> {
+        check_plan(self)
+    }
+}
+
 fn check_plan(plan: &RampPlan) -> Result<()> {
     let refused = |detail: String| Err(Error::new(Code::RolloutInvalid, detail));
     if plan.steps.is_empty() || plan.steps.len() > STEPS_MAX {

@@ -13,21 +13,21 @@ use crate::{Api, problem::Answer};
 
 /// How the host is.
 #[derive(Serialize, utoipa::ToSchema)]
-pub(crate) struct Health {
+pub(crate) struct Liveness {
     /// `live`, or `ready`.
     status: &'static str,
 }
 
-pub(crate) async fn live() -> Json<Health> {
-    Json(Health { status: "live" })
+pub(crate) async fn live() -> Json<Liveness> {
+    Json(Liveness { status: "live" })
 }
 
-pub(crate) async fn ready(State(api): State<Arc<Api>>) -> Answer<Json<Health>> {
+pub(crate) async fn ready(State(api): State<Arc<Api>>) -> Answer<Json<Liveness>> {
     if api.stopping.is_cancelled() {
         return Err(Error::new(Code::HostStopping, "the host is stopping").into());
     }
     api.state.readiness.check().await?;
-    Ok(Json(Health { status: "ready" }))
+    Ok(Json(Liveness { status: "ready" }))
 }
 
 /// Every limit there is.

@@ -90,6 +90,8 @@ async fn set<T: Part>(
 ) -> Answer<Tagged<T>> {
     let (plugins, scope, plugin) = (&api.state.store.plugins, &at.scope, &at.plugin);
     let (author, now) = (caller.author(), api.state.clock.now_millis());
+    // What can never be set is refused for that, and not for what others did meanwhile (RFC 9110, 13.2.1).
+    part.setting().check()?;
     for _ in 0..TRIES_MAX {
         let revision = if expected.is_given() {
             let snapshot = snapshot(api, at).await?;

@@ -108,6 +108,7 @@ pub(crate) async fn put(
     expected: IfMatch,
     Json(plan): Json<RampPlan>,
 ) -> Answer<Tagged<LineView>> {
+    plan.check()?;
     view(make(&api, &at, Move::Ramp(plan), &expected, &caller).await?)
 }
 

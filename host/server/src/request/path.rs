@@ -8,8 +8,8 @@ use tenterhook_domain::{
 
 use crate::{document, problem::Problem};
 
-/// Longest id of a token that is looked up, in bytes.
-const TOKEN_ID_BYTES_MAX: usize = 64;
+/// Longest id of a token that is looked up, in characters.
+const TOKEN_ID_CHARS_MAX: usize = 64;
 
 pub(crate) fn path_invalid(why: &str) -> Error {
     Error::new(
@@ -108,8 +108,14 @@ places! {
 }
 
 fn token_id(segments: &Segments) -> Result<String> {
-    let id = segments.get("token")?.chars();
-    Ok(id.take(TOKEN_ID_BYTES_MAX).collect())
+    let id = segments.get("token")?;
+    if id.chars().count() > TOKEN_ID_CHARS_MAX {
+        return Err(Error::new(
+            Code::RequestInvalid,
+            "that is no token's id: give what stands between the first and the second _ of the token",
+        ));
+    }
+    Ok(id.to_owned())
 }
 
 fn workflow_id(scope: &Scope, segments: &Segments) -> Result<String> {

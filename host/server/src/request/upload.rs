@@ -65,6 +65,12 @@ impl Upload {
             hash,
         );
         let component = component.await?;
+        if component.is_empty() {
+            return Err(Error::new(
+                Code::ComponentInvalid,
+                "the body is empty: send the component's bytes",
+            ));
+        }
         let digest = hasher.finish();
         match expected {
             Some(expected) if expected != digest => Err(Error::new(

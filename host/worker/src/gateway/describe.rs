@@ -98,6 +98,7 @@ pub(super) async fn list(
     limit: usize,
     cursor: Option<String>,
 ) -> Result<Page<Execution>> {
+    let continues = cursor.is_some();
     let next_page_token = match cursor {
         Some(cursor) => BASE64.decode(&cursor).map_err(|_| {
             Error::new(
@@ -121,7 +122,16 @@ pub(super) async fn list(
         .service()
         .list_workflow_executions(Request::new(request))
         .await;
-    let listed = listed.map_err(|status| refusal(&status, ""))?.into_inner();
+    let listed = listed.map_err(|status| {
+        let refused = refusal(&status, "");
+        // What stands in a cursor is Temporal's, and it says in many ways that it cannot read it.
+        if continues && refused.code() != Code::TemporalUnavailable {
+            let detail = "that is not a cursor: give back the `next` of a page";
+            return Error::new(Code::RequestInvalid, detail).caused_by(status);
+        }
+        refused
+    });
+    let listed = listed?.into_inner();
     Ok(Page {
         items: listed
             .executions

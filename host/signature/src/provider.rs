@@ -1,7 +1,7 @@
 //! The cryptography that sigstore's crate asks for. Its own is aws-lc, and the host has ring.
 //!
-//! ring verifies messages and no hashes, which a signature of a component is verified by; for those on P-256 there is
-//! RustCrypto's `p256`. Other hashes are refused: nothing that cosign makes needs them.
+//! ring verifies messages and no hashes, by which a signature with a certificate is verified; for those on P-256, the
+//! curve of sigstore's certificates, there is RustCrypto's `p256`. Other hashes are refused.
 
 use p256::ecdsa::{Signature, VerifyingKey, signature::hazmat::PrehashVerifier as _};
 use ring::{

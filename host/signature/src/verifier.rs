@@ -1,10 +1,10 @@
 //! A bundle held against a policy: by the keys it names, or by certificate against the operator's trust root.
 
 use sigstore_verify::{
-    PublicKeyVerificationPolicy, VerificationPolicy, Verifier,
-    crypto::KeyAlgorithm,
+    VerificationPolicy, Verifier,
+    crypto::{KeyAlgorithm, VerificationKey},
     trust_root::TrustedRoot,
-    types::{Bundle, DerPublicKey},
+    types::{Bundle, DerPublicKey, SignatureContent},
 };
 use tenterhook_domain::{
     Code, Digest, Error, Result,
@@ -15,13 +15,8 @@ use crate::provider;
 
 /// Largest trust root, in bytes.
 pub const TRUST_ROOT_BYTES_MAX: usize = 1024 * 1024;
-/// A trust root that trusts nobody: bundles with a bare key need none, and the verifier wants one.
-const NOBODY: &str =
-    r#"{"mediaType": "application/vnd.dev.sigstore.trustedroot+json;version=0.1"}"#;
-
 /// Verifies bundles offline.
 pub struct SigstoreSignatures {
-    by_key: Verifier,
     by_certificate: Option<Authorities>,
 }
 
@@ -41,18 +36,8 @@ impl SigstoreSignatures {
     pub fn new(trust_root: Option<&str>) -> Result<Self> {
         provider::install();
         Ok(Self {
-            by_key: verifier(&read_root(NOBODY)?)?,
             by_certificate: trust_root.map(Authorities::read).transpose()?,
         })
-    }
-
-    fn by_key(&self, pem: &str, component: &[u8], bundle: &Bundle) -> Result<String, Failed> {
-        let key = DerPublicKey::from_pem(pem)?;
-        let name = Digest::of(key.as_bytes());
-        // The key is what is trusted; a log would only add when.
-        let policy = PublicKeyVerificationPolicy::new(key).skip_tlog_unsafe();
-        self.by_key.verify(component, bundle, &policy)?;
-        Ok(format!("the key {name}"))
     }
 
     fn by_identity(
@@ -76,6 +61,19 @@ impl SigstoreSignatures {
         authorities.verifier.verify(component, bundle, &policy)?;
         Ok(format!("{} ({})", identity.subject, identity.issuer))
     }
+}
+
+/// Verifies by a key of the policy.
+fn by_key(pem: &str, component: &[u8], bundle: &Bundle) -> Result<String, Failed> {
+    let key = DerPublicKey::from_pem(pem)?;
+    let name = Digest::of(key.as_bytes());
+    // The key is what is trusted. The verifier would want to know when it signed too, and a bare key's bundle need
+    // not say.
+    let SignatureContent::MessageSignature(signed) = &bundle.content else {
+        return Err("an attestation is for signers by certificate".into());
+    };
+    VerificationKey::from_spki(&key)?.verify(component, &signed.signature)?;
+    Ok(format!("the key {name}"))
 }
 
 type Failed = Box<dyn std::error::Error + Send + Sync>;
@@ -120,7 +118,7 @@ impl Signatures for SigstoreSignatures {
         let keys = policy
             .keys
             .iter()
-            .map(|pem| self.by_key(pem, component, &bundle));
+            .map(|pem| by_key(pem, component, &bundle));
         let identities = policy
             .identities
             .iter()

@@ -15,6 +15,7 @@ use crate::provider;
 
 /// Largest trust root, in bytes.
 pub const TRUST_ROOT_BYTES_MAX: usize = 1024 * 1024;
+
 /// Verifies bundles offline.
 pub struct SigstoreSignatures {
     by_certificate: Option<Authorities>,

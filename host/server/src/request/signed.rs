@@ -76,7 +76,8 @@ impl SignedUpload {
                     let mut hasher = Hasher::default();
                     let hash = |data: &[u8]| hasher.update(data);
                     let bytes = read(field, COMPONENT_BYTES_MAX, component_too_large, hash);
-                    component = Some((bytes.await?, hasher.finish()));
+                    let bytes = bytes.await?;
+                    component = Some((bytes, hasher.finish()));
                 }
                 _ => return Err(other_parts()),
             }

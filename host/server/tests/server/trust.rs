@@ -159,7 +159,8 @@ async fn a_policy_is_read_set_and_written_down() {
         let found = (refused.status.as_u16(), refused.code());
         assert_eq!(found, (422, "trust-invalid"), "{bad}");
     }
-    let nowhere = host.admin().await.put("/v1/tenants/nobody/trust", &policy);
+    let admin = host.admin().await;
+    let nowhere = admin.put("/v1/tenants/nobody/trust", &policy);
     assert_eq!(nowhere.await.code(), "tenant-not-found");
 
     let audit = operator.get("/v1/tenants/acme/audit").await.json;
@@ -183,11 +184,8 @@ async fn a_policy_is_read_set_and_written_down() {
         (None, None)
     );
     assert!(entry["detail"].as_str().unwrap().contains("PUBLIC KEY"));
-    let of_others = host
-        .tenant("globex")
-        .await
-        .get("/v1/tenants/globex/audit")
-        .await;
+    let others = host.tenant("globex").await;
+    let of_others = others.get("/v1/tenants/globex/audit").await;
     assert_eq!(of_others.json["items"], json!([]));
 }
 

@@ -52,7 +52,8 @@ async fn a_trust_policy_is_kept_and_written_down(mut fixture: Fixture) {
     };
     assert_eq!(put(&nobody, None).await, Err(Code::TrustInvalid));
     let nowhere = "nobody".parse().unwrap();
-    let missing = tenants.put_trust(&nowhere, &policy(), None, &somebody, NOW);
+    let wanted = policy();
+    let missing = tenants.put_trust(&nowhere, &wanted, None, &somebody, NOW);
     assert_eq!(missing.await.unwrap_err().code(), Code::TenantNotFound);
     let missing = tenants.trust(&nowhere).await.unwrap_err();
     assert_eq!(missing.code(), Code::TenantNotFound);
@@ -96,7 +97,8 @@ async fn a_signature_comes_and_goes_with_its_release(fixture: Fixture) {
     let push = async |signature: Option<&str>| {
         let mut release = release("one");
         release.signature = signature.map(str::to_owned);
-        let pushed = store.publish(&acme, &payment(), &release, component("one"), &author("a"));
+        let (plugin, who) = (payment(), author("a"));
+        let pushed = store.publish(&acme, &plugin, &release, component("one"), &who);
         pushed.await.unwrap().0
     };
     let key = ReleaseKey {

@@ -74,7 +74,7 @@ mod tests {
         assert_eq!(of_bytes(b"{}", "x"), Ok(RegistryAuth::Anonymous));
         for bad in [
             "",
-            "[]",
+            "7",
             r#"{"auths": {"x": {"auth": "%"}}}"#,
             r#"{"auths": {"x": {"auth": "bWU="}}}"#,
         ] {

@@ -6,6 +6,8 @@ pub mod host;
 pub mod postgres;
 pub mod proxy;
 pub mod raw;
+pub mod registry;
+pub mod signer;
 pub mod standin;
 
 /// Makes ring the TLS provider of this process, which `reqwest` needs even for plain HTTP.

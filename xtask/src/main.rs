@@ -11,7 +11,9 @@
 
 mod guests;
 mod host;
+mod package;
 mod postgres;
+mod registry;
 mod schemathesis;
 mod step;
 mod temporal;

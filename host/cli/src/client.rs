@@ -13,6 +13,7 @@ use crate::{
     failure::{Failure, Result, code},
     problem,
     reason::ReasonArgument,
+    upload::{Progress, UPLOAD_TIMEOUT, Upload},
 };
 
 /// How long connecting may take.
@@ -38,8 +39,8 @@ pub(crate) enum Body {
     None,
     /// A JSON document.
     Json(Value),
-    /// A component of so many bytes.
-    Component(reqwest::Body, u64),
+    /// A component, as its media type and length say.
+    Component(reqwest::Body, String, usize),
 }
 
 /// A request to make.
@@ -100,10 +101,11 @@ impl Call {
         self
     }
 
-    /// Sends a component, which may take up to `timeout`.
-    pub(crate) fn component(mut self, body: reqwest::Body, bytes: u64, timeout: Duration) -> Self {
-        self.body = Body::Component(body, bytes);
-        self.timeout = timeout;
+    /// Sends a component and shows how far it is.
+    pub(crate) fn upload(mut self, upload: Upload, progress: &Progress) -> Self {
+        let length = upload.bytes.len();
+        self.body = Body::Component(progress.body(upload.bytes), upload.media_type, length);
+        self.timeout = UPLOAD_TIMEOUT;
         self
     }
 
@@ -177,9 +179,9 @@ impl Client {
         request = match call.body {
             Body::None => request,
             Body::Json(value) => request.json(&value),
-            Body::Component(body, bytes) => request
-                .header(header::CONTENT_TYPE, "application/wasm")
-                .header(header::CONTENT_LENGTH, bytes)
+            Body::Component(body, media_type, length) => request
+                .header(header::CONTENT_TYPE, media_type)
+                .header(header::CONTENT_LENGTH, length)
                 .body(body),
         };
         let answer = request

@@ -8,6 +8,7 @@
 mod capacity;
 mod data_dir;
 mod key_value;
+mod origin;
 mod sandbox;
 mod storage;
 mod temporal;
@@ -34,6 +35,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::{
     data_dir::DataDir,
+    origin::Origins,
     storage::Storage,
     temporal::Embedded,
     work::{Surroundings, Work},
@@ -50,11 +52,13 @@ const TASK_QUEUE: &str = "tenterhook";
 pub async fn dev(options: DevOptions) -> anyhow::Result<()> {
     // Signals are heard before anything is started, so that none is missed in between.
     let stop = StopSignals::listen()?;
+    let origins = Origins::of(&options.origins)?;
     let data = DataDir::open(&options.data_dir)?;
     let (target, embedded) = temporal::of_dev(&options, &data, &identity()).await?;
     let parts = Parts {
         data,
         storage: Storage::DataFolder,
+        origins,
         role: Role::All,
         target,
         embedded,
@@ -74,6 +78,7 @@ pub async fn serve(options: ServeOptions) -> anyhow::Result<()> {
     // Signals are heard before anything is started, so that none is missed in between.
     let stop = StopSignals::listen()?;
     let storage = Storage::of(&options)?;
+    let origins = Origins::of(&options.origins)?;
     let data = DataDir::open(&options.data_dir)?;
     let mut target = tenterhook_worker::Target::from_environment(&identity())?;
     if let Some(namespace) = options.namespace {
@@ -82,6 +87,7 @@ pub async fn serve(options: ServeOptions) -> anyhow::Result<()> {
     let parts = Parts {
         data,
         storage,
+        origins,
         role: options.role,
         target,
         embedded: None,
@@ -96,6 +102,7 @@ pub async fn serve(options: ServeOptions) -> anyhow::Result<()> {
 struct Parts {
     data: DataDir,
     storage: Storage,
+    origins: Origins,
     role: Role,
     target: tenterhook_worker::Target,
     embedded: Option<Embedded>,
@@ -143,6 +150,7 @@ async fn start(parts: Parts) -> anyhow::Result<Running> {
     let Parts {
         data,
         storage,
+        origins,
         role,
         target,
         embedded,
@@ -177,6 +185,7 @@ async fn start(parts: Parts) -> anyhow::Result<Running> {
         sandbox: &sandbox,
         gate: &gate,
         census: &census,
+        signatures: &origins.signatures,
         store: &store,
         temporal: &temporal,
         keys: &keys,
@@ -196,6 +205,8 @@ async fn start(parts: Parts) -> anyhow::Result<Running> {
         executions: Arc::new(Gateway::new(temporal, task_queue, keys)),
         rehearsal: Arc::new(Rehearsals::new(store.clone(), sandbox, gate)),
         census: Some(census),
+        registries: origins.registries,
+        signatures: origins.signatures,
         clock,
         readiness: Arc::new(readiness),
     };

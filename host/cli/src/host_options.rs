@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Args, ValueEnum};
+use tenterhook_registry::AllowedPlace;
 
 use crate::duration;
 
@@ -42,6 +43,9 @@ pub struct DevOptions {
     /// How long requests and tasks under way may take to end when the host stops
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration::parse)]
     pub drain_timeout: Duration,
+    /// Where components may come from, and who may have signed them.
+    #[command(flatten)]
+    pub origins: OriginOptions,
     /// What the host says of itself.
     #[command(flatten)]
     pub log: LogOptions,
@@ -105,9 +109,38 @@ pub struct ServeOptions {
     /// How long requests and tasks under way may take to end when the host stops
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration::parse)]
     pub drain_timeout: Duration,
+    /// Where components may come from, and who may have signed them.
+    #[command(flatten)]
+    pub origins: OriginOptions,
     /// What the host says of itself.
     #[command(flatten)]
     pub log: LogOptions,
+}
+
+/// Where components may come from, and who may have signed them.
+#[derive(Debug, Clone, Default, Args)]
+pub struct OriginOptions {
+    /// A registry that releases may be pulled from, HOST[:PORT][/PREFIX]; {tenant} in the prefix stands for the tenant's
+    /// name; may be repeated [default: none]
+    #[arg(
+        id = "oci_registry",
+        long = "oci-registry",
+        value_name = "REGISTRY",
+        env = "TENTERHOOK_OCI_REGISTRIES",
+        value_delimiter = ','
+    )]
+    pub registries: Vec<AllowedPlace>,
+    /// A Docker configuration file with the registries' credentials, read anew for each pull
+    #[arg(
+        id = "oci_credentials",
+        long = "oci-credentials",
+        value_name = "FILE",
+        env = "TENTERHOOK_OCI_CREDENTIALS"
+    )]
+    pub credentials: Option<PathBuf>,
+    /// A trusted_root.json of sigstore's, for signers that are known by certificate; without it they are known by key
+    #[arg(long, value_name = "FILE", env = "TENTERHOOK_TRUST_ROOT")]
+    pub trust_root: Option<PathBuf>,
 }
 
 /// What a host does.

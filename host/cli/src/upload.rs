@@ -6,6 +6,7 @@ use bytes::Bytes;
 use futures_util::stream;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::Value;
+use tenterhook_domain::Digest;
 
 /// How long an upload and its checks may take.
 pub(crate) const UPLOAD_TIMEOUT: Duration = Duration::from_secs(10 * 60);
@@ -14,15 +15,51 @@ const PIECE_BYTES: usize = 64 * 1024;
 /// How often the bar moves while the host checks.
 const TICK: Duration = Duration::from_millis(100);
 
+/// A component as it is sent: alone, or in a form behind its signature.
+pub(crate) struct Upload {
+    pub(crate) media_type: String,
+    pub(crate) bytes: Bytes,
+}
+
+impl Upload {
+    /// Of `component` and the sigstore bundle of it.
+    pub(crate) fn new(component: Bytes, signature: Option<&Value>) -> Self {
+        let Some(signature) = signature else {
+            return Self {
+                media_type: "application/wasm".to_owned(),
+                bytes: component,
+            };
+        };
+        // Nothing holds a hash of itself, so this stands in neither part.
+        let boundary = &Digest::of(&component).hex();
+        let part = |name: &str, media_type: &str| {
+            format!(
+                "--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"\r\nContent-Type: {media_type}\r\n\r\n"
+            )
+        };
+        let before = format!(
+            "{}{signature}\r\n{}",
+            part("signature", "application/json"),
+            part("component", "application/wasm")
+        );
+        let after = format!("\r\n--{boundary}--\r\n");
+        let bytes = [before.as_bytes(), &component[..], after.as_bytes()];
+        Self {
+            media_type: format!("multipart/form-data; boundary={boundary}"),
+            bytes: bytes.concat().into(),
+        }
+    }
+}
+
 /// The bar; nothing is drawn where stderr is no terminal.
 pub(crate) struct Progress {
     bar: ProgressBar,
 }
 
 impl Progress {
-    /// A bar for `bytes` of what `name` says.
-    pub(crate) fn new(name: &str, bytes: u64) -> Self {
-        let bar = ProgressBar::with_draw_target(Some(bytes), ProgressDrawTarget::stderr());
+    /// A bar for what `name` says.
+    pub(crate) fn new(name: &str) -> Self {
+        let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
         if let Ok(style) =
             ProgressStyle::with_template("{msg} {wide_bar} {binary_bytes}/{binary_total_bytes}")
         {
@@ -32,28 +69,31 @@ impl Progress {
         Self { bar }
     }
 
-    /// `component` as a request's body that moves the bar. Once all is sent, the host checks and compiles:
-    /// the bar says so.
-    pub(crate) fn body(&self, component: Bytes) -> reqwest::Body {
+    /// `bytes` as a request's body that moves the bar. Once all is sent, the host checks and compiles: the bar says
+    /// so.
+    pub(crate) fn body(&self, bytes: Bytes) -> reqwest::Body {
         let bar = self.bar.clone();
-        reqwest::Body::wrap_stream(stream::unfold(
-            (component, bar),
-            |(mut rest, bar)| async move {
-                if rest.is_empty() {
-                    return None;
-                }
-                let piece = rest.split_to(rest.len().min(PIECE_BYTES));
-                bar.inc(u64::try_from(piece.len()).unwrap_or(0));
-                if rest.is_empty() {
-                    checking(&bar);
-                }
-                Some((Ok::<_, Infallible>(piece), (rest, bar)))
-            },
-        ))
+        bar.set_length(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+        reqwest::Body::wrap_stream(stream::unfold((bytes, bar), |(mut rest, bar)| async move {
+            if rest.is_empty() {
+                return None;
+            }
+            let piece = rest.split_to(rest.len().min(PIECE_BYTES));
+            bar.inc(u64::try_from(piece.len()).unwrap_or(0));
+            if rest.is_empty() {
+                checking(&bar);
+            }
+            Some((Ok::<_, Infallible>(piece), (rest, bar)))
+        }))
     }
 }
 
 impl Progress {
+    /// Shows that the host itself gets the component.
+    pub(crate) fn pulling(&self, registry: &str) {
+        waiting(&self.bar, format!("the host pulls it from {registry}"));
+    }
+
     /// Shows which check runs, from the release's `progress`.
     pub(crate) fn checking(&self, progress: Option<&Value>) {
         let field = |name: &str| progress?.get(name);
@@ -74,9 +114,13 @@ impl Drop for Progress {
 }
 
 fn checking(bar: &ProgressBar) {
+    waiting(bar, "sent: the host checks and compiles it".to_owned());
+}
+
+fn waiting(bar: &ProgressBar, what: String) {
     if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {elapsed}") {
         bar.set_style(style);
     }
-    bar.set_message("sent: the host checks and compiles it");
+    bar.set_message(what);
     bar.enable_steady_tick(TICK);
 }

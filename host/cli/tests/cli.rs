@@ -11,6 +11,8 @@ mod plugins;
 mod program;
 #[path = "cli/releases.rs"]
 mod releases;
+#[path = "cli/signing.rs"]
+mod signing;
 #[path = "cli/usage.rs"]
 mod usage;
 #[path = "cli/workflows.rs"]

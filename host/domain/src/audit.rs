@@ -1,10 +1,10 @@
-//! The audit log: who did what to whose release, when, from where and why. Only ever added to.
+//! The audit log: who did what to whose release or policy, when, from where and why. Only ever added to.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
     digest::Digest,
-    name::{PluginName, Scope},
+    name::{EnvironmentName, PluginName, TenantId},
 };
 
 /// Longest reason that is kept, in characters.
@@ -31,13 +31,17 @@ pub struct AuditEntry {
     /// Who, from where, why.
     #[serde(flatten)]
     pub author: Author,
-    /// What: `upload`, `state`, `promote`, `ramp`, `advance`, `pause`, `resume`, `halt`, `roll-back`, `policy`.
+    /// What: `upload`, `state`, `promote`, `ramp`, `advance`, `pause`, `resume`, `halt`, `roll-back`, `policy`,
+    /// `trust`.
     pub action: String,
-    /// In which scope.
-    #[serde(flatten)]
-    pub scope: Scope,
-    /// To which plugin.
-    pub plugin: PluginName,
+    /// Of which tenant.
+    pub tenant: TenantId,
+    /// In which environment; none where it is the tenant's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<EnvironmentName>,
+    /// To which plugin, where it is one's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plugin: Option<PluginName>,
     /// To which release, where it is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<Digest>,

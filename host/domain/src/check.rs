@@ -62,10 +62,10 @@ impl Check {
 
 /// The names of all checks, in the order in which they run.
 pub const CHECKS: &[&str] = &[
+    "signature",
     "component",
     "imports",
     "exports",
-    "signature",
     "compiles",
     "instantiates",
     "metadata",

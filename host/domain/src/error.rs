@@ -129,10 +129,20 @@ codes! {
     DigestMismatch = "digest-mismatch", Invalid;
     /// A registry reference cannot be read, or does not name a digest.
     OriginInvalid = "origin-invalid", Invalid;
-    /// A registry does not answer, or does not have what was asked for.
+    /// The host may not pull from this registry or repository.
+    RegistryDenied = "registry-denied", Forbidden;
+    /// A registry does not answer, or does not let the host read.
     RegistryFailed = "registry-failed", Unavailable;
-    /// The release is not signed as the tenant's trust policy wants.
+    /// The registry does not have what the reference names.
+    ArtifactNotFound = "artifact-not-found", NotFound;
+    /// What the reference names is not a component in the CNCF Wasm layout.
+    ArtifactInvalid = "artifact-invalid", Invalid;
+    /// The tenant's trust policy wants a signature, and none came with the release.
+    SignatureMissing = "signature-missing", Invalid;
+    /// The signature is not one of the component by somebody whom the tenant trusts.
     SignatureInvalid = "signature-invalid", Invalid;
+    /// A trust policy breaks a bound, or names a key that cannot be read.
+    TrustInvalid = "trust-invalid", Invalid;
     /// Running executions would not replay on the release, and the plugin's policy refuses that.
     ReplayDiverges = "replay-diverges", Invalid;
     /// A history cannot be read.

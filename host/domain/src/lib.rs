@@ -1,7 +1,7 @@
 //! The words of Tenterhook and the rules between them: who owns what, what a release is, what may be
 //! granted, what is refused and under which code.
 //!
-//! Pure: no I/O, no runtime, no Temporal, no WebAssembly. Traits here (`execution`, `component`) are the
+//! Pure: no I/O, no runtime, no Temporal, no WebAssembly. Traits here (`execution`, `component`, `origin`, `trust`) are the
 //! doors between crates that must not know each other.
 
 pub mod audit;
@@ -16,11 +16,13 @@ pub mod execution;
 pub mod grant;
 pub mod limit;
 pub mod name;
+pub mod origin;
 pub mod policy;
 pub mod release;
 pub mod replay;
 pub mod rollout;
 pub mod token;
+pub mod trust;
 pub mod whole;
 
 pub use digest::Digest;

@@ -33,19 +33,6 @@ pub enum UpgradeOn {
     Never,
 }
 
-/// Whether a release must be signed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Trust {
-    /// Signatures are not looked at.
-    #[default]
-    Off,
-    /// A release without a valid signature gets a warning.
-    Warn,
-    /// A release without a valid signature is refused.
-    Require,
-}
-
 /// How a plugin's releases are handled.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields, default)]

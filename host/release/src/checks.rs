@@ -5,6 +5,7 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use tenterhook_domain::{
     Code, Error, Result,
     audit::Author,
@@ -12,9 +13,10 @@ use tenterhook_domain::{
     clock::{Clock, millis},
     component::{Inspection, InspectionContext, Inspector},
     replay::ReplayGate,
+    trust::Signatures,
 };
 use tenterhook_store::{Checked, Findings, ReleaseKey, Store};
-use tokio::{sync::Semaphore, time::sleep};
+use tokio::{sync::Semaphore, task::spawn_blocking, time::sleep};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// Releases that one host checks at once.
@@ -31,16 +33,18 @@ pub struct Checks {
     store: Store,
     inspector: Arc<dyn Inspector>,
     gate: Option<Arc<dyn ReplayGate>>,
+    signatures: Arc<dyn Signatures>,
     clock: Arc<dyn Clock>,
     host: String,
 }
 
 impl Checks {
-    /// Checks by `inspector` and, where there is one, `gate`, in the name of the host `host`.
+    /// Checks by `signatures`, `inspector` and, where there is one, `gate`, in the name of the host `host`.
     pub fn new(
         store: Store,
         inspector: Arc<dyn Inspector>,
         gate: Option<Arc<dyn ReplayGate>>,
+        signatures: Arc<dyn Signatures>,
         clock: Arc<dyn Clock>,
         host: impl Into<String>,
     ) -> Arc<Self> {
@@ -48,6 +52,7 @@ impl Checks {
             store,
             inspector,
             gate,
+            signatures,
             clock,
             host: host.into(),
         })
@@ -132,6 +137,15 @@ impl Checks {
     async fn look_at(&self, key: &ReleaseKey, now: &Mutex<&'static str>) -> Result<()> {
         let watch = |name: &'static str| *now.lock().unwrap_or_else(PoisonError::into_inner) = name;
         let component = self.store.blobs.get(&key.digest).await?;
+        // First of all, for what nobody answers for is not even compiled.
+        let signature = self.signature(key, component.clone()).await?;
+        if let Some(refused) = signature.iter().find(|check| is_refusal(check)) {
+            let findings = Findings {
+                checks: vec![refused.clone()],
+                ..Findings::default()
+            };
+            return self.conclude(key, &findings, Checked::Refused).await;
+        }
         let snapshot = self.store.plugins.snapshot(&key.scope, &key.plugin).await?;
         let current = self.store.releases.current(&key.scope, &key.plugin).await?;
         let context = InspectionContext {
@@ -140,7 +154,7 @@ impl Checks {
             current: current.as_ref().map(|release| &release.metadata),
         };
         let inspection = self.inspector.inspect(context, component, &watch).await?;
-        let mut findings = findings_of(&inspection);
+        let mut findings = findings_of(signature, &inspection);
         if inspection.refusal().is_some() {
             return self.conclude(key, &findings, Checked::Refused).await;
         }
@@ -161,16 +175,25 @@ impl Checks {
             findings.checks.push(replay_check(&report, &policy));
             findings.replay = Some(report);
         }
-        let refused = findings
-            .checks
-            .iter()
-            .any(|check| check.severity == Severity::Refused);
+        let refused = findings.checks.iter().any(is_refusal);
         let checked = if refused {
             Checked::Refused
         } else {
             Checked::Passed
         };
         self.conclude(key, &findings, checked).await
+    }
+
+    /// Holds the signature that came with the release against the tenant's policy of now.
+    async fn signature(&self, key: &ReleaseKey, component: Bytes) -> Result<Option<Check>> {
+        let policy = self.store.tenants.trust(&key.scope.tenant).await?;
+        let signature = self.store.releases.signature(key).await?;
+        let signatures = self.signatures.clone();
+        // Hashing megabytes holds up a thread, and this one has others' work.
+        let judged = move || policy.judge(&component, signature.as_deref(), signatures.as_ref());
+        spawn_blocking(judged).await.map_err(|error| {
+            Error::new(Code::Internal, "a signature was not looked at to the end").caused_by(error)
+        })
     }
 
     async fn conclude(
@@ -182,7 +205,7 @@ impl Checks {
         let why = findings
             .checks
             .iter()
-            .find(|check| check.severity == Severity::Refused)
+            .find(|check| is_refusal(check))
             .map_or_else(String::new, |check| check.detail.clone());
         let author = Author {
             who: "host:checks".to_owned(),
@@ -203,11 +226,16 @@ impl Checks {
     }
 }
 
-fn findings_of(inspection: &Inspection) -> Findings {
+fn is_refusal(check: &Check) -> bool {
+    check.severity == Severity::Refused
+}
+
+fn findings_of(signature: Option<Check>, inspection: &Inspection) -> Findings {
+    let checks = signature.into_iter().chain(inspection.checks.clone());
     Findings {
         version: inspection.metadata.version.clone(),
         metadata: inspection.metadata.clone(),
-        checks: inspection.checks.clone(),
+        checks: checks.collect(),
         replay: None,
     }
 }

@@ -79,7 +79,9 @@ async fn guarded(api: &Api, route: &Route, request: Request, next: Next) -> Answ
         )));
     };
     let limit = match route.operation {
-        Operation::PushRelease | Operation::CheckComponent => UPLOAD_TIMEOUT,
+        Operation::PushRelease | Operation::PullRelease | Operation::CheckComponent => {
+            UPLOAD_TIMEOUT
+        }
         _ => REQUEST_TIMEOUT,
     };
     let admitted = async {

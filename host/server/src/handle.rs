@@ -1,5 +1,6 @@
 //! The handlers, by noun.
 
+pub(crate) mod arrival;
 pub(crate) mod audit;
 pub(crate) mod check;
 pub(crate) mod contract;
@@ -10,6 +11,7 @@ pub(crate) mod release;
 pub(crate) mod rollout;
 pub(crate) mod tenant;
 pub(crate) mod token;
+pub(crate) mod trust;
 pub(crate) mod workflow;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};

@@ -29,7 +29,8 @@ mod serving;
 use std::sync::Arc;
 
 use tenterhook_domain::{
-    Result, clock::Clock, execution::Executions, replay::Rehearsal, rollout::Census,
+    Result, clock::Clock, execution::Executions, origin::Registries, replay::Rehearsal,
+    rollout::Census, trust::Signatures,
 };
 use tenterhook_store::Store;
 use tokio::sync::Semaphore;
@@ -44,6 +45,8 @@ pub use serving::{CONNECTIONS_MAX, HEADER_TIMEOUT, STOP_TIMEOUT, Server};
 
 /// Components that are received and checked at once; each is held in memory as a whole.
 pub const UPLOADS_MAX: usize = 4;
+/// Components that are pulled from registries at once; each is held in memory as a whole.
+pub const PULLS_MAX: usize = 2;
 
 /// Says if the host can do its work.
 #[async_trait::async_trait]
@@ -66,6 +69,10 @@ pub struct ApiState {
     pub census: Option<Arc<dyn Census>>,
     /// Looks at components that are not kept.
     pub rehearsal: Arc<dyn Rehearsal>,
+    /// Where components may be pulled from.
+    pub registries: Arc<dyn Registries>,
+    /// Says which keys and identities signatures can be verified by.
+    pub signatures: Arc<dyn Signatures>,
     /// The time of day.
     pub clock: Arc<dyn Clock>,
     /// What `/readyz` asks.
@@ -78,6 +85,7 @@ struct Api {
     schemas: schema::Schemas,
     requests: Arc<Semaphore>,
     uploads: Semaphore,
+    pulls: Semaphore,
     stopping: CancellationToken,
 }
 
@@ -88,6 +96,7 @@ impl Api {
             schemas: schema::Schemas::default(),
             requests: Arc::new(Semaphore::new(REQUESTS_MAX)),
             uploads: Semaphore::new(UPLOADS_MAX),
+            pulls: Semaphore::new(PULLS_MAX),
             stopping,
         }
     }

@@ -27,6 +27,10 @@ pub fn status(code: Code) -> StatusCode {
         | Code::RolloutInvalid
         | Code::DigestMismatch
         | Code::SignatureInvalid
+        | Code::SignatureMissing
+        | Code::TrustInvalid
+        | Code::OriginInvalid
+        | Code::ArtifactInvalid
         | Code::ReplayDiverges
         | Code::HistoryInvalid
         | Code::ComponentNotDeterministic

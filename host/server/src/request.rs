@@ -5,6 +5,7 @@ mod condition;
 mod duration;
 mod path;
 mod query;
+mod signed;
 mod upload;
 
 pub(crate) use body::{Json, JsonOrNothing, given};
@@ -17,7 +18,8 @@ pub(crate) use path::{
 pub(crate) use query::{
     AgainstQuery, AuditQuery, HistoryQuery, NumberedQuery, PageQuery, Query, WaitQuery,
 };
-pub(crate) use upload::{Received, Upload};
+pub(crate) use signed::{COMPONENT_PART, SIGNATURE_PART, SignedUpload, signature_too_large};
+pub(crate) use upload::Upload;
 
 pub use body::JSON_BYTES_MAX;
 pub use query::{PAGE_DEFAULT, WAIT_MAX};

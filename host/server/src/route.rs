@@ -141,6 +141,10 @@ routes! {
     DeleteTenantToken: Delete "/v1/tenants/{tenant}/tokens/{token}" Operator => handle::token::delete_of_tenant;
     /// The audit log of the tenant, newest first.
     ListTenantAudit: Get "/v1/tenants/{tenant}/audit" Operator => handle::audit::of_tenant;
+    /// Whom the tenant trusts to sign its releases.
+    GetTrust: Get "/v1/tenants/{tenant}/trust" Member => handle::trust::get;
+    /// Sets whom the tenant trusts to sign its releases. Releases that are there stay what they are.
+    PutTrust: Put "/v1/tenants/{tenant}/trust" Operator => handle::trust::put;
     /// A tenant's environments.
     ListEnvironments: Get "/v1/tenants/{tenant}/environments" Operator => handle::tenant::list_environments;
     /// Makes an environment.
@@ -163,8 +167,10 @@ routes! {
     PutPolicy: Put "/v1/tenants/{tenant}/environments/{environment}/plugins/{plugin}/policy" Operator => handle::plugin::put_policy;
     /// How a plugin's releases are handled.
     GetPolicy: Get "/v1/tenants/{tenant}/environments/{environment}/plugins/{plugin}/policy" Author => handle::plugin::get_policy;
-    /// Stores a component and has it checked; the body is the component.
-    PushRelease: Post "/v1/tenants/{tenant}/environments/{environment}/plugins/{plugin}/releases" Author => handle::release::push;
+    /// Stores a component and has it checked; the body is the component, or a form with its signature and itself.
+    PushRelease: Post "/v1/tenants/{tenant}/environments/{environment}/plugins/{plugin}/releases" Author => handle::arrival::push;
+    /// Gets a component from an OCI registry that the host may pull from, stores it and has it checked.
+    PullRelease: Post "/v1/tenants/{tenant}/environments/{environment}/plugins/{plugin}/pulls" Author => handle::arrival::pull;
     /// Releases of a plugin, newest first.
     ListReleases: Get "/v1/tenants/{tenant}/environments/{environment}/plugins/{plugin}/releases" Author => handle::release::list;
     /// One release; with `wait`, once it is in another state.

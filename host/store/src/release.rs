@@ -24,6 +24,8 @@ pub struct NewRelease {
     pub uploaded_at: u64,
     /// Where its bytes came from.
     pub origin: String,
+    /// The sigstore bundle that came with it, as JSON.
+    pub signature: Option<String>,
 }
 
 /// Which release, of all there are.
@@ -82,6 +84,8 @@ pub trait Releases: Send + Sync + 'static {
     ) -> Result<(Written, Release)>;
     /// One release. `release-not-found` when this plugin of this scope has none of that digest.
     async fn get(&self, scope: &Scope, plugin: &PluginName, digest: &Digest) -> Result<Release>;
+    /// The signature that came with a release, if one did. Read by its checks alone.
+    async fn signature(&self, key: &ReleaseKey) -> Result<Option<String>>;
     /// Newest first.
     async fn list(
         &self,

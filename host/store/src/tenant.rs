@@ -1,7 +1,9 @@
 //! Tenants and their environments.
 
 use async_trait::async_trait;
-use tenterhook_domain::{EnvironmentName, Result, Scope, TenantId, execution::Page};
+use tenterhook_domain::{
+    EnvironmentName, Result, Scope, TenantId, audit::Author, execution::Page, trust::TrustPolicy,
+};
 
 use crate::{Cursor, Written};
 
@@ -17,6 +19,18 @@ pub trait Tenants: Send + Sync + 'static {
     async fn require(&self, tenant: &TenantId) -> Result<()>;
     /// All tenants by name.
     async fn list(&self, cursor: Cursor<'_>) -> Result<Page<TenantId>>;
+    /// Whom the tenant trusts to sign. `tenant-not-found` when it is not there.
+    async fn trust(&self, tenant: &TenantId) -> Result<TrustPolicy>;
+    /// Sets whom the tenant trusts to sign, and writes that down in the audit log. `tenant-not-found` when it is not
+    /// there, `trust-invalid`; `precondition-failed` when `expected` is given and is not the policy of now.
+    async fn put_trust(
+        &self,
+        tenant: &TenantId,
+        policy: &TrustPolicy,
+        expected: Option<&TrustPolicy>,
+        author: &Author,
+        now_millis: u64,
+    ) -> Result<()>;
 }
 
 /// The worlds of a tenant.

@@ -11,11 +11,22 @@ const KNOWS: &[(&str, &[&str])] = &[
     ("sandbox", &["domain", "workflow"]),
     ("worker", &["domain", "workflow", "store", "sandbox"]),
     ("release", &["domain", "store"]),
+    ("registry", &["domain"]),
+    ("signature", &["domain"]),
     ("server", &["domain", "store"]),
     (
         "cli",
         &[
-            "domain", "workflow", "store", "release", "sandbox", "worker", "server", "embedded",
+            "domain",
+            "workflow",
+            "store",
+            "release",
+            "registry",
+            "signature",
+            "sandbox",
+            "worker",
+            "server",
+            "embedded",
         ],
     ),
 ];
@@ -31,13 +42,15 @@ const ONLY: &[(&str, &[&str])] = &[
     ("tower-http", &["server"]),
     ("sqlx", &["store"]),
     ("object_store", &["store"]),
+    ("oci-", &["registry"]),
+    ("sigstore", &["signature"]),
     ("clap", &["cli"]),
     ("anyhow", &["cli"]),
     // `domain` and `workflow` know no runtime.
     (
         "tokio",
         &[
-            "sandbox", "store", "release", "worker", "server", "embedded", "cli",
+            "sandbox", "store", "release", "registry", "worker", "server", "embedded", "cli",
         ],
     ),
 ];

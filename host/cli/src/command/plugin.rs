@@ -7,6 +7,7 @@ mod grants;
 mod policy;
 mod push;
 mod replay;
+mod signature;
 
 use clap::Subcommand;
 use tenterhook_domain::Digest;
@@ -39,7 +40,7 @@ const FIELDS: &[Field] = &[
 /// `plugin …`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum PluginCommand {
-    /// Upload a component as a release of a plugin; the first becomes current
+    /// Make a component a release of a plugin, from a file or a registry; the first becomes current
     Push(PushArguments),
     /// Look at a component as a push would, here and on hosts, and keep nothing
     Check(CheckArguments),

@@ -1,7 +1,10 @@
 //! `tenant`: who owns plugins and executions.
 
+mod trust;
+
 use clap::Subcommand;
 
+use self::trust::TrustCommand;
 use super::page::{self, PageArguments};
 use crate::{
     client::{Call, Client},
@@ -32,6 +35,9 @@ pub(crate) enum TenantCommand {
         #[arg(value_name = "TENANT")]
         name: String,
     },
+    /// Whom the tenant trusts to sign its releases
+    #[command(subcommand)]
+    Trust(TrustCommand),
 }
 
 impl TenantCommand {
@@ -52,6 +58,7 @@ impl TenantCommand {
                 let tenant = client.call(Call::get(["tenants", name])).await?;
                 console.record(&tenant, COLUMNS)
             }
+            Self::Trust(command) => command.run(client, console).await,
         }
     }
 }

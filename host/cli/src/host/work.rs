@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use tenterhook_domain::{clock::SystemClock, context::ContextKeys};
 use tenterhook_release::{Checks, Ramps, Retirement, Sweep};
 use tenterhook_sandbox::Sandbox;
+use tenterhook_signature::SigstoreSignatures;
 use tenterhook_store::Store;
 use tenterhook_worker::{Gate, Lane, Temporal, VisibilityCensus};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -16,6 +17,7 @@ pub(super) struct Surroundings<'a> {
     pub(super) sandbox: &'a Arc<Sandbox>,
     pub(super) gate: &'a Arc<Gate>,
     pub(super) census: &'a Arc<VisibilityCensus>,
+    pub(super) signatures: &'a Arc<SigstoreSignatures>,
     pub(super) store: &'a Store,
     pub(super) temporal: &'a Temporal,
     pub(super) keys: &'a Arc<ContextKeys>,
@@ -71,6 +73,7 @@ fn start_rounds(of: &Surroundings<'_>, stop: &CancellationToken) -> TaskTracker 
         store.clone(),
         sandbox.clone(),
         gate,
+        of.signatures.clone(),
         clock.clone(),
         identity(),
     );

@@ -159,6 +159,7 @@ impl Stage {
             bytes: component.len() as u64,
             uploaded_at: self.now(),
             origin: "upload".to_owned(),
+            signature: None,
         };
         self.store
             .publish(&self.scope, &self.plugin, &release, component, &author())

@@ -10,6 +10,7 @@ use tenterhook_domain::{
     digest::DIGEST_PATTERN,
     execution::{Outcome, Started},
     name::NAME_PATTERN,
+    trust::SIGNATURE_BYTES_MAX,
 };
 use utoipa::{IntoParams, ToSchema, openapi::path::ParameterIn};
 
@@ -23,7 +24,9 @@ use crate::{
         workflow::StartAnswer,
     },
     problem::Problem,
-    request::{IfMatch, Json, JsonOrNothing, Query, Upload},
+    request::{
+        COMPONENT_PART, IfMatch, Json, JsonOrNothing, Query, SIGNATURE_PART, SignedUpload, Upload,
+    },
 };
 
 const TAG: (&str, &str) = ("ETag", "The entity tag, for a later `If-Match`.");
@@ -72,7 +75,7 @@ impl Reads for IfMatch {
 
 impl Reads for Upload {
     fn read(draft: &mut Draft) {
-        let about = "The sha-256 of the body (RFC 9530): what comes in otherwise is refused.";
+        let about = "The sha-256 of the component (RFC 9530): what comes in otherwise is refused.";
         let pattern = "^sha-256=:[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=:$";
         draft.header(
             "Content-Digest",
@@ -84,6 +87,28 @@ impl Reads for Upload {
             "description": format!("A component, of {COMPONENT_BYTES_MAX} bytes at most."),
             "content": {"application/wasm": {"schema": {"type": "string", "format": "binary"}}},
         }));
+    }
+}
+
+impl Reads for SignedUpload {
+    fn read(draft: &mut Draft) {
+        Upload::read(draft);
+        let Some(body) = &mut draft.body else {
+            return;
+        };
+        body["description"] = json!(format!(
+            "A component, of {COMPONENT_BYTES_MAX} bytes at most; or a form with the component and a signature of it, a \
+             sigstore bundle of {SIGNATURE_BYTES_MAX} bytes at most."
+        ));
+        body["content"]["multipart/form-data"] = json!({"schema": {
+            "type": "object",
+            "properties": {
+                SIGNATURE_PART: {"type": "string"},
+                COMPONENT_PART: {"type": "string", "format": "binary"},
+            },
+            "required": [COMPONENT_PART],
+            "additionalProperties": false,
+        }});
     }
 }
 

@@ -1,4 +1,4 @@
-//! Releases: uploads, what became of them, and their end.
+//! Releases: what became of them, and their end.
 
 use std::{
     sync::Arc,
@@ -6,96 +6,31 @@ use std::{
 };
 
 use axum::{Extension, Json as JsonBody, extract::State};
-use http::StatusCode;
 use tenterhook_domain::{
     Code, Error, PluginName, Result, Scope,
-    audit::Author,
-    check::Severity,
     execution::Page,
     release::{Release, ReleaseDiff, ReleaseState},
     rollout::Move,
 };
-use tenterhook_store::{ChangeListener, NewRelease, Written};
+use tenterhook_store::ChangeListener;
 use tokio::time::sleep;
 
-use super::{rollout::tag, scope_path};
+use super::rollout::tag;
 use crate::{
     Api,
-    answer::{Located, Tagged, put_status},
+    answer::Tagged,
     guard::Caller,
     problem::Answer,
     request::{
-        AgainstQuery, AtPlugin, AtRelease, IfMatch, NumberedQuery, Query, Received, Upload,
-        WaitQuery, outdated,
+        AgainstQuery, AtPlugin, AtRelease, IfMatch, NumberedQuery, Query, WaitQuery, outdated,
     },
 };
 
-/// How long a push waits for its checks unless the request says otherwise.
-const CHECKS_WAIT: Duration = Duration::from_secs(50);
 /// How often the store is asked while a push waits and nothing is announced.
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
 
-/// Receives and stores a component, and waits for its checks. 201 when it is a new release that passed, 200 when it
-/// was there, 202 when its checks still run, and the problem of the check that refuses it.
-pub(crate) async fn push(
-    State(api): State<Arc<Api>>,
-    at: AtPlugin,
-    Extension(caller): Extension<Caller>,
-    Query(query): Query<WaitQuery>,
-    upload: Upload,
-) -> Answer<Located<Release>> {
-    let wait = query.wait()?.unwrap_or(CHECKS_WAIT);
-    // Nobody sends megabytes to learn that there is no such place.
-    api.state.store.environments.require(&at.scope).await?;
-    let turn =
-        api.uploads.acquire().await.map_err(|error| {
-            Error::new(Code::Internal, "uploads have no turns").caused_by(error)
-        })?;
-    let received = upload.receive().await?;
-    let author = caller.author();
-    let changes = api.state.store.changes.subscribe();
-    let (written, release) = publish(&api, &at, received, &author).await?;
-    drop(turn);
-    let (digest, scope, plugin) = (release.digest, &at.scope, &at.plugin);
-    tracing::info!(%scope, %plugin, %digest, new = written == Written::Created, "a release was pushed");
-    let checked = |release: &Release| release.state.is_checked();
-    let release = watch(&api, (scope, plugin), changes, release, wait, checked).await?;
-    let status = if release.state.is_checked() {
-        if let Some(refusal) = refusal(&release) {
-            return Err(refusal.into());
-        }
-        put_status(written)
-    } else {
-        StatusCode::ACCEPTED
-    };
-    let path = format!("{}/plugins/{plugin}/releases/{digest}", scope_path(scope));
-    Ok(Located {
-        status,
-        path,
-        body: release,
-    })
-}
-
-async fn publish(
-    api: &Api,
-    at: &AtPlugin,
-    received: Received,
-    author: &Author,
-) -> Result<(Written, Release)> {
-    let release = NewRelease {
-        digest: received.digest,
-        bytes: received.component.len() as u64,
-        uploaded_at: api.state.clock.now_millis(),
-        origin: "upload".to_owned(),
-    };
-    let store = &api.state.store;
-    store
-        .publish(&at.scope, &at.plugin, &release, received.component, author)
-        .await
-}
-
 /// The release once it is as `wanted`, or as it is after `wait`, or when the host stops.
-async fn watch(
+pub(super) async fn watch(
     api: &Api,
     (scope, plugin): (&Scope, &PluginName),
     mut changes: ChangeListener,
@@ -118,22 +53,6 @@ async fn watch(
         release = releases.get(scope, plugin, &release.digest).await?;
     }
     Ok(release)
-}
-
-/// Why the release is refused, in the words and under the code of the check that refused it.
-fn refusal(release: &Release) -> Option<Error> {
-    if release.state != ReleaseState::Refused {
-        return None;
-    }
-    let check = release
-        .checks
-        .iter()
-        .find(|check| check.severity == Severity::Refused)?;
-    let code = check.code.as_deref().and_then(Code::of_text);
-    Some(Error::new(
-        code.unwrap_or(Code::ComponentInvalid),
-        check.detail.clone(),
-    ))
 }
 
 pub(crate) async fn list(

@@ -28,6 +28,40 @@ pub(crate) struct Upload {
 pub(crate) struct Received {
     pub(crate) component: Bytes,
     pub(crate) digest: Digest,
+    /// The sigstore bundle that came with it.
+    pub(crate) signature: Option<String>,
+}
+
+impl Received {
+    /// What came in, if it is what was announced.
+    ///
+    /// # Errors
+    /// `component-invalid` for one without a byte, `digest-mismatch`.
+    pub(super) fn checked(
+        component: Bytes,
+        digest: Digest,
+        expected: Option<Digest>,
+    ) -> Result<Self> {
+        if component.is_empty() {
+            return Err(Error::new(
+                Code::ComponentInvalid,
+                "the component is empty: send its bytes",
+            ));
+        }
+        match expected {
+            Some(expected) if expected != digest => Err(Error::new(
+                Code::DigestMismatch,
+                format!(
+                    "what came in is {digest}, but Content-Digest says {expected}: send it again"
+                ),
+            )),
+            _ => Ok(Self {
+                component,
+                digest,
+                signature: None,
+            }),
+        }
+    }
 }
 
 impl<S: Send + Sync> FromRequest<S> for Upload {
@@ -50,42 +84,28 @@ impl Upload {
     pub(crate) async fn receive(self) -> Result<Received> {
         let expected = content_digest(&self.headers)?;
         let mut hasher = Hasher::default();
-        let too_large = || {
-            Error::new(
-                Code::ComponentTooLarge,
-                format!("the component is larger than {COMPONENT_BYTES_MAX} bytes"),
-            )
-        };
         let hash = |data: &[u8]| hasher.update(data);
         let component = read(
             &self.headers,
             self.body,
             COMPONENT_BYTES_MAX,
-            too_large,
+            component_too_large,
             hash,
         );
         let component = component.await?;
-        if component.is_empty() {
-            return Err(Error::new(
-                Code::ComponentInvalid,
-                "the body is empty: send the component's bytes",
-            ));
-        }
-        let digest = hasher.finish();
-        match expected {
-            Some(expected) if expected != digest => Err(Error::new(
-                Code::DigestMismatch,
-                format!(
-                    "what came in is {digest}, but Content-Digest says {expected}: send it again"
-                ),
-            )),
-            _ => Ok(Received { component, digest }),
-        }
+        Received::checked(component, hasher.finish(), expected)
     }
 }
 
+pub(super) fn component_too_large() -> Error {
+    Error::new(
+        Code::ComponentTooLarge,
+        format!("the component is larger than {COMPONENT_BYTES_MAX} bytes"),
+    )
+}
+
 /// The sha-256 of the header's dictionary: `sha-256=:<base64>:`. Other algorithms are not looked at.
-fn content_digest(headers: &HeaderMap) -> Result<Option<Digest>> {
+pub(super) fn content_digest(headers: &HeaderMap) -> Result<Option<Digest>> {
     for value in headers.get_all(CONTENT_DIGEST) {
         let members = value.to_str().unwrap_or_default().split(',');
         for member in members.map(str::trim) {

@@ -29,6 +29,7 @@ fn row(operation: Operation) -> (u16, Body<'static>) {
         | O::GetGrants
         | O::GetConfig
         | O::GetPolicy
+        | O::GetTrust
         | O::ListReleases
         | O::GetRelease
         | O::GetCurrent
@@ -47,6 +48,12 @@ fn row(operation: Operation) -> (u16, Body<'static>) {
         O::PutGrants => (200, Body::Json(r#"{"keyvalue": true}"#)),
         O::PutConfig => (200, Body::Json(r#"{"key": "value"}"#)),
         O::PutPolicy => (200, Body::Json(r#"{"on_divergence": "refuse"}"#)),
+        O::PutTrust => (200, Body::Json(r#"{"mode": "off"}"#)),
+        // Whoever may pull is told what is wrong with the reference.
+        O::PullRelease => (
+            422,
+            Body::Json(r#"{"oci": "registry.example/payment:1.0.0"}"#),
+        ),
         O::PushRelease => (201, Body::Component(b"\0asm:3.0.0")),
         O::CheckComponent => (200, Body::Component(b"\0asm:3.0.0")),
         O::PutCurrent => (200, Body::Json(r#"{"digest": "DIGEST"}"#)),
@@ -239,6 +246,7 @@ async fn every_operation_is_for_whom_the_table_says() {
                     "environment-not-found",
                     "plugin-not-found",
                 ],
+                422 => &["origin-invalid"],
                 409 => &["release-state-conflict", "rollout-not-running"],
                 _ => &["none"],
             };

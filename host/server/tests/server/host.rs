@@ -16,8 +16,10 @@ use tenterhook_domain::{
     clock::Clock,
     token::{self, Principal},
 };
+use tenterhook_registry::OciRegistries;
 use tenterhook_release::{Checks, Rehearsals};
 use tenterhook_server::{ApiState, Server};
+use tenterhook_signature::SigstoreSignatures;
 use tenterhook_store::Store;
 use tokio::{sync::Notify, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
@@ -66,6 +68,7 @@ pub(crate) async fn host() -> Host {
     let gate = Arc::new(FakeGate);
     let readiness = FakeReadiness::default();
     let not_ready = readiness.failing.clone();
+    let signatures = Arc::new(SigstoreSignatures::new(None).unwrap());
     let state = ApiState {
         store: store.clone(),
         executions: executions.clone(),
@@ -75,6 +78,8 @@ pub(crate) async fn host() -> Host {
             inspector.clone(),
             gate.clone(),
         )),
+        registries: Arc::new(OciRegistries::default()),
+        signatures: signatures.clone(),
         clock: Arc::new(FixedClock),
         readiness: Arc::new(readiness),
     };
@@ -82,7 +87,14 @@ pub(crate) async fn host() -> Host {
     let address = server.local_addr();
     let stop = CancellationToken::new();
     let clock = Arc::new(FixedClock);
-    let checks = Checks::new(store.clone(), inspector, Some(gate), clock, "test");
+    let checks = Checks::new(
+        store.clone(),
+        inspector,
+        Some(gate),
+        signatures,
+        clock,
+        "test",
+    );
     tokio::spawn(checks.run(stop.clone()));
     Host {
         store,
@@ -216,6 +228,10 @@ impl Caller<'_> {
                 Bytes::copy_from_slice(text.as_bytes()),
             ),
             Body::Component(bytes) => (Some("application/wasm"), Bytes::copy_from_slice(bytes)),
+            Body::Form(bytes) => (
+                Some("multipart/form-data; boundary=X"),
+                Bytes::copy_from_slice(bytes),
+            ),
         };
         if let Some(media_type) = media_type {
             request = request.header(header::CONTENT_TYPE, media_type);
@@ -261,4 +277,6 @@ pub(crate) enum Body<'a> {
     None,
     Json(&'a str),
     Component(&'a [u8]),
+    /// The parts of a form, parted by `--X`.
+    Form(&'a [u8]),
 }

@@ -12,5 +12,9 @@ mod problems;
 mod releases;
 mod rollouts;
 mod serving;
+#[allow(dead_code, unreachable_pub)]
+#[path = "../../../../tests/src/signer.rs"]
+mod signer;
 mod tokens;
+mod trust;
 mod workflows;

@@ -1,14 +1,16 @@
 //! The audit log in the database.
 
+use std::str::FromStr;
+
 use async_trait::async_trait;
 use sqlx::FromRow;
 use tenterhook_domain::{
-    Digest, PluginName, Result,
+    Digest, Error, PluginName, Result, TenantId,
     audit::{AuditEntry, Author},
     execution::Page,
 };
 
-use super::{At, Connection, Db, failed, number, place, read_digest, read_scope, unreadable};
+use super::{At, Connection, Db, failed, number, place, read_digest, unreadable};
 use crate::{AuditFilter, AuditLog, Cursor};
 
 #[derive(FromRow)]
@@ -37,19 +39,64 @@ impl Row {
                 why: self.why,
             },
             action: self.action,
-            scope: read_scope(&self.tenant, &self.environment)?,
-            plugin: self.plugin.parse().map_err(unreadable("a plugin"))?,
+            tenant: self.tenant.parse().map_err(unreadable("a tenant"))?,
+            environment: given(&self.environment).map_err(unreadable("an environment"))?,
+            plugin: given(&self.plugin).map_err(unreadable("a plugin"))?,
             digest: read_digest(self.digest)?,
             detail: self.detail,
         })
     }
 }
 
-/// Adds to the audit log, in the transaction of what it tells of.
+/// What is empty where an entry is of a tenant alone.
+fn given<T: FromStr<Err = Error>>(text: &str) -> Result<Option<T>> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    text.parse().map(Some)
+}
+
+/// What was done, to which release where it is one, and from what to what.
+type Action = (&'static str, Option<Digest>, String);
+
+/// Adds to the audit log of a plugin, in the transaction of what it tells of.
 pub(super) async fn write(
     connection: &mut Connection,
     (scope, plugin): At<'_>,
-    actions: &[(&'static str, Option<Digest>, String)],
+    actions: &[Action],
+    author: &Author,
+    now: u64,
+) -> Result<()> {
+    let place = [
+        scope.tenant.as_str(),
+        scope.environment.as_str(),
+        plugin.as_str(),
+    ];
+    write_at(connection, place, actions, author, now).await
+}
+
+/// The same of a tenant as a whole.
+pub(super) async fn write_of_tenant(
+    connection: &mut Connection,
+    tenant: &TenantId,
+    action: Action,
+    author: &Author,
+    now: u64,
+) -> Result<()> {
+    write_at(
+        connection,
+        [tenant.as_str(), "", ""],
+        &[action],
+        author,
+        now,
+    )
+    .await
+}
+
+async fn write_at(
+    connection: &mut Connection,
+    [tenant, environment, plugin]: [&str; 3],
+    actions: &[Action],
     author: &Author,
     now: u64,
 ) -> Result<()> {
@@ -64,9 +111,9 @@ pub(super) async fn write(
         .bind(author.from.as_str())
         .bind(author.why.as_str())
         .bind(*action)
-        .bind(scope.tenant.as_str())
-        .bind(scope.environment.as_str())
-        .bind(plugin.as_str())
+        .bind(tenant)
+        .bind(environment)
+        .bind(plugin)
         .bind(digest.map(|digest| digest.to_string()))
         .bind(detail.as_str())
         .execute(&mut *connection)

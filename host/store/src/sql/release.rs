@@ -105,10 +105,11 @@ async fn add(
 ) -> Result<Written> {
     let done = sqlx::query(
         "INSERT INTO releases \
-         (tenant, environment, plugin, digest, bytes, uploaded_at, metadata, checks, state, state_at, origin) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, '[]', 'uploaded', $8, $9) \
+         (tenant, environment, plugin, digest, bytes, uploaded_at, metadata, checks, state, state_at, origin, \
+         signature) VALUES ($1, $2, $3, $4, $5, $6, $7, '[]', 'uploaded', $8, $9, $10) \
          ON CONFLICT (tenant, environment, plugin, digest) DO UPDATE \
          SET state = 'uploaded', state_at = excluded.state_at, origin = excluded.origin, \
+             signature = excluded.signature, \
              version = NULL, metadata = excluded.metadata, checks = '[]', replay = NULL, \
              progress = NULL, lease_host = NULL, lease_until = 0 \
          WHERE releases.state IN ('retired', 'refused')",
@@ -122,6 +123,7 @@ async fn add(
     .bind(to_json(&Metadata::default())?)
     .bind(number(release.uploaded_at))
     .bind(release.origin.as_str())
+    .bind(release.signature.as_deref())
     .execute(connection)
     .await
     .map_err(failed("add a release"))?;
@@ -167,6 +169,21 @@ impl Releases for Db {
             .await
             .map_err(failed("read a release"))?;
         find(&mut connection, scope, plugin, digest).await
+    }
+
+    async fn signature(&self, key: &ReleaseKey) -> Result<Option<String>> {
+        let found: Option<(Option<String>,)> = sqlx::query_as(
+            "SELECT signature FROM releases \
+             WHERE tenant = $1 AND environment = $2 AND plugin = $3 AND digest = $4",
+        )
+        .bind(key.scope.tenant.as_str())
+        .bind(key.scope.environment.as_str())
+        .bind(key.plugin.as_str())
+        .bind(key.digest.to_string())
+        .fetch_optional(&self.readers)
+        .await
+        .map_err(failed("read a signature"))?;
+        Ok(found.and_then(|(signature,)| signature))
     }
 
     async fn list(

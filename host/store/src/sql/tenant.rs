@@ -1,9 +1,12 @@
 //! Tenants and environments in the database.
 
 use async_trait::async_trait;
-use tenterhook_domain::{Code, EnvironmentName, Error, Result, Scope, TenantId, execution::Page};
+use tenterhook_domain::{
+    Code, EnvironmentName, Error, Result, Scope, TenantId, audit::Author, execution::Page,
+    trust::TrustPolicy,
+};
 
-use super::{Connection, Db, failed, unreadable};
+use super::{Connection, Db, LOCK, audit, failed, read_json, to_json, to_the_end, unreadable};
 use crate::{Cursor, Environments, Tenants, Written};
 
 fn written(rows: u64) -> Written {
@@ -45,6 +48,28 @@ pub(super) async fn require_scope(connection: &mut Connection, scope: &Scope) ->
     ))
 }
 
+/// The policy of a tenant; `lock` is the word that holds its row until the transaction ends.
+async fn read_trust(
+    connection: &mut Connection,
+    tenant: &TenantId,
+    lock: &str,
+) -> Result<TrustPolicy> {
+    let found: Option<(String,)> = sqlx::query_as(sqlx::AssertSqlSafe(format!(
+        "SELECT trust FROM tenants WHERE tenant = $1{lock}"
+    )))
+    .bind(tenant.as_str())
+    .fetch_optional(&mut *connection)
+    .await
+    .map_err(failed("read a trust policy"))?;
+    match found {
+        Some((trust,)) => read_json(&trust, "a trust policy"),
+        None => Err(require_tenant(connection, tenant)
+            .await
+            .err()
+            .unwrap_or_else(|| Error::new(Code::StoreFailed, "a tenant was made meanwhile"))),
+    }
+}
+
 #[async_trait]
 impl Tenants for Db {
     async fn put(&self, tenant: &TenantId) -> Result<Written> {
@@ -79,6 +104,51 @@ impl Tenants for Db {
             .collect::<Result<_>>()
             .map_err(unreadable("a tenant"))?;
         Ok(cursor.page(tenants, |tenant: &TenantId| tenant.to_string()))
+    }
+
+    async fn trust(&self, tenant: &TenantId) -> Result<TrustPolicy> {
+        let mut connection = self
+            .readers
+            .acquire()
+            .await
+            .map_err(failed("read a trust policy"))?;
+        read_trust(&mut connection, tenant, "").await
+    }
+
+    async fn put_trust(
+        &self,
+        tenant: &TenantId,
+        policy: &TrustPolicy,
+        expected: Option<&TrustPolicy>,
+        author: &Author,
+        now_millis: u64,
+    ) -> Result<()> {
+        policy.check()?;
+        let (this, tenant, author) = (self.clone(), tenant.clone(), author.clone());
+        let (json, expected) = (to_json(policy)?, expected.cloned());
+        to_the_end(async move {
+            let mut transaction = this.write().await?;
+            let found = read_trust(&mut transaction, &tenant, LOCK).await?;
+            if expected.is_some_and(|expected| expected != found) {
+                return Err(Error::new(
+                    Code::PreconditionFailed,
+                    format!("the trust policy of {tenant} was changed meanwhile"),
+                ));
+            }
+            sqlx::query("UPDATE tenants SET trust = $1 WHERE tenant = $2")
+                .bind(json.as_str())
+                .bind(tenant.as_str())
+                .execute(&mut *transaction)
+                .await
+                .map_err(failed("change a trust policy"))?;
+            let action = ("trust", None, json);
+            audit::write_of_tenant(&mut transaction, &tenant, action, &author, now_millis).await?;
+            transaction
+                .commit()
+                .await
+                .map_err(failed("change a trust policy"))
+        })
+        .await
     }
 }
 

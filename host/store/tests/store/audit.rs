@@ -57,8 +57,18 @@ async fn every_step_is_written_down_with_its_author(fixture: Fixture) {
     let newest = &log[0];
     assert_eq!(newest.author, author("token:o"));
     assert_eq!(
-        (newest.at, &newest.scope, &newest.plugin),
-        (NOW, &acme, &payment())
+        (
+            newest.at,
+            &newest.tenant,
+            &newest.environment,
+            &newest.plugin
+        ),
+        (
+            NOW,
+            &acme.tenant,
+            &Some(acme.environment.clone()),
+            &Some(payment())
+        )
     );
     assert!(log.windows(2).all(|pair| pair[0].number > pair[1].number));
 }
@@ -92,7 +102,10 @@ async fn the_log_is_filtered_and_comes_in_pages(fixture: Fixture) {
                 let seen: Vec<_> = entries(store, filter)
                     .await
                     .into_iter()
-                    .map(|entry| (entry.scope, entry.plugin, entry.digest.unwrap()))
+                    .map(|entry| {
+                        let scope = Scope::new(entry.tenant, entry.environment.unwrap());
+                        (scope, entry.plugin.unwrap(), entry.digest.unwrap())
+                    })
                     .collect();
                 let expected: Vec<_> = uploads
                     .iter()

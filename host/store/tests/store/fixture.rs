@@ -108,6 +108,7 @@ pub(crate) fn release(component: &str) -> NewRelease {
         bytes: component.len() as u64,
         uploaded_at: NOW,
         origin: "upload".to_owned(),
+        signature: None,
     }
 }
 

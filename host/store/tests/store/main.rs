@@ -17,6 +17,7 @@ mod releases;
 mod scopes;
 mod secrets;
 mod state;
+mod trust;
 
 pub(crate) use fixture::{
     Fixture, NOW, Place, admit, author, component, payment, promote, publish, release, scope,

@@ -18,7 +18,7 @@ use crate::{
     connection::ConnectionArguments,
     failure::{Failure, Result, code},
     output::Console,
-    upload::{Progress, UPLOAD_TIMEOUT},
+    upload::{Progress, Upload},
 };
 
 const COLUMNS: &[Column] = &[
@@ -87,10 +87,9 @@ async fn ask(
     plugin: &PluginName,
     component: Bytes,
 ) -> Result<Rehearsed> {
-    let bytes = u64::try_from(component.len()).unwrap_or(u64::MAX);
-    let progress = Progress::new(plugin.as_str(), bytes);
+    let progress = Progress::new(plugin.as_str());
     let path = [scope, &["plugins", plugin.as_str(), "checks"]].concat();
-    let call = Call::post(path).component(progress.body(component), bytes, UPLOAD_TIMEOUT);
+    let call = Call::post(path).upload(Upload::new(component, None), &progress);
     let answer = client.call(call).await?;
     serde_json::from_value(answer).map_err(|error| {
         Failure::new(code::ANSWER_INVALID, "the host's answer is no report").caused_by(&error)

@@ -6,11 +6,11 @@ use std::{
 };
 
 use bytes::Bytes;
-use clap::Args;
-use serde_json::Value;
-use tenterhook_domain::{Digest, PluginName};
+use clap::{ArgGroup, Args};
+use serde_json::{Value, json};
+use tenterhook_domain::{Digest, PluginName, origin::OciReference};
 
-use super::component;
+use super::{component, signature};
 use crate::{
     client::{Call, Client},
     command::release,
@@ -18,7 +18,7 @@ use crate::{
     failure::{Failure, Result, code},
     output::Console,
     reason::ReasonArgument,
-    upload::{Progress, UPLOAD_TIMEOUT},
+    upload::{Progress, UPLOAD_TIMEOUT, Upload},
 };
 
 /// How long a single look at the checks waits for the release to go on.
@@ -26,12 +26,20 @@ const LOOK: Duration = Duration::from_secs(2);
 /// How long the checks may take before the command no longer waits for them.
 const CHECKS_TIMEOUT: Duration = Duration::from_secs(10 * 60);
 
-/// `plugin push FILE`.
+/// `plugin push FILE`, `plugin push --oci REFERENCE`.
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("source").required(true))]
 pub(crate) struct PushArguments {
     /// The component (a .wasm file for wasm32-wasip2); - is standard input
-    file: PathBuf,
-    /// The plugin [default: the file's name without .wasm, with - for _]
+    #[arg(group = "source")]
+    file: Option<PathBuf>,
+    /// The component in a registry that the host pulls from, registry/repository:tag@sha256:…
+    #[arg(long, value_name = "REFERENCE", group = "source")]
+    oci: Option<OciReference>,
+    /// A sigstore bundle of the component, as `cosign sign-blob --bundle` writes it
+    #[arg(long, value_name = "FILE")]
+    signature: Option<PathBuf>,
+    /// The plugin [default: the file's name without .wasm, with - for _, or the repository's last part]
     #[arg(long, value_name = "PLUGIN")]
     name: Option<String>,
     /// Let new executions start on this release
@@ -41,57 +49,113 @@ pub(crate) struct PushArguments {
     reason: ReasonArgument,
 }
 
+/// A component on its way to a host.
+struct Push<'a> {
+    client: &'a Client,
+    releases: Vec<&'a str>,
+    progress: Progress,
+}
+
 impl PushArguments {
-    /// Uploads the file and shows the release.
+    /// Pushes the component and shows the release.
     pub(super) async fn run(
         &self,
         client: &Client,
         scope: &[&str],
         console: &Console,
     ) -> Result<()> {
-        let plugin = component::plugin(&self.file, self.name.as_deref())?;
-        let component = component::read(&self.file)?;
-        let digest = Digest::of(&component);
-        let mut release = self
-            .upload(client, scope, &plugin, component, &digest)
-            .await?;
+        let plugin = self.plugin()?;
+        let name = plugin.as_str();
+        let signature = self.signature.as_deref().map(signature::read).transpose()?;
+        let push = Push {
+            client,
+            releases: [scope, &["plugins", name, "releases"]].concat(),
+            progress: Progress::new(name),
+        };
+        let pushed = match (&self.file, &self.oci) {
+            (Some(file), _) => {
+                self.upload(&push, component::read(file)?, signature)
+                    .await?
+            }
+            (_, Some(reference)) => self.pull(&push, scope, name, reference, signature).await?,
+            _ => return Err(Failure::usage("neither a file nor --oci is given")),
+        };
+        let mut release = push.checked(pushed).await?;
+        drop(push);
         release::warn(&release, console);
         if self.current && state(&release) != "current" {
-            release =
-                release::promote(client, scope, plugin.as_str(), &digest, &self.reason).await?;
+            let digest = digest(&release).parse()?;
+            release = release::promote(client, scope, name, &digest, &self.reason).await?;
         }
         console.note(&format!("pushed as plugin {plugin}"));
         console.record(&release, release::FIELDS)
     }
 
-    /// Sends the component and waits until its checks are over, telling which runs.
+    fn plugin(&self) -> Result<PluginName> {
+        let of_repository = |reference: &OciReference| {
+            let last = reference.repository().rsplit('/').next();
+            PathBuf::from(last.unwrap_or_default())
+        };
+        let named_after = match (&self.file, &self.oci) {
+            (Some(file), _) => file.clone(),
+            (None, reference) => reference.as_ref().map(of_repository).unwrap_or_default(),
+        };
+        component::plugin(&named_after, self.name.as_deref())
+    }
+
+    /// Sends the component.
     async fn upload(
         &self,
-        client: &Client,
-        scope: &[&str],
-        plugin: &PluginName,
+        push: &Push<'_>,
         component: Bytes,
-        digest: &Digest,
+        signature: Option<Value>,
     ) -> Result<Value> {
-        let bytes = u64::try_from(component.len()).unwrap_or(u64::MAX);
-        let progress = Progress::new(plugin.as_str(), bytes);
-        let releases = [scope, &["plugins", plugin.as_str(), "releases"]].concat();
-        let call = Call::post(&releases)
-            .component(progress.body(component), bytes, UPLOAD_TIMEOUT)
+        let digest = Digest::of(&component);
+        let upload = Upload::new(component, signature.as_ref());
+        let call = Call::post(&push.releases)
+            .upload(upload, &push.progress)
             .wait(Some(Duration::ZERO))
             .reason(&self.reason);
-        let mut release = client.call(call).await?;
-        let stored = release.get("digest").and_then(Value::as_str);
-        if stored != Some(digest.to_string().as_str()) {
-            let stored = stored.unwrap_or_default();
+        let release = push.client.call(call).await?;
+        let stored = self::digest(&release);
+        if stored != digest.to_string() {
             return Err(Failure::new(
                 code::ANSWER_INVALID,
                 format!("the host stored {stored:?}, but {digest} was sent"),
             )
             .with_hint("the component was changed on its way: push it again"));
         }
-        let name = digest.to_string();
-        let path = [&releases[..], &[name.as_str()]].concat();
+        Ok(release)
+    }
+
+    /// Has the host get the component.
+    async fn pull(
+        &self,
+        push: &Push<'_>,
+        scope: &[&str],
+        plugin: &str,
+        reference: &OciReference,
+        signature: Option<Value>,
+    ) -> Result<Value> {
+        let mut body = json!({ "oci": reference.to_string() });
+        if let Some(signature) = signature {
+            body["signature"] = signature;
+        }
+        push.progress.pulling(reference.registry());
+        let call = Call::post([scope, &["plugins", plugin, "pulls"]].concat())
+            .json(body)
+            .timeout(UPLOAD_TIMEOUT)
+            .wait(Some(Duration::ZERO))
+            .reason(&self.reason);
+        push.client.call(call).await
+    }
+}
+
+impl Push<'_> {
+    /// Waits until the checks are over, telling which runs.
+    async fn checked(&self, mut release: Value) -> Result<Value> {
+        let digest = digest(&release).to_owned();
+        let path = [&self.releases[..], &[digest.as_str()]].concat();
         let until = Instant::now() + CHECKS_TIMEOUT;
         while matches!(state(&release), "uploaded" | "checked") {
             if Instant::now() > until {
@@ -104,11 +168,17 @@ impl PushArguments {
                 )
                 .with_hint("they go on: `tenterhook release show` tells how far they are"));
             }
-            progress.checking(release.get("progress"));
-            release = client.call(Call::get(&path).wait(Some(LOOK))).await?;
+            self.progress.checking(release.get("progress"));
+            release = self.client.call(Call::get(&path).wait(Some(LOOK))).await?;
         }
         passed(release)
     }
+}
+
+/// The release's name, as the host answers it.
+fn digest(release: &Value) -> &str {
+    let digest = release.get("digest").and_then(Value::as_str);
+    digest.unwrap_or_default()
 }
 
 /// Where a release is in its life, as the host answers it.

@@ -25,7 +25,8 @@ use crate::{
     inbound,
     job::{self, Expected},
     outbound::Firewall,
-    payload, pin,
+    payload,
+    pin::{self, ReleasePin},
     routine::{Ended, Routines},
 };
 
@@ -105,7 +106,7 @@ impl Run {
             self.state = State::Dead;
             return succeed(run_id, Vec::new());
         }
-        match self.commands(activation) {
+        match self.pinned_commands(activation) {
             Ok(commands) => succeed(run_id, commands),
             Err(failure) => {
                 self.state = State::Dead;
@@ -144,12 +145,25 @@ impl Run {
         }
     }
 
+    /// The commands of `activation`, pins first.
+    fn pinned_commands(
+        &mut self,
+        activation: WorkflowActivation,
+    ) -> Result<Vec<WorkflowCommand>, TaskFailure> {
+        let pins = self.pins(&activation)?;
+        let mut commands: Vec<WorkflowCommand> = pins.iter().copied().map(pin::marker).collect();
+        commands.extend(self.commands(activation)?);
+        if pins.contains(&self.identity.release()) {
+            self.identity.pin = Pin::Written;
+        }
+        Ok(commands)
+    }
+
     fn commands(
         &mut self,
         activation: WorkflowActivation,
     ) -> Result<Vec<WorkflowCommand>, TaskFailure> {
         let task = self.task(activation)?;
-        let begins = task.start.is_some();
         if let Some(start) = task.start {
             self.state = State::Live(self.instantiate(&start, task.moment)?);
         }
@@ -162,9 +176,6 @@ impl Run {
             ));
         };
         let mut commands = Vec::new();
-        if begins && self.identity.pin == Pin::Marked {
-            commands.push(pin::marker(self.identity.digest));
-        }
         if task.expected.is_empty() {
             return Ok(commands);
         }
@@ -188,6 +199,30 @@ impl Run {
         let pushed = live.instance.take_commands();
         commands.extend(self.admit(&pushed, driven.ended)?);
         Ok(commands)
+    }
+
+    /// The pins that lead the commands of `activation`: those that the history has there, and the run's own once it
+    /// lives.
+    fn pins(&self, activation: &WorkflowActivation) -> Result<Vec<ReleasePin>, TaskFailure> {
+        let own = self.identity.release();
+        let mut pins: Vec<ReleasePin> = pin::announced(activation).collect();
+        let other = pins
+            .iter()
+            .find(|pin| pin.moves >= own.moves && **pin != own);
+        if let Some(other) = other {
+            return Err(TaskFailure::new(
+                Code::Internal,
+                format!(
+                    "this host held the run on release {}, and its history says that it went over to {}: it is replayed on that",
+                    own.digest, other.digest
+                ),
+            ));
+        }
+        let lives = !activation.is_replaying && self.identity.pin == Pin::Unwritten;
+        if lives && !pins.contains(&own) {
+            pins.push(own);
+        }
+        Ok(pins)
     }
 
     /// Checks and completes what the guest pushed, and how it ended.

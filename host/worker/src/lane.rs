@@ -41,8 +41,8 @@ use crate::{
 };
 
 use self::begin::{begin, initialization};
-use self::leaving::Standing;
 pub use self::config::LaneConfig;
+use self::leaving::Standing;
 
 /// Pause after a poll that failed for good, before the next.
 const POLL_PAUSE: Duration = Duration::from_millis(500);
@@ -212,7 +212,9 @@ fn dispatch(shared: &Arc<Shared>, activation: WorkflowActivation) {
         {
             blame::note(shared, run.identity(), true);
             // Were it a replay on the way to a move: the next attempt goes on without it.
-            shared.moves.stay(&activation.run_id, run.identity().digest, true);
+            shared
+                .moves
+                .stay(&activation.run_id, run.identity().digest, true);
         }
         let shared = shared.clone();
         // Unmapping an instance takes long enough to keep it off the poll loop.
@@ -306,7 +308,7 @@ fn complete(shared: &Arc<Shared>, completion: WorkflowActivationCompletion, leav
     let task = {
         let shared = shared.clone();
         async move {
-            let run_id = completion.run_id.clone();
+            let leaving = leaves.then(|| completion.run_id.clone());
             let sent = shared.core.complete_workflow_activation(completion).await;
             if let Err(CompleteWfError::MalformedWorkflowCompletion { reason, run_id }) = sent {
                 // What Core cannot read came from the guest. Answering at all keeps the run from being stuck.
@@ -319,9 +321,12 @@ fn complete(shared: &Arc<Shared>, completion: WorkflowActivationCompletion, leav
                 if let Err(error) = shared.core.complete_workflow_activation(refused).await {
                     tracing::error!(code = %Code::Internal, %error, run = run_id, "a task's failure was not taken");
                 }
-            } else if leaves {
+            } else if let Some(run_id) = leaving {
                 shared.core.request_workflow_eviction(&run_id);
-                tracing::info!(run = run_id, "a run is let go of: its next task may move it");
+                tracing::info!(
+                    run = run_id,
+                    "a run is let go of: its next task may move it"
+                );
             }
         }
     };

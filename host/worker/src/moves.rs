@@ -245,7 +245,8 @@ impl Moves {
         );
         let source = Source(&self.temporal);
         let recorded = source.one(run.workflow_id, run.run_id).await?;
-        let recorded = recorded.ok_or_else(|| for_good("its history is too long to be replayed"))?;
+        let recorded =
+            recorded.ok_or_else(|| for_good("its history is too long to be replayed"))?;
         if !recorded.is_open() {
             return Err(for_good("it is closed"));
         }

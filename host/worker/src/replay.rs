@@ -37,8 +37,8 @@ use tenterhook_sandbox::{LoadedComponent, Owner};
 use tenterhook_workflow::{Pin, ReleasePin, Run, RunIdentity, guest::Module};
 
 use self::drive::End;
-pub use self::{export::EXPORT_BYTES_MAX, gate::Gate, recorded::Recorded};
 pub(crate) use self::source::Source;
+pub use self::{export::EXPORT_BYTES_MAX, gate::Gate, recorded::Recorded};
 use crate::executor::Executor;
 
 /// Histories that are replayed at once; each holds one workflow instance.

@@ -4,8 +4,8 @@
 use serde::{Deserialize, Serialize};
 use temporalio_workflow::common::error::ApplicationFailure;
 use temporalio_workflow::{
-    ContinueAsNewOptions, SyncWorkflowContext, WorkflowContext, WorkflowContextView, WorkflowResult,
-    workflow, workflow_methods,
+    ContinueAsNewOptions, SyncWorkflowContext, WorkflowContext, WorkflowContextView,
+    WorkflowResult, workflow, workflow_methods,
 };
 use tenterhook_sdk::presets::{Retry, Timeout, activity_options};
 use tenterhook_sdk::{ActivityContext, ActivityError, JsonSchema, activities, plugin};

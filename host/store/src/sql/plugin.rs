@@ -3,7 +3,10 @@
 use async_trait::async_trait;
 use sqlx::FromRow;
 use tenterhook_domain::{
-    Code, Error, PluginName, Result, Scope, audit::Author, execution::Page, grant::Grants,
+    Code, Error, PluginName, Result, Scope,
+    audit::Author,
+    execution::Page,
+    grant::Grants,
     policy::{OnDivergence, ReleasePolicy},
 };
 

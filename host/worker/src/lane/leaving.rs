@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tenterhook_domain::{PluginName, Scope};
+use tenterhook_domain::{PluginName, Result, Scope};
 use tenterhook_store::{Change, ChangeListener};
 use tenterhook_workflow::{Pin, ReleasePin, Run};
 
@@ -37,7 +37,12 @@ impl Standing {
 
     /// A run that fails where it moves, or is held on a release that its history has left, is remembered: its next
     /// attempt stays where it was, or looks where it is.
-    pub(super) fn note_failure(&self, shared: &Shared, run_id: &str, announced: Option<ReleasePin>) {
+    pub(super) fn note_failure(
+        &self,
+        shared: &Shared,
+        run_id: &str,
+        announced: Option<ReleasePin>,
+    ) {
         if !self.dead {
             return;
         }
@@ -58,27 +63,36 @@ pub(super) async fn follow(shared: Arc<Shared>, mut changes: ChangeListener) {
             Change::Missed => shared.runs.plugins(),
         };
         for plugin in plugins {
-            let runs = shared.runs.of(&plugin);
-            if runs.is_empty() {
-                continue;
-            }
-            // Read, so that it is remembered; without an answer they stay until the next change.
-            if let Err(error) = shared.resolver.terms(&plugin.0, &plugin.1).await {
-                tracing::warn!(code = %error.code(), "a change of a plugin could not be read: {error}");
-            }
-            let mut leave = 0_usize;
-            for (run_id, release) in runs {
-                if shared.moves.wants(&plugin, release, &run_id) {
-                    shared.core.request_workflow_eviction(&run_id);
-                    leave += 1;
-                }
-            }
-            if leave > 0 {
-                tracing::info!(
-                    scope = %plugin.0, plugin = %plugin.1, runs = leave,
-                    "idle runs are let go of: their next tasks may move them"
+            if let Err(error) = let_go(&shared, &plugin).await {
+                tracing::warn!(
+                    code = %error.code(), cause = error.source_text(), scope = %plugin.0, plugin = %plugin.1,
+                    "idle runs stay until their next task, though they may want to move: {error}"
                 );
             }
         }
     }
+}
+
+async fn let_go(shared: &Shared, plugin: &(Scope, PluginName)) -> Result<()> {
+    let mut runs = shared.runs.of(plugin);
+    if runs.is_empty() {
+        return Ok(());
+    }
+    // Read, so that it is remembered when each run is asked.
+    let terms = shared.resolver.terms(&plugin.0, &plugin.1).await?;
+    runs.retain(|(run_id, release)| shared.moves.wants(plugin, *release, run_id));
+    let (Some(current), false) = (terms.line.current, runs.is_empty()) else {
+        return Ok(());
+    };
+    // Compiled here before the first of their tasks has little time for it.
+    let resolver = &shared.resolver;
+    resolver.load(&plugin.0, &plugin.1, current).await?;
+    for (run_id, _) in &runs {
+        shared.core.request_workflow_eviction(run_id);
+    }
+    tracing::info!(
+        scope = %plugin.0, plugin = %plugin.1, runs = runs.len(),
+        "idle runs are let go of: their next tasks may move them"
+    );
+    Ok(())
 }

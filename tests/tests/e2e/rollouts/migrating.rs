@@ -171,8 +171,8 @@ async fn a_reset_to_before_the_move_is_where_the_execution_was_then() {
     // From now on nothing moves; what has moved stays moved.
     two.set_policy(&json!({ "on_divergence": "pin" })).await;
     for (id, task, expected, release) in [
-        ("before", 1, json!(["v1", "v1", "v1"]), &two.v1),
-        ("after", 3, json!(["v1", "v2", "v2"]), &two.v2),
+        ("before", 3, json!(["v1", "v1", "v1"]), &two.v1),
+        ("after", 4, json!(["v1", "v2", "v2"]), &two.v2),
     ] {
         let before = two.world.describe(id).await.unwrap();
         stage.reset(id, task).await;

@@ -85,7 +85,9 @@ fn a_run_that_moves_says_so_with_its_first_commands_that_are_no_replay() {
     let begun = said(&mut scene, vec![init(), patch(&first.to_string())], true);
     assert_eq!(begun, [pinned(first), "timer 1".to_owned()]);
     // A query is no task of its history.
-    scene.script.activate(Ok(vec![JobResult::Query(Ok(vec![]))]));
+    scene
+        .script
+        .activate(Ok(vec![JobResult::Query(Ok(vec![]))]));
     let asked = said(&mut scene, vec![query("q")], true);
     assert!(!asked.contains(&pinned(second)), "{asked:?}");
     scene.script.push(timer(2));
@@ -134,7 +136,10 @@ fn the_latest_pin_is_read_whatever_the_order() {
     let all: Vec<_> = ReleasePin::all_of(digest()).collect();
     assert_eq!(all.len(), usize::from(MOVES_MAX) + 1);
     assert!(all.contains(&first) && all.contains(&third));
-    let last = ReleasePin { moves: MOVES_MAX, ..first };
+    let last = ReleasePin {
+        moves: MOVES_MAX,
+        ..first
+    };
     assert_eq!(last.then(digest()), None);
     assert_eq!(ReleasePin::of_patch(&last.to_string()), Some(last));
     for other in [

@@ -75,13 +75,14 @@ impl Runs {
             .map(|(_, oldest)| oldest.clone())
     }
 
-    /// The runs of a plugin that are kept now, each with its release.
+    /// The runs of a plugin that are kept now and wait for nothing of this host's, each with its release.
     pub(crate) fn of(&self, plugin: &(Scope, PluginName)) -> Vec<(String, ReleasePin)> {
         let cached = self.lock();
         let runs = cached.runs.iter().filter_map(|(run_id, entry)| {
             let run = entry.run.identity();
             let is_of = run.plugin == plugin.1 && run.scope == plugin.0;
-            is_of.then(|| (run_id.clone(), run.release()))
+            let is_idle = is_of && !entry.run.waits_locally();
+            is_idle.then(|| (run_id.clone(), run.release()))
         });
         runs.collect()
     }

@@ -9,7 +9,7 @@ use temporalio_protos::{
             InitializeWorkflow, WorkflowActivation, WorkflowActivationJob,
             workflow_activation_job::Variant as Job,
         },
-        workflow_commands::WorkflowCommand,
+        workflow_commands::{WorkflowCommand, workflow_command::Variant as Command},
         workflow_completion::{
             Success, WorkflowActivationCompletion, workflow_activation_completion::Status,
         },
@@ -43,6 +43,8 @@ pub struct Run {
     time_nanos: u64,
     seed: u64,
     workflow_type: String,
+    /// Local activities that were begun and did not come back.
+    local_activities: usize,
 }
 
 enum State {
@@ -84,6 +86,7 @@ impl Run {
             time_nanos: 0,
             seed: 0,
             workflow_type: String::new(),
+            local_activities: 0,
         }
     }
 
@@ -129,6 +132,11 @@ impl Run {
         matches!(self.state, State::Dead)
     }
 
+    /// True while a local activity is out: its end comes to this run alone, and to none that is built anew.
+    pub fn waits_locally(&self) -> bool {
+        self.local_activities > 0
+    }
+
     /// Linear memory of the instance, in bytes.
     pub fn memory_bytes(&self) -> u64 {
         match &self.state {
@@ -151,8 +159,11 @@ impl Run {
         activation: WorkflowActivation,
     ) -> Result<Vec<WorkflowCommand>, TaskFailure> {
         let pins = self.pins(&activation)?;
+        let ended = local_ends(&activation);
         let mut commands: Vec<WorkflowCommand> = pins.iter().copied().map(pin::marker).collect();
         commands.extend(self.commands(activation)?);
+        self.local_activities =
+            self.local_activities.saturating_sub(ended) + local_begins(&commands);
         if pins.contains(&self.identity.release()) {
             self.identity.pin = Pin::Written;
         }
@@ -344,6 +355,18 @@ fn succeed(run_id: String, commands: Vec<WorkflowCommand>) -> WorkflowActivation
         })),
         ..Default::default()
     }
+}
+
+fn local_ends(activation: &WorkflowActivation) -> usize {
+    let is_end = |job: &&WorkflowActivationJob| matches!(&job.variant, Some(Job::ResolveActivity(it)) if it.is_local);
+    activation.jobs.iter().filter(is_end).count()
+}
+
+fn local_begins(commands: &[WorkflowCommand]) -> usize {
+    let is_begin = |command: &&WorkflowCommand| {
+        matches!(command.variant, Some(Command::ScheduleLocalActivity(_)))
+    };
+    commands.iter().filter(is_begin).count()
 }
 
 /// A query reads. What it pushes would be in no history, and replay would miss it.

@@ -14,6 +14,7 @@ pub(super) struct Standing {
     release: ReleasePin,
     /// Its task failed, and its instance is gone.
     dead: bool,
+    waits_locally: bool,
     /// It moves, and its history does not say so yet.
     unsaid: bool,
 }
@@ -25,6 +26,7 @@ impl Standing {
             plugin: (identity.scope.clone(), identity.plugin.clone()),
             release: identity.release(),
             dead: run.is_dead(),
+            waits_locally: run.waits_locally(),
             unsaid: identity.pin == Pin::Unwritten && identity.moves > 0,
         }
     }
@@ -32,7 +34,8 @@ impl Standing {
     /// True if the run is to be let go of once its completion is sent. Ask after the run was put back: what changes
     /// later finds it there.
     pub(super) fn leaves(&self, shared: &Shared, run_id: &str) -> bool {
-        !self.dead && (self.unsaid || shared.moves.wants(&self.plugin, self.release, run_id))
+        let may = !self.dead && !self.waits_locally;
+        may && (self.unsaid || shared.moves.wants(&self.plugin, self.release, run_id))
     }
 
     /// A run that fails where it moves, or is held on a release that its history has left, is remembered: its next

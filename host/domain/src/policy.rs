@@ -9,7 +9,8 @@ pub const SAMPLE_MAX: u32 = 1_000;
 /// Longest that a release without executions is kept, in seconds: ten years.
 pub const RETENTION_SECONDS_MAX: u64 = 10 * 365 * 86_400;
 
-/// What happens to running executions when a new release comes.
+/// What a new release is to running executions: `pin`, they stay on theirs; `refuse`, it is refused if one of them
+/// would not replay on it; `migrate`, those that replay on it move at their next task once it is current.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum OnDivergence {

@@ -249,7 +249,7 @@ async fn an_execution_that_fails_where_it_moves_goes_on_where_it_was() {
     for number in 2..=4 {
         step(&two.world, "unlucky", number).await;
     }
-    assert_eq!(result(&two.world, "unlucky").await, json!(["v1"; 5]));
+    assert_eq!(result(&two.world, "unlucky").await, json!(vec!["v1"; 5]));
     let (pins, failed) = stage.history("unlucky").await;
     assert_eq!(pins, [two.v1.clone()]);
     assert_eq!(failed.len(), 1, "{failed:?}");

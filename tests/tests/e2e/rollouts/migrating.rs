@@ -270,3 +270,23 @@ async fn without_the_policy_nothing_moves() {
     assert_eq!((pins, failed), (vec![two.v1.clone()], vec![]));
     assert!(!stage.host.log().contains(LET_GO));
 }
+
+#[tokio::test]
+async fn an_execution_that_only_waits_ends_on_the_release_it_moved_to() {
+    let stage = Stage::set().await;
+    let two = Two::push(stage.world().await).await;
+    two.set_policy(&json!({ "on_divergence": "migrate" })).await;
+    let started = two.world.start("test-ramp.Chain", "waits", json!(0)).await;
+    started.unwrap();
+    rests(&two.world, "waits", "WorkflowTaskCompleted", 1).await;
+    two.promote_second().await;
+    stage.said(LET_GO, 1).await;
+    two.world.signal("waits", "go", Value::Null).await.unwrap();
+    assert_eq!(result(&two.world, "waits").await, "v2");
+    let (pins, failed) = stage.history("waits").await;
+    assert_eq!(
+        (pins, failed),
+        (vec![two.v1.clone(), two.v2.clone()], vec![])
+    );
+    assert_eq!(digest(&two.world, "waits").await, json!(two.v2));
+}

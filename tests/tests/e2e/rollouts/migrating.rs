@@ -274,19 +274,24 @@ async fn without_the_policy_nothing_moves() {
 #[tokio::test]
 async fn an_execution_that_only_waits_ends_on_the_release_it_moved_to() {
     let stage = Stage::set().await;
-    let two = Two::push(stage.world().await).await;
-    two.set_policy(&json!({ "on_divergence": "migrate" })).await;
-    let started = two.world.start("test-ramp.Chain", "waits", json!(0)).await;
-    started.unwrap();
-    rests(&two.world, "waits", "WorkflowTaskCompleted", 1).await;
-    two.promote_second().await;
+    let world = stage.world().await;
+    let push = async |name: &str| {
+        world
+            .push("test-pairs", guest(name).unwrap())
+            .await
+            .unwrap()
+    };
+    let (v1, v2) = (push("test-pairs").await, push("test-pairs-v2").await);
+    let policy = json!({ "on_divergence": "migrate" });
+    set_policy(&world, "test-pairs", &policy).await;
+    let started = world.start("test-pairs.SignalAdded", "waits", Value::Null);
+    started.await.unwrap();
+    rests(&world, "waits", "WorkflowTaskCompleted", 1).await;
+    promote(&world, "test-pairs", &v2).await;
     stage.said(LET_GO, 1).await;
-    two.world.signal("waits", "go", Value::Null).await.unwrap();
-    assert_eq!(result(&two.world, "waits").await, "v2");
+    world.signal("waits", "go", Value::Null).await.unwrap();
+    result(&world, "waits").await;
     let (pins, failed) = stage.history("waits").await;
-    assert_eq!(
-        (pins, failed),
-        (vec![two.v1.clone(), two.v2.clone()], vec![])
-    );
-    assert_eq!(digest(&two.world, "waits").await, json!(two.v2));
+    assert_eq!((pins, failed), (vec![v1, v2.clone()], vec![]));
+    assert_eq!(digest(&world, "waits").await, json!(v2));
 }

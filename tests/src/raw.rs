@@ -12,8 +12,8 @@ use temporalio_protos::temporal::api::{
 
 /// The namespace of all tests.
 pub const NAMESPACE: &str = "default";
-/// How the id of a pin begins.
-const PIN: &str = "tenterhook:release@";
+/// How the id of a pin begins; before the digest stands an `@`.
+const PIN: &str = "tenterhook:release";
 
 /// A connection to the server at `address`, `HOST:PORT`.
 ///
@@ -46,7 +46,7 @@ pub async fn history(service: &mut Box<dyn WorkflowService>, id: &str) -> anyhow
     answer.into_inner().history.context("there is no history")
 }
 
-/// The releases that a history is pinned to: the digest of every pin in it.
+/// The releases that a history is pinned to, one after the other: the digest of every pin in it.
 pub fn pins(history: &History) -> Vec<String> {
     let mut pins = Vec::new();
     for event in &history.events {
@@ -55,7 +55,8 @@ pub fn pins(history: &History) -> Vec<String> {
         };
         for payload in marker.details.values().flat_map(|found| &found.payloads) {
             let text = String::from_utf8_lossy(&payload.data);
-            if let Some((_, digest)) = text.split_once(PIN) {
+            let pin = text.split_once(PIN).map(|(_, rest)| rest);
+            if let Some((_, digest)) = pin.and_then(|rest| rest.split_once('@')) {
                 pins.push(digest.split('"').next().unwrap_or_default().to_owned());
             }
         }

@@ -9,7 +9,8 @@ pub const SAMPLE_MAX: u32 = 1_000;
 /// Longest that a release without executions is kept, in seconds: ten years.
 pub const RETENTION_SECONDS_MAX: u64 = 10 * 365 * 86_400;
 
-/// What happens to running executions when the new release would not replay them.
+/// What a new release is to running executions: `pin`, they stay on theirs; `refuse`, it is refused if one of them
+/// would not replay on it; `migrate`, those that replay on it move at their next task once it is current.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum OnDivergence {
@@ -18,7 +19,8 @@ pub enum OnDivergence {
     Pin,
     /// The release is refused.
     Refuse,
-    /// Those whose own history replays the same may move to the new release; the others stay.
+    /// Those whose own history replays the same move to the release that is current, at their next task; the others
+    /// stay.
     Migrate,
 }
 
@@ -78,12 +80,6 @@ impl ReleasePolicy {
     /// # Errors
     /// `policy-invalid`, naming the field.
     pub fn check(&self) -> Result<()> {
-        if self.on_divergence == OnDivergence::Migrate {
-            return Err(Error::new(
-                Code::PolicyInvalid,
-                "on_divergence cannot be migrate: this host moves no running execution to another release; use pin or refuse",
-            ));
-        }
         let refused = |field: &str, value: u64, most: u64| {
             Err(Error::new(
                 Code::PolicyInvalid,
@@ -119,10 +115,6 @@ mod tests {
         let policy = ReleasePolicy::default;
         assert!(policy().check().is_ok());
         let refused = [
-            ReleasePolicy {
-                on_divergence: OnDivergence::Migrate,
-                ..policy()
-            },
             ReleasePolicy {
                 sample_open: SAMPLE_MAX + 1,
                 ..policy()

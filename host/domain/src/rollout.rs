@@ -219,6 +219,16 @@ impl Line {
         }
     }
 
+    /// Where an execution that runs on `pinned` goes if it may move: to the current release. One that a ramp under
+    /// way has chosen stays where it is.
+    pub fn moves_to(&self, pinned: &Digest) -> Option<Digest> {
+        let ramps = self
+            .rollout
+            .as_ref()
+            .is_some_and(|rollout| rollout.halted.is_none() && rollout.plan.digest == *pinned);
+        self.current.filter(|current| current != pinned && !ramps)
+    }
+
     /// True if both decide alike: they differ in nothing but what the guard saw.
     pub fn decides_as(&self, other: &Self) -> bool {
         let unseen = |line: &Self| {

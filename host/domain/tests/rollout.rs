@@ -210,6 +210,17 @@ fn shares_of_many_ids_are_what_was_asked_for() {
 }
 
 #[test]
+fn an_execution_that_may_move_follows_the_current_release() {
+    let mut line = ramp_at(10);
+    assert_eq!(line.moves_to(&digest(0)), None);
+    assert_eq!(line.moves_to(&digest(2)), Some(digest(0)));
+    assert_eq!(line.moves_to(&digest(1)), None, "the ramp has chosen it");
+    line.rollout.as_mut().unwrap().halted = Some("too many fail".to_owned());
+    assert_eq!(line.moves_to(&digest(1)), Some(digest(0)));
+    assert_eq!(Line::default().moves_to(&digest(1)), None);
+}
+
+#[test]
 fn two_ramps_choose_apart() {
     // Who is first in one ramp is not first in every ramp.
     let one = ramp_at(50);

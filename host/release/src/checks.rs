@@ -246,19 +246,26 @@ pub(crate) fn replay_check(
 ) -> Check {
     use tenterhook_domain::policy::OnDivergence;
     let (broken, all) = (report.broken(), report.histories.len());
+    let moves = policy.on_divergence == OnDivergence::Migrate;
     if broken == 0 {
-        return Check::passed("replay", format!("{all} of {all} histories replay"));
+        let after = match moves {
+            true => ": once it is current, running executions move to it at their next task",
+            false => "",
+        };
+        return Check::passed("replay", format!("{all} of {all} histories replay{after}"));
     }
     let found = format!("{broken} of {all} histories do not replay on this release");
     if policy.on_divergence == OnDivergence::Refuse {
         let detail = format!("{found}: patch the changed code, or set on_divergence to pin");
         return Check::refused("replay", &Error::new(Code::ReplayDiverges, detail));
     }
-    Check::warning(
-        "replay",
-        Code::ReplayDiverges,
-        format!("{found}: running executions stay on the release they began on"),
-    )
+    let after = match moves {
+        true => {
+            "once it is current, running executions whose own history replays move to it at their next task, the others stay on their release"
+        }
+        false => "running executions stay on the release they began on",
+    };
+    Check::warning("replay", Code::ReplayDiverges, format!("{found}: {after}"))
 }
 
 fn progress(now: &'static str) -> Progress {

@@ -39,6 +39,8 @@ pub struct PluginSnapshot {
     pub line: Line,
     /// How its releases are handled.
     pub policy: ReleasePolicy,
+    /// True from the first policy on that lets running executions move: some of them may have.
+    pub moves: bool,
     /// What it may do.
     pub grants: Grants,
     /// Its configuration.

@@ -18,7 +18,7 @@ use tenterhook_domain::{
     rollout::{Census, Health},
 };
 use tenterhook_store::{ReleaseKey, TaskFailures};
-use tenterhook_workflow::RELEASE_MARKER_PREFIX;
+use tenterhook_workflow::ReleasePin;
 
 use crate::{
     connection::{Temporal, refusal},
@@ -82,9 +82,14 @@ impl VisibilityCensus {
 #[async_trait]
 impl Census for VisibilityCensus {
     async fn open(&self, scope: &Scope, plugin: &PluginName, digest: &Digest) -> Result<u64> {
+        // One that has moved on counts too, by its first pin: attempts that it began here may still run.
+        let pins: Vec<String> = ReleasePin::all_of(*digest)
+            .map(|pin| format!("'{pin}'"))
+            .collect();
         let pinned = format!(
-            "{} AND ExecutionStatus = 'Running'",
-            on(scope, plugin, digest)
+            "{} AND ExecutionStatus = 'Running' AND TemporalChangeVersion IN ({})",
+            of(scope, plugin),
+            pins.join(", ")
         );
         // One without a pin has not done its first task: its context may name the release.
         let unpinned = format!(
@@ -103,7 +108,12 @@ impl Census for VisibilityCensus {
         since_millis: u64,
     ) -> Result<Health> {
         let since = Duration::from_millis(since_millis).as_nanos();
-        let query = format!("{} AND StartTime >= {since}", on(scope, plugin, digest));
+        // What began on the release, wherever it moved since.
+        let query = format!(
+            "{} AND TemporalChangeVersion = '{}' AND StartTime >= {since}",
+            of(scope, plugin),
+            ReleasePin::first(*digest)
+        );
         let counted = self
             .count(format!("{query} GROUP BY ExecutionStatus"))
             .await?;
@@ -143,14 +153,6 @@ fn of(scope: &Scope, plugin: &PluginName) -> String {
     format!(
         "Tenant = '{}' AND Environment = '{}' AND Plugin = '{plugin}'",
         scope.tenant, scope.environment
-    )
-}
-
-/// Executions of a plugin that are pinned to a release.
-fn on(scope: &Scope, plugin: &PluginName, digest: &Digest) -> String {
-    format!(
-        "{} AND TemporalChangeVersion = '{RELEASE_MARKER_PREFIX}{digest}'",
-        of(scope, plugin)
     )
 }
 

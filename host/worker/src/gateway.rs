@@ -43,7 +43,10 @@ use crate::{
     payload,
 };
 
-pub(crate) use self::history::spelled;
+pub(crate) use self::{
+    describe::{ask, pin},
+    history::spelled,
+};
 
 /// Longest that an update may take before the caller is told to ask again.
 const UPDATE_WAIT_MAX: Duration = Duration::from_secs(55);

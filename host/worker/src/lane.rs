@@ -7,6 +7,7 @@
 mod begin;
 mod blame;
 mod config;
+mod leaving;
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -30,16 +31,18 @@ use temporalio_sdk_core::{
     CompleteWfError, CoreRuntime, PollError, RuntimeOptions, Worker as CoreWorker, init_worker,
 };
 use tenterhook_domain::{Code, Error, Result};
-use tenterhook_workflow::{Run, blames_plugin, fail_task};
+use tenterhook_workflow::{Run, announced_pin, blames_plugin, fail_task};
 use tokio::runtime::Handle;
-use tokio_util::task::TaskTracker;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use crate::{
-    activity::Activities, connection::Temporal, executor::Executor, resolver::Resolver, runs::Runs,
+    activity::Activities, connection::Temporal, executor::Executor, moves::Moves,
+    resolver::Resolver, runs::Runs,
 };
 
 use self::begin::{begin, initialization};
 pub use self::config::LaneConfig;
+use self::leaving::Standing;
 
 /// Pause after a poll that failed for good, before the next.
 const POLL_PAUSE: Duration = Duration::from_millis(500);
@@ -49,6 +52,7 @@ pub struct Lane {
     core: Arc<CoreWorker>,
     shared: Arc<Shared>,
     pollers: TaskTracker,
+    _follower: AbortOnDropHandle<()>,
     drain: Duration,
 }
 
@@ -57,6 +61,7 @@ struct Shared {
     runs: Runs,
     executor: Executor,
     resolver: Arc<Resolver>,
+    moves: Moves,
     tasks: TaskTracker,
     runtime: Handle,
     namespace: String,
@@ -101,6 +106,7 @@ impl Lane {
             runs: Runs::new(config.cached_bytes),
             executor: Executor::start(config.threads)?,
             resolver: resolver.clone(),
+            moves: Moves::new(temporal.clone(), resolver.clone())?,
             tasks: TaskTracker::new(),
             runtime: Handle::current(),
             namespace: temporal.namespace().to_owned(),
@@ -108,6 +114,9 @@ impl Lane {
             stopping: AtomicBool::new(false),
         });
         let pollers = TaskTracker::new();
+        // Heard from before the first run on.
+        let changes = resolver.store().changes.subscribe();
+        let follower = tokio::spawn(leaving::follow(shared.clone(), changes));
         pollers.spawn(poll_workflows(shared.clone()));
         let activities = Activities::new(
             core.clone(),
@@ -122,6 +131,7 @@ impl Lane {
             core,
             shared,
             pollers,
+            _follower: AbortOnDropHandle::new(follower),
             drain: config.drain,
         })
     }
@@ -201,6 +211,10 @@ fn dispatch(shared: &Arc<Shared>, activation: WorkflowActivation) {
             && activation.eviction_reason() == Some(EvictionReason::Nondeterminism)
         {
             blame::note(shared, run.identity(), true);
+            // Were it a replay on the way to a move: the next attempt goes on without it.
+            shared
+                .moves
+                .stay(&activation.run_id, run.identity().digest, true);
         }
         let shared = shared.clone();
         // Unmapping an instance takes long enough to keep it off the poll loop.
@@ -209,7 +223,7 @@ fn dispatch(shared: &Arc<Shared>, activation: WorkflowActivation) {
             if catch_unwind(AssertUnwindSafe(|| drop(run))).is_err() {
                 tracing::error!(code = %Code::Internal, "letting go of a run panicked");
             }
-            complete(&shared, nothing(activation.run_id));
+            complete(&shared, nothing(activation.run_id), false);
         });
     } else if let Some(init) = initialization(&activation) {
         let init = init.clone();
@@ -220,7 +234,8 @@ fn dispatch(shared: &Arc<Shared>, activation: WorkflowActivation) {
     } else {
         // Core only sends this for a run it believes we hold: failing the task makes it start over.
         let message = "this host does not hold the run: its history is replayed";
-        complete(shared, failed(&activation.run_id, Code::Internal, message));
+        let failed = failed(&activation.run_id, Code::Internal, message);
+        complete(shared, failed, false);
     }
 }
 
@@ -247,18 +262,25 @@ fn activate(shared: &Arc<Shared>, mut run: Run, activation: WorkflowActivation) 
     shared.clone().executor.submit(move || {
         let run_id = activation.run_id.clone();
         let task = blame::Task::of(&activation);
+        // In the midst of a replay nothing is over.
+        let lives = !activation.is_replaying || task == blame::Task::Query;
+        let announced = announced_pin(&activation);
         let activated = catch_unwind(AssertUnwindSafe(|| {
             let completion = run.activate(activation);
             (run, completion)
         }));
+        let mut leaves = false;
         let completion = match activated {
             Ok((run, completion)) => {
+                let standing = Standing::of(&run);
+                standing.note_failure(&shared, &run_id, announced);
                 if let Some(pinned) = task.pinned()
                     && blames_plugin(&completion)
                 {
                     blame::note(&shared, run.identity(), pinned);
                 }
                 keep(&shared, &run_id, run);
+                leaves = lives && standing.leaves(&shared, &run_id);
                 completion
             }
             Err(_panic) => failed(
@@ -267,7 +289,7 @@ fn activate(shared: &Arc<Shared>, mut run: Run, activation: WorkflowActivation) 
                 "the host failed while it ran this task: see its log",
             ),
         };
-        complete(&shared, completion);
+        complete(&shared, completion, leaves);
     });
 }
 
@@ -281,19 +303,30 @@ fn keep(shared: &Shared, run_id: &str, run: Run) {
     }
 }
 
-fn complete(shared: &Arc<Shared>, completion: WorkflowActivationCompletion) {
+/// Sends a completion; a run that `leaves` is let go of after that.
+fn complete(shared: &Arc<Shared>, completion: WorkflowActivationCompletion, leaves: bool) {
     let task = {
         let shared = shared.clone();
         async move {
+            let leaving = leaves.then(|| completion.run_id.clone());
             let sent = shared.core.complete_workflow_activation(completion).await;
             if let Err(CompleteWfError::MalformedWorkflowCompletion { reason, run_id }) = sent {
                 // What Core cannot read came from the guest. Answering at all keeps the run from being stuck.
-                drop(shared.runs.take(&run_id));
+                if let Some(run) = shared.runs.take(&run_id) {
+                    // Were it the first commands after a move: the next attempt goes on without it.
+                    shared.moves.stay(&run_id, run.identity().digest, true);
+                }
                 let message = format!("Temporal's Core refuses the workflow's commands: {reason}");
                 let refused = failed(&run_id, Code::CommandRefused, &message);
                 if let Err(error) = shared.core.complete_workflow_activation(refused).await {
                     tracing::error!(code = %Code::Internal, %error, run = run_id, "a task's failure was not taken");
                 }
+            } else if let Some(run_id) = leaving {
+                shared.core.request_workflow_eviction(&run_id);
+                tracing::info!(
+                    run = run_id,
+                    "a run is let go of: its next task may move it"
+                );
             }
         }
     };

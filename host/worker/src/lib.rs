@@ -10,6 +10,7 @@ mod connection;
 mod executor;
 mod gateway;
 mod lane;
+mod moves;
 mod payload;
 mod replay;
 mod resolver;

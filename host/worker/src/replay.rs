@@ -1,7 +1,7 @@
 //! Recorded histories on the code of a release that takes no executions yet.
 //!
-//! Each history goes through Core's replay worker and the very translation that runs executions. The pin in it names
-//! the release it was recorded on, and the replayed run writes that same pin again, so that what is compared is the
+//! Each history goes through Core's replay worker and the very translation that runs executions. The pins in it name
+//! the releases it was recorded on, and the replayed run writes those same pins again, so that what is compared is the
 //! plugin's own doing.
 //!
 //! | file | what it holds |
@@ -34,8 +34,10 @@ use tenterhook_domain::{
     replay::{Replayed, Verdict},
 };
 use tenterhook_sandbox::{LoadedComponent, Owner};
-use tenterhook_workflow::{Pin, Run, RunIdentity, guest::Module};
+use tenterhook_workflow::{Pin, ReleasePin, Run, RunIdentity, guest::Module};
 
+use self::drive::End;
+pub(crate) use self::source::Source;
 pub use self::{export::EXPORT_BYTES_MAX, gate::Gate, recorded::Recorded};
 use crate::executor::Executor;
 
@@ -125,7 +127,7 @@ impl Replayer {
     /// `internal`: a fault of the host, which says nothing about the release.
     pub async fn replay(&self, candidate: &Candidate, recorded: &Recorded) -> Result<Replayed> {
         let verdict = match candidate.module(recorded) {
-            Ok(module) => self.verdict(candidate, recorded, module).await?,
+            Ok(module) => self.verdict(candidate, recorded, module).await?.0,
             Err(why) => Verdict::NotApplicable { why },
         };
         let id = recorded.workflow_id();
@@ -140,12 +142,35 @@ impl Replayer {
         })
     }
 
+    /// What `recorded` comes to on `candidate`, so that its execution could go on there in the midst: where a local
+    /// activity is out, nobody can tell, and it is `not-applicable`.
+    ///
+    /// # Errors
+    /// As [`Self::replay`].
+    pub(crate) async fn replay_to_move(
+        &self,
+        candidate: &Candidate,
+        recorded: &Recorded,
+    ) -> Result<Verdict> {
+        let module = match candidate.module(recorded) {
+            Ok(module) => module,
+            Err(why) => return Ok(Verdict::NotApplicable { why }),
+        };
+        let ended = self.verdict(candidate, recorded, module).await?;
+        Ok(match ended {
+            (Verdict::Same, End::ByUs) => Verdict::NotApplicable {
+                why: "a local activity of it is under way".to_owned(),
+            },
+            (verdict, _) => verdict,
+        })
+    }
+
     async fn verdict(
         &self,
         candidate: &Candidate,
         recorded: &Recorded,
         module: Arc<dyn Module>,
-    ) -> Result<Verdict> {
+    ) -> Result<(Verdict, End)> {
         let make = |activation: &WorkflowActivation| {
             let identity = self.identity(candidate, recorded, activation);
             let (limits, keys) = (candidate.limits.clone(), self.keys.clone());
@@ -154,9 +179,10 @@ impl Replayer {
         let replayed = drive::replay(&self.threads, recorded, make);
         match tokio::time::timeout(REPLAY_TIME, replayed).await {
             Ok(verdict) => verdict,
-            Err(_elapsed) => Ok(Verdict::NotApplicable {
-                why: format!("it did not replay within {} s", REPLAY_TIME.as_secs()),
-            }),
+            Err(_elapsed) => {
+                let why = format!("it did not replay within {} s", REPLAY_TIME.as_secs());
+                Ok((Verdict::NotApplicable { why }, End::ByUs))
+            }
         }
     }
 
@@ -168,18 +194,19 @@ impl Replayer {
     ) -> RunIdentity {
         let temporal_id = recorded.workflow_id().to_owned();
         let scope = Scope::of_temporal_id(&temporal_id).map(|(scope, _)| scope);
+        let pinned = recorded
+            .pinned
+            .unwrap_or_else(|| ReleasePin::first(candidate.digest()));
         RunIdentity {
             scope: scope.unwrap_or_else(|| candidate.scope.clone()),
             plugin: candidate.plugin.clone(),
-            digest: recorded.pinned.unwrap_or_else(|| candidate.digest()),
+            digest: pinned.digest,
+            moves: pinned.moves,
             namespace: self.namespace.clone(),
             task_queue: recorded.task_queue.clone(),
             temporal_id,
             run_id: activation.run_id.clone(),
-            pin: match recorded.pinned {
-                Some(_) => Pin::Marked,
-                None => Pin::Unmarked,
-            },
+            pin: Pin::Written,
         }
     }
 }

@@ -39,6 +39,8 @@ pub(crate) struct Terms {
     /// Which release new executions start on.
     pub(crate) line: Line,
     pub(crate) policy: ReleasePolicy,
+    /// True if some of the plugin's executions may have moved to another release.
+    pub(crate) moves: bool,
     pub(crate) limits: Arc<Limits>,
     pub(crate) grants: Arc<Grants>,
     pub(crate) config: Arc<Config>,
@@ -49,6 +51,7 @@ impl Terms {
         Ok(Self {
             line: snapshot.line,
             policy: snapshot.policy,
+            moves: snapshot.moves,
             limits: Arc::new(snapshot.grants.limits.apply()?),
             grants: Arc::new(snapshot.grants),
             config: Arc::new(snapshot.config),

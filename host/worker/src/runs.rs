@@ -4,11 +4,12 @@
 //! back before its completion is sent, so that the next activation finds it.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use tenterhook_workflow::Run;
+use tenterhook_domain::{PluginName, Scope};
+use tenterhook_workflow::{ReleasePin, Run};
 
 #[derive(Default)]
 struct Cached {
@@ -72,6 +73,28 @@ impl Runs {
             .by_use
             .first_key_value()
             .map(|(_, oldest)| oldest.clone())
+    }
+
+    /// The runs of a plugin that are kept now and wait for nothing of this host's, each with its release.
+    pub(crate) fn of(&self, plugin: &(Scope, PluginName)) -> Vec<(String, ReleasePin)> {
+        let cached = self.lock();
+        let runs = cached.runs.iter().filter_map(|(run_id, entry)| {
+            let run = entry.run.identity();
+            let is_of = run.plugin == plugin.1 && run.scope == plugin.0;
+            let is_idle = is_of && !entry.run.waits_locally();
+            is_idle.then(|| (run_id.clone(), run.release()))
+        });
+        runs.collect()
+    }
+
+    /// The plugins whose runs are kept now.
+    pub(crate) fn plugins(&self) -> Vec<(Scope, PluginName)> {
+        let cached = self.lock();
+        let runs = cached.runs.values().map(|entry| entry.run.identity());
+        let plugins: HashSet<_> = runs
+            .map(|run| (run.scope.clone(), run.plugin.clone()))
+            .collect();
+        plugins.into_iter().collect()
     }
 
     /// Drops every run: Core sends no evictions when it shuts down.

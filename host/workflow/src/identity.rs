@@ -2,6 +2,8 @@
 
 use tenterhook_domain::{Digest, PluginName, Scope};
 
+use crate::pin::ReleasePin;
+
 /// One run of one execution, as the host knows it.
 #[derive(Debug, Clone)]
 pub struct RunIdentity {
@@ -11,6 +13,8 @@ pub struct RunIdentity {
     pub plugin: PluginName,
     /// The release that runs it.
     pub digest: Digest,
+    /// How many times it has moved to get there.
+    pub moves: u8,
     /// The lane's Temporal namespace.
     pub namespace: String,
     /// The lane's task queue.
@@ -19,15 +23,26 @@ pub struct RunIdentity {
     pub temporal_id: String,
     /// Temporal's id of the run.
     pub run_id: String,
-    /// Whether the release marker belongs into its history.
+    /// Whether its history says so.
     pub pin: Pin,
 }
 
-/// Whether a run's first commands start with the release marker.
+impl RunIdentity {
+    /// What its history says of its release, or is to say.
+    pub fn release(&self) -> ReleasePin {
+        ReleasePin {
+            moves: self.moves,
+            digest: self.digest,
+        }
+    }
+}
+
+/// Whether a run's history has the pin of the release that runs it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pin {
-    /// Fresh, or its history has the marker: the marker leads the first commands.
-    Marked,
-    /// Its history began without one: the marker is never emitted, or replay would diverge.
-    Unmarked,
+    /// It is fresh, or moves: the pin leads the first commands that are no replay.
+    Unwritten,
+    /// It has what it is ever to have, or began without this host: a pin is repeated where the history has it, and
+    /// none is added, or replay would diverge.
+    Written,
 }

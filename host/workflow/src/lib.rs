@@ -25,6 +25,6 @@ mod run;
 
 pub use failure::{blames_plugin, fail_task};
 pub use identity::{Pin, RunIdentity};
-pub use pin::{RELEASE_MARKER_PREFIX, pinned_digest};
+pub use pin::{MOVES_MAX, ReleasePin, announced_pin};
 pub use rehearsal::{ACTIVATIONS_MAX, Beginning, Rehearsal, Repetition};
 pub use run::Run;

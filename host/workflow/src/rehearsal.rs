@@ -182,11 +182,12 @@ impl Rehearsal<'_> {
             scope: self.scope.clone(),
             plugin: self.plugin.clone(),
             digest: self.digest,
+            moves: 0,
             namespace: NAMESPACE.to_owned(),
             task_queue: NAMESPACE.to_owned(),
             temporal_id: self.temporal_id(),
             run_id: RUN_ID.to_owned(),
-            pin: Pin::Unmarked,
+            pin: Pin::Written,
         };
         // What is signed with it goes nowhere.
         let keys = ContextKeys::new(ContextKey::new(WORKFLOW_ID, [0; 32]), Vec::new());

@@ -9,7 +9,7 @@ use temporalio_protos::{
             InitializeWorkflow, WorkflowActivation, WorkflowActivationJob,
             workflow_activation_job::Variant as Job,
         },
-        workflow_commands::WorkflowCommand,
+        workflow_commands::{WorkflowCommand, workflow_command::Variant as Command},
         workflow_completion::{
             Success, WorkflowActivationCompletion, workflow_activation_completion::Status,
         },
@@ -25,7 +25,8 @@ use crate::{
     inbound,
     job::{self, Expected},
     outbound::Firewall,
-    payload, pin,
+    payload,
+    pin::{self, ReleasePin},
     routine::{Ended, Routines},
 };
 
@@ -42,6 +43,8 @@ pub struct Run {
     time_nanos: u64,
     seed: u64,
     workflow_type: String,
+    /// Local activities that were begun and did not come back.
+    local_activities: usize,
 }
 
 enum State {
@@ -83,6 +86,7 @@ impl Run {
             time_nanos: 0,
             seed: 0,
             workflow_type: String::new(),
+            local_activities: 0,
         }
     }
 
@@ -105,7 +109,7 @@ impl Run {
             self.state = State::Dead;
             return succeed(run_id, Vec::new());
         }
-        match self.commands(activation) {
+        match self.pinned_commands(activation) {
             Ok(commands) => succeed(run_id, commands),
             Err(failure) => {
                 self.state = State::Dead;
@@ -128,6 +132,11 @@ impl Run {
         matches!(self.state, State::Dead)
     }
 
+    /// True while a local activity is out: its end comes to this run alone, and to none that is built anew.
+    pub fn waits_locally(&self) -> bool {
+        self.local_activities > 0
+    }
+
     /// Linear memory of the instance, in bytes.
     pub fn memory_bytes(&self) -> u64 {
         match &self.state {
@@ -144,12 +153,28 @@ impl Run {
         }
     }
 
+    /// The commands of `activation`, pins first.
+    fn pinned_commands(
+        &mut self,
+        activation: WorkflowActivation,
+    ) -> Result<Vec<WorkflowCommand>, TaskFailure> {
+        let pins = self.pins(&activation)?;
+        let ended = local_ends(&activation);
+        let mut commands: Vec<WorkflowCommand> = pins.iter().copied().map(pin::marker).collect();
+        commands.extend(self.commands(activation)?);
+        self.local_activities =
+            self.local_activities.saturating_sub(ended) + local_begins(&commands);
+        if pins.contains(&self.identity.release()) {
+            self.identity.pin = Pin::Written;
+        }
+        Ok(commands)
+    }
+
     fn commands(
         &mut self,
         activation: WorkflowActivation,
     ) -> Result<Vec<WorkflowCommand>, TaskFailure> {
         let task = self.task(activation)?;
-        let begins = task.start.is_some();
         if let Some(start) = task.start {
             self.state = State::Live(self.instantiate(&start, task.moment)?);
         }
@@ -162,9 +187,6 @@ impl Run {
             ));
         };
         let mut commands = Vec::new();
-        if begins && self.identity.pin == Pin::Marked {
-            commands.push(pin::marker(self.identity.digest));
-        }
         if task.expected.is_empty() {
             return Ok(commands);
         }
@@ -188,6 +210,30 @@ impl Run {
         let pushed = live.instance.take_commands();
         commands.extend(self.admit(&pushed, driven.ended)?);
         Ok(commands)
+    }
+
+    /// The pins that lead the commands of `activation`: those that the history has there, and the run's own once it
+    /// lives.
+    fn pins(&self, activation: &WorkflowActivation) -> Result<Vec<ReleasePin>, TaskFailure> {
+        let own = self.identity.release();
+        let mut pins: Vec<ReleasePin> = pin::announced(activation).collect();
+        let other = pins
+            .iter()
+            .find(|pin| pin.moves >= own.moves && **pin != own);
+        if let Some(other) = other {
+            return Err(TaskFailure::new(
+                Code::Internal,
+                format!(
+                    "this host held the run on release {}, and its history says that it went over to {}: it is replayed on that",
+                    own.digest, other.digest
+                ),
+            ));
+        }
+        let lives = !activation.is_replaying && self.identity.pin == Pin::Unwritten;
+        if lives && !pins.contains(&own) {
+            pins.push(own);
+        }
+        Ok(pins)
     }
 
     /// Checks and completes what the guest pushed, and how it ended.
@@ -309,6 +355,18 @@ fn succeed(run_id: String, commands: Vec<WorkflowCommand>) -> WorkflowActivation
         })),
         ..Default::default()
     }
+}
+
+fn local_ends(activation: &WorkflowActivation) -> usize {
+    let is_end = |job: &&WorkflowActivationJob| matches!(&job.variant, Some(Job::ResolveActivity(it)) if it.is_local);
+    activation.jobs.iter().filter(is_end).count()
+}
+
+fn local_begins(commands: &[WorkflowCommand]) -> usize {
+    let is_begin = |command: &&WorkflowCommand| {
+        matches!(command.variant, Some(Command::ScheduleLocalActivity(_)))
+    };
+    commands.iter().filter(is_begin).count()
 }
 
 /// A query reads. What it pushes would be in no history, and replay would miss it.

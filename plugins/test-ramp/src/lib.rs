@@ -4,13 +4,23 @@
 use serde::{Deserialize, Serialize};
 use temporalio_workflow::common::error::ApplicationFailure;
 use temporalio_workflow::{
-    ContinueAsNewOptions, SyncWorkflowContext, WorkflowContext, WorkflowResult, workflow,
-    workflow_methods,
+    ContinueAsNewOptions, SyncWorkflowContext, WorkflowContext, WorkflowContextView,
+    WorkflowResult, workflow, workflow_methods,
 };
-use tenterhook_sdk::{JsonSchema, plugin};
+use tenterhook_sdk::presets::{Retry, Timeout, activity_options};
+use tenterhook_sdk::{ActivityContext, ActivityError, JsonSchema, activities, plugin};
 
 /// What this release says of itself.
 const RELEASE: &str = if cfg!(feature = "v2") { "v2" } else { "v1" };
+
+fn which_release(_: &ActivityContext, _input: ()) -> Result<String, ActivityError> {
+    Ok(RELEASE.to_owned())
+}
+
+activities! {
+    /// Answers with the release that runs it.
+    pub(crate) WhichRelease(()) -> String = which_release;
+}
 
 /// How the second release fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -84,6 +94,48 @@ impl Chain {
     }
 }
 
+/// A walk of so many steps gets stuck on the second release, where its history has nothing against it.
+const UNLUCKY: u32 = 4;
+
+#[workflow]
+#[derive(Default)]
+pub(crate) struct Walk {
+    allowed: u32,
+}
+
+#[workflow_methods]
+impl Walk {
+    /// Takes so many steps, each after a signal `go`: an activity that says which release runs it. Answers with what
+    /// they said, and at the end with its own release. Both releases do the same, but for [`UNLUCKY`] walks.
+    #[run]
+    pub(crate) async fn run(
+        ctx: &mut WorkflowContext<Self>,
+        steps: u32,
+    ) -> WorkflowResult<Vec<String>> {
+        let mut said = Vec::new();
+        for step in 0..steps {
+            ctx.wait_condition(move |walk| walk.allowed > step).await?;
+            if cfg!(feature = "v2") && steps == UNLUCKY {
+                ctx.force_task_fail("the second release cannot take this step");
+            }
+            let options = activity_options(Timeout::Short, Retry::Standard);
+            said.push(ctx.execute_activity(WhichRelease, (), options).await?);
+        }
+        said.push(RELEASE.to_owned());
+        Ok(said)
+    }
+
+    #[signal]
+    pub(crate) fn go(&mut self, _ctx: &mut SyncWorkflowContext<Self>) {
+        self.allowed += 1;
+    }
+
+    #[query]
+    pub(crate) fn release(&self, _ctx: &WorkflowContextView) -> String {
+        RELEASE.to_owned()
+    }
+}
+
 #[cfg(feature = "v2")]
 #[workflow]
 #[derive(Default)]
@@ -108,7 +160,10 @@ plugin! {
         Quick,
         /// A chain of runs.
         Chain { signals: [go] },
+        /// Steps that say which release took them.
+        Walk { signals: [go], queries: [release] },
     ],
+    activities: [WhichRelease],
 }
 
 #[cfg(feature = "v2")]
@@ -120,7 +175,10 @@ plugin! {
         Quick,
         /// A chain of runs.
         Chain { signals: [go] },
+        /// Steps that say which release took them.
+        Walk { signals: [go], queries: [release] },
         /// Is in the second release alone.
         OnlyNew,
     ],
+    activities: [WhichRelease],
 }

@@ -105,11 +105,12 @@ impl Guest {
             scope: self.owner.scope.clone(),
             plugin: self.owner.plugin.clone(),
             digest: self.owner.digest,
+            moves: 0,
             namespace: NAMESPACE.to_owned(),
             task_queue: "bench".to_owned(),
             temporal_id: init.workflow_id.clone(),
             run_id: activation.run_id.clone(),
-            pin: Pin::Marked,
+            pin: Pin::Unwritten,
         };
         Some(Run::new(
             identity,

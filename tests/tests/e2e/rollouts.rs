@@ -1,6 +1,7 @@
 //! From one release to the next: ramps and their guard, rollbacks, the pin, and the end of a release.
 
 mod ending;
+mod migrating;
 mod pinning;
 mod ramping;
 

@@ -3,8 +3,11 @@
 use async_trait::async_trait;
 use sqlx::FromRow;
 use tenterhook_domain::{
-    Code, Error, PluginName, Result, Scope, audit::Author, execution::Page, grant::Grants,
-    policy::ReleasePolicy,
+    Code, Error, PluginName, Result, Scope,
+    audit::Author,
+    execution::Page,
+    grant::Grants,
+    policy::{OnDivergence, ReleasePolicy},
 };
 
 use super::{
@@ -113,6 +116,7 @@ struct Snapshot {
     grants: String,
     config: String,
     policy: String,
+    moves: bool,
 }
 
 impl Snapshot {
@@ -121,6 +125,7 @@ impl Snapshot {
         Ok(PluginSnapshot {
             line,
             policy: read_json(&self.policy, "a policy")?,
+            moves: self.moves,
             grants: read_json(&self.grants, "grants")?,
             config: read_json(&self.config, "a configuration")?,
             revision,
@@ -183,7 +188,7 @@ impl Plugins for Db {
             .await
             .map_err(failed("read a plugin"))?;
         let found: Option<Snapshot> = sqlx::query_as(sqlx::AssertSqlSafe(format!(
-            "SELECT {}, grants, config, policy FROM plugins \
+            "SELECT {}, grants, config, policy, moves FROM plugins \
              WHERE tenant = $1 AND environment = $2 AND plugin = $3",
             line::COLUMNS
         )))
@@ -219,9 +224,19 @@ impl Plugins for Db {
         now_millis: u64,
     ) -> Result<()> {
         policy.check()?;
+        // What moved once stays moved, whatever the policy says later.
+        let update = match policy.on_divergence {
+            OnDivergence::Migrate => {
+                "UPDATE plugins SET policy = $1, moves = TRUE, revision = revision + 1 \
+                 WHERE tenant = $2 AND environment = $3 AND plugin = $4"
+            }
+            OnDivergence::Pin | OnDivergence::Refuse => {
+                "UPDATE plugins SET policy = $1, revision = revision + 1 \
+                 WHERE tenant = $2 AND environment = $3 AND plugin = $4"
+            }
+        };
         let setting = Setting {
-            update: "UPDATE plugins SET policy = $1, revision = revision + 1 \
-                     WHERE tenant = $2 AND environment = $3 AND plugin = $4",
+            update,
             json: to_json(policy)?,
             noted: Some((author.clone(), now_millis)),
         };

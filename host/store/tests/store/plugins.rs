@@ -13,6 +13,7 @@ on_every_store!(
     a_snapshot_holds_all_that_a_worker_needs,
     settings_are_checked,
     a_policy_is_kept_and_written_down,
+    that_executions_may_have_moved_is_never_forgotten,
     changes_are_told_after_they_are_stored,
 );
 
@@ -95,6 +96,7 @@ async fn a_policy_is_kept_and_written_down(mut fixture: Fixture) {
     let store = &fixture.store;
     let snapshot = store.plugins.snapshot(&acme, &payment()).await.unwrap();
     assert_eq!(snapshot.policy, policy);
+    assert!(!snapshot.moves);
     let log = store.audit.entries(AuditFilter::default(), Cursor::FIRST);
     let log = log.await.unwrap().items;
     let [entry] = log.as_slice() else {
@@ -106,6 +108,28 @@ async fn a_policy_is_kept_and_written_down(mut fixture: Fixture) {
         serde_json::from_str::<ReleasePolicy>(&entry.detail).unwrap(),
         policy
     );
+}
+
+async fn that_executions_may_have_moved_is_never_forgotten(fixture: Fixture) {
+    let acme = fixture.scope("acme/production").await;
+    let plugins = &fixture.store.plugins;
+    let mut moves = Vec::new();
+    for on_divergence in [
+        OnDivergence::Pin,
+        OnDivergence::Migrate,
+        OnDivergence::Refuse,
+    ] {
+        let policy = ReleasePolicy {
+            on_divergence,
+            ..ReleasePolicy::default()
+        };
+        let put = plugins.put_policy(&acme, &payment(), &policy, &author("x"), NOW);
+        put.await.unwrap();
+        let snapshot = plugins.snapshot(&acme, &payment()).await.unwrap();
+        assert_eq!(snapshot.policy, policy);
+        moves.push(snapshot.moves);
+    }
+    assert_eq!(moves, [false, true, true]);
 }
 
 async fn changes_are_told_after_they_are_stored(fixture: Fixture) {

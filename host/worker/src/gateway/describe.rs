@@ -14,10 +14,10 @@ use temporalio_protos::temporal::api::{
     },
 };
 use tenterhook_domain::{
-    Code, Digest, Error, Result, Scope,
+    Code, Error, Result, Scope,
     execution::{Execution, Page, PendingActivity, Status},
 };
-use tenterhook_workflow::RELEASE_MARKER_PREFIX;
+use tenterhook_workflow::ReleasePin;
 
 use super::{history, report};
 use crate::{
@@ -28,7 +28,8 @@ use crate::{
 /// Where Temporal lists the patch markers of an execution, the pin among them.
 const CHANGE_VERSION: &str = "TemporalChangeVersion";
 
-async fn ask(
+/// What Temporal knows of one run, or of the newest one.
+pub(crate) async fn ask(
     temporal: &Temporal,
     execution: WorkflowExecution,
     id: &str,
@@ -155,7 +156,11 @@ fn of_info(scope: &Scope, info: WorkflowExecutionInfo) -> Option<Execution> {
             .r#type
             .map_or_else(String::new, |workflow| workflow.name),
         status,
-        digest: info.search_attributes.as_ref().and_then(pinned_digest),
+        digest: info
+            .search_attributes
+            .as_ref()
+            .and_then(pin)
+            .map(|pin| pin.digest),
         started_at: info.start_time.map(millis),
         closed_at: info.close_time.map(millis),
         history_length: u64::try_from(info.history_length).unwrap_or(0),
@@ -164,16 +169,13 @@ fn of_info(scope: &Scope, info: WorkflowExecutionInfo) -> Option<Execution> {
     })
 }
 
-/// The release that the execution's history pins it to.
-fn pinned_digest(attributes: &SearchAttributes) -> Option<Digest> {
+/// The last pin in the execution's history.
+pub(crate) fn pin(attributes: &SearchAttributes) -> Option<ReleasePin> {
     let Value::Array(markers) = payload::to_json(attributes.indexed_fields.get(CHANGE_VERSION)?)
     else {
         return None;
     };
-    markers
-        .iter()
-        .filter_map(Value::as_str)
-        .find_map(|marker| marker.strip_prefix(RELEASE_MARKER_PREFIX)?.parse().ok())
+    ReleasePin::latest(markers.iter().filter_map(Value::as_str))
 }
 
 fn pending_activity(info: PendingActivityInfo) -> PendingActivity {

@@ -6,18 +6,21 @@ use futures_util::FutureExt as _;
 use temporalio_protos::coresdk::workflow_activation::{
     InitializeWorkflow, WorkflowActivation, workflow_activation_job::Variant,
 };
-use tenterhook_domain::{Code, Error, Result};
+use tenterhook_domain::{Code, Error, Result, context::Context};
 use tenterhook_sandbox::Owner;
-use tenterhook_workflow::{Pin, Run, RunIdentity, pinned_digest};
+use tenterhook_workflow::{Pin, ReleasePin, Run, RunIdentity, announced_pin};
 use tokio::time::Instant;
 
 use super::{Shared, activate, complete, failed};
+use crate::{moves::Rebuilt, resolver::Terms};
 
 /// Temporal's time-out of workflow tasks, where a workflow says nothing.
 const TASK_TIMEOUT: Duration = Duration::from_secs(10);
 /// Tenths of the time-out for which a task waits for code that is not there. A task that fails says why in the
 /// history; one that times out says nothing.
 const WAIT_TENTHS: u32 = 8;
+/// Tenths of the time-out within which it is found out whether a run moves: the run itself is replayed after that.
+const DECIDE_TENTHS: u32 = 3;
 
 /// The job that initializes the workflow, where there is one.
 pub(super) fn initialization(activation: &WorkflowActivation) -> Option<&InitializeWorkflow> {
@@ -52,10 +55,8 @@ pub(super) async fn begin(
                 "{}",
                 error.detail()
             );
-            complete(
-                &shared,
-                failed(&activation.run_id, error.code(), error.detail()),
-            );
+            let failed = failed(&activation.run_id, error.code(), error.detail());
+            complete(&shared, failed, false);
         }
     }
 }
@@ -65,8 +66,10 @@ async fn make_run(
     activation: &WorkflowActivation,
     init: &InitializeWorkflow,
 ) -> Result<Run> {
-    let until = Instant::now() + task_time(init) * WAIT_TENTHS / 10;
-    let (context, type_name) =
+    let (begun, task_time) = (Instant::now(), task_time(init));
+    let until = begun + task_time * WAIT_TENTHS / 10;
+    let decided_by = begun + task_time * DECIDE_TENTHS / 10;
+    let (context, _) =
         shared
             .resolver
             .context(&init.headers, &init.workflow_id, &init.workflow_type)?;
@@ -74,25 +77,22 @@ async fn make_run(
         .resolver
         .terms(&context.scope, &context.plugin)
         .await?;
-    let pinned = pinned_digest(activation);
-    let digest = pinned
-        .or(context.digest)
-        .or_else(|| terms.line.choose(&init.workflow_id))
-        .ok_or_else(|| {
-            Error::new(
-                Code::ReleaseNotFound,
-                format!(
-                    "plugin {} of {} has no current release for {type_name}: push one",
-                    context.plugin, context.scope
-                ),
-            )
-        })?;
-    // A history that is replayed and has no marker began without this host: marking it now would diverge.
-    let pin = if pinned.is_none() && activation.is_replaying {
-        Pin::Unmarked
-    } else {
-        Pin::Marked
+    let (release, pin) = match announced_pin(activation) {
+        Some(announced) => {
+            let run = Rebuilt {
+                scope: &context.scope,
+                plugin: &context.plugin,
+                terms: &terms,
+                workflow_id: &init.workflow_id,
+                run_id: &activation.run_id,
+                decided_by,
+                until,
+            };
+            shared.moves.settle(&run, announced).await?
+        }
+        None => fresh(shared, activation, init, &context, &terms)?,
     };
+    let digest = release.digest;
     let component = shared
         .resolver
         .load_or_wait(&context.scope, &context.plugin, digest, until)
@@ -117,6 +117,7 @@ async fn make_run(
         scope: context.scope,
         plugin: context.plugin,
         digest,
+        moves: release.moves,
         namespace: shared.namespace.clone(),
         task_queue: shared.task_queue.clone(),
         temporal_id: init.workflow_id.clone(),
@@ -127,6 +128,37 @@ async fn make_run(
     let mut run = Run::new(identity, limits, keys, module);
     run.set_upgrade_on(terms.policy.upgrade_on);
     Ok(run)
+}
+
+/// The release of a run whose history has no pin.
+fn fresh(
+    shared: &Shared,
+    activation: &WorkflowActivation,
+    init: &InitializeWorkflow,
+    context: &Context,
+    terms: &Terms,
+) -> Result<(ReleasePin, Pin)> {
+    let digest = context
+        .digest
+        .or_else(|| terms.line.choose(&init.workflow_id))
+        .ok_or_else(|| {
+            Error::new(
+                Code::ReleaseNotFound,
+                format!(
+                    "plugin {} of {} has no current release for {}: push one",
+                    context.plugin, context.scope, init.workflow_type
+                ),
+            )
+        })?;
+    let release = ReleasePin::first(digest);
+    if !activation.is_replaying {
+        return Ok((release, Pin::Unwritten));
+    }
+    // It began without this host: a pin now would diverge, and without one it cannot move.
+    if let Some(to) = terms.line.moves_to(&digest) {
+        shared.moves.stay(&activation.run_id, to, true);
+    }
+    Ok((release, Pin::Written))
 }
 
 /// How long the task may take, as its workflow was started.

@@ -40,7 +40,7 @@ pub(super) async fn replay(
     threads: &Executor,
     recorded: &Recorded,
     make: impl Fn(&WorkflowActivation) -> Run,
-) -> Result<Verdict> {
+) -> Result<(Verdict, End)> {
     let history =
         HistoryForReplay::new(recorded.history.clone(), recorded.workflow_id().to_owned());
     let config = config(recorded).map_err(|error| failed(&error))?;
@@ -60,15 +60,16 @@ pub(super) async fn replay(
         // Unmapping an instance is nothing for a runtime's thread.
         threads.submit(move || drop(run));
     }
-    if ended? == End::ByCore {
+    let ended = ended?;
+    if ended == End::ByCore {
         core.shutdown().await;
     }
-    Ok(replay.verdict.unwrap_or(Verdict::Same))
+    Ok((replay.verdict.unwrap_or(Verdict::Same), ended))
 }
 
 /// Who ended a replay.
 #[derive(PartialEq, Eq)]
-enum End {
+pub(super) enum End {
     ByCore,
     /// Core waits for something that no history brings.
     ByUs,

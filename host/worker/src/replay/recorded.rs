@@ -19,8 +19,8 @@ use temporalio_protos::{
     },
 };
 use temporalio_sdk_core::replay::HistoryInfo;
-use tenterhook_domain::{Code, Digest, Error, Result};
-use tenterhook_workflow::RELEASE_MARKER_PREFIX;
+use tenterhook_domain::{Code, Error, Result};
+use tenterhook_workflow::ReleasePin;
 
 use super::{export, step::Step};
 
@@ -30,9 +30,10 @@ pub struct Recorded {
     pub(super) history: History,
     pub(super) tasks: Vec<Task>,
     pub(super) local_activities: usize,
-    pub(super) pinned: Option<Digest>,
+    pub(super) pinned: Option<ReleasePin>,
     pub(super) task_queue: String,
     path: u64,
+    patch_bytes: usize,
     workflow_id: String,
     run_id: String,
     workflow_type: String,
@@ -93,10 +94,15 @@ impl Recorded {
         if !tasks.is_empty() {
             HistoryInfo::new_from_history(&history, None).map_err(invalid)?;
         }
-        let pinned = markers(&history.events, PATCH_MARKER_NAME).find_map(pinned);
+        let patches: Vec<String> = markers(&history.events, PATCH_MARKER_NAME)
+            .filter_map(patch)
+            .collect();
+        let pinned = ReleasePin::latest(patches.iter().map(String::as_str));
         Ok(Self {
             local_activities: markers(&history.events, LOCAL_ACTIVITY_MARKER_NAME).count(),
             pinned,
+            // Each in quotes and with a comma, as Temporal lists them.
+            patch_bytes: patches.iter().map(|id| id.len() + 3).sum(),
             history,
             tasks,
             task_queue,
@@ -132,6 +138,11 @@ impl Recorded {
     /// True if the execution was open when the history was read.
     pub fn is_open(&self) -> bool {
         self.open
+    }
+
+    /// Bytes that the ids of all patches in it take in Temporal's list of them.
+    pub(crate) fn patch_bytes(&self) -> usize {
+        self.patch_bytes
     }
 
     /// The same for histories that took the same way: the same events with the same names, whatever their data.
@@ -214,13 +225,12 @@ fn markers<'a>(
     })
 }
 
-/// The release that a patch marker names.
-fn pinned(marker: &HistoryEvent) -> Option<Digest> {
+/// The id of a patch marker's patch.
+fn patch(marker: &HistoryEvent) -> Option<String> {
     let Some(Attributes::MarkerRecordedEventAttributes(marker)) = &marker.attributes else {
         return None;
     };
-    let (patch, _) = decode_change_marker_details(&marker.details)?;
-    patch.strip_prefix(RELEASE_MARKER_PREFIX)?.parse().ok()
+    decode_change_marker_details(&marker.details).map(|(id, _)| id)
 }
 
 fn is_close(event: &HistoryEvent) -> bool {

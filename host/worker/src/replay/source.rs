@@ -56,7 +56,7 @@ pub(super) fn time(millis: u64) -> String {
 }
 
 /// Histories on one Temporal.
-pub(super) struct Source<'a>(pub(super) &'a Temporal);
+pub(crate) struct Source<'a>(pub(crate) &'a Temporal);
 
 impl Source<'_> {
     /// How many executions match.
@@ -138,6 +138,17 @@ impl Source<'_> {
             }
         }
         Ok(Vec::new())
+    }
+
+    /// The history of one run; none under the conditions of [`Self::fetch`].
+    pub(crate) async fn one(&self, workflow_id: &str, run_id: &str) -> Result<Option<Recorded>> {
+        let run = Listed {
+            workflow_id: workflow_id.to_owned(),
+            run_id: run_id.to_owned(),
+            workflow_type: String::new(),
+            started: None,
+        };
+        self.fetch(&run).await
     }
 
     /// The history of `execution`; none if it is gone, too long or no history that can be replayed.

@@ -30,7 +30,7 @@ use crate::{scene::*, script::Call};
 
 /// What the guest was instantiated with.
 fn shown_start(start: InitializeWorkflow) -> InitializeWorkflow {
-    let mut scene = Scene::new(Pin::Unmarked);
+    let mut scene = Scene::new(Pin::Written);
     scene.commands(vec![Job::InitializeWorkflow(start)]);
     match scene.script.calls().swap_remove(0) {
         Call::Instantiate(start, _) => *start,
@@ -147,7 +147,7 @@ fn another_executions_start_is_not_taken() {
         workflow_id: "acme/production/p-2".into(),
         ..start()
     };
-    let mut scene = Scene::new(Pin::Marked);
+    let mut scene = Scene::new(Pin::Unwritten);
     scene.fails(vec![Job::InitializeWorkflow(other)], Code::Internal, "p-2");
     assert!(scene.script.calls().is_empty());
 }

@@ -270,7 +270,7 @@ fn no_guest_takes_anothers_share_of_the_lane() {
 
 #[test]
 fn one_bad_command_discards_all_and_emits_no_marker() {
-    let mut scene = Scene::new(tenterhook_workflow::Pin::Marked);
+    let mut scene = Scene::new(tenterhook_workflow::Pin::Unwritten);
     scene
         .script
         .push(Command::ScheduleActivity(activity("Charge")));

@@ -156,7 +156,7 @@ fn places() -> Vec<Place> {
 
 fn scene_for(jobs: &[Job]) -> Scene {
     match jobs {
-        [Job::InitializeWorkflow(_)] => Scene::new(Pin::Marked),
+        [Job::InitializeWorkflow(_)] => Scene::new(Pin::Unwritten),
         _ => Scene::begun(),
     }
 }

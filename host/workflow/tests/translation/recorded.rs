@@ -293,8 +293,8 @@ fn shown(calls: Vec<Call>) -> Vec<String> {
 /// Runs the recording and answers it with what came out.
 fn play(recording: &Value) -> Value {
     let pin = match text(recording, "pin") {
-        "marked" => Pin::Marked,
-        "unmarked" => Pin::Unmarked,
+        "unwritten" => Pin::Unwritten,
+        "written" => Pin::Written,
         other => panic!("no such pin: {other}"),
     };
     let mut scene = Scene::new(pin);

@@ -17,11 +17,10 @@ use temporalio_protos::{
         common::v1::Payloads, enums::v1::WorkflowTaskFailedCause, failure::v1::Failure,
     },
 };
-use tenterhook_domain::Code;
+use tenterhook_domain::{Code, Digest, limit::Limits};
 use tenterhook_workflow::{
-    Pin, RELEASE_MARKER_PREFIX, fail_task,
+    MOVES_MAX, Pin, ReleasePin, announced_pin, fail_task,
     guest::{Completion, Fault, JobResult, PendingState, RoutineKind, Terminal},
-    pinned_digest,
 };
 
 use crate::{
@@ -106,7 +105,7 @@ fn jobs_keep_their_order_and_go_in_one_call() {
 
 #[test]
 fn the_first_job_goes_to_instantiate_and_is_blank_in_activate() {
-    let mut scene = Scene::new(Pin::Unmarked);
+    let mut scene = Scene::new(Pin::Written);
     scene.commands(vec![init(), signal("early")]);
     let calls = scene.script.calls();
     let [
@@ -129,7 +128,7 @@ fn the_first_job_goes_to_instantiate_and_is_blank_in_activate() {
 
 #[test]
 fn seeds_replace_one_another_and_time_stands_still_without_a_timestamp() {
-    let mut scene = Scene::new(Pin::Unmarked);
+    let mut scene = Scene::new(Pin::Written);
     let seed = Job::UpdateRandomSeed(UpdateRandomSeed {
         randomness_seed: 77,
     });
@@ -309,7 +308,7 @@ fn an_interceptor_that_waits_for_nothing_is_not_deterministic() {
 
 #[test]
 fn responses_come_first_then_commands_then_the_end() {
-    let mut scene = Scene::new(Pin::Marked);
+    let mut scene = Scene::new(Pin::Unwritten);
     scene.script.activate(Ok(vec![
         JobResult::None,
         started_update(1, "u-1"),

@@ -25,7 +25,7 @@ use tenterhook_domain::{
     context::{Context, ContextKey, ContextKeys, HEADER},
     limit::Limits,
 };
-use tenterhook_workflow::{Pin, Run, RunIdentity};
+use tenterhook_workflow::{Pin, ReleasePin, Run, RunIdentity};
 
 use crate::script::Script;
 
@@ -61,12 +61,18 @@ impl Scene {
 
     /// With these limits.
     pub fn with(pin: Pin, limits: Limits) -> Self {
+        Self::on(ReleasePin::first(digest()), pin, limits)
+    }
+
+    /// On this release, after as many moves as it says.
+    pub fn on(release: ReleasePin, pin: Pin, limits: Limits) -> Self {
         let script = Script::default();
         let keys = Arc::new(ContextKeys::new(ContextKey::new("k1", [7; 32]), vec![]));
         let identity = RunIdentity {
             scope: "acme/production".parse().unwrap(),
             plugin: "payment".parse().unwrap(),
-            digest: digest(),
+            digest: release.digest,
+            moves: release.moves,
             namespace: "lanes".into(),
             task_queue: QUEUE.into(),
             temporal_id: ID.into(),
@@ -81,14 +87,14 @@ impl Scene {
         }
     }
 
-    /// Unmarked and past its first activation, with nothing pushed.
+    /// Without a pin and past its first activation, with nothing pushed.
     pub fn begun() -> Self {
         Self::begun_with(Limits::default())
     }
 
     /// The same with these limits.
     pub fn begun_with(limits: Limits) -> Self {
-        let mut scene = Self::with(Pin::Unmarked, limits);
+        let mut scene = Self::with(Pin::Written, limits);
         assert_eq!(scene.commands(vec![init()]), vec![]);
         scene.script.calls();
         scene

@@ -57,7 +57,7 @@ async fn a_chain_that_never_upgrades_stays_on_its_first_release() {
     assert_eq!(ran, (json!(two.v1), json!("v1")));
 }
 
-async fn temporal(address: &str) -> Box<dyn WorkflowService> {
+pub(super) async fn temporal(address: &str) -> Box<dyn WorkflowService> {
     let url = Url::parse(&format!("http://{address}")).unwrap();
     let options = ConnectionOptions::new(url)
         .identity("a test".to_owned())
@@ -67,7 +67,7 @@ async fn temporal(address: &str) -> Box<dyn WorkflowService> {
 }
 
 /// The newest run of `id` begins again after the completed workflow task `number`, from 0.
-async fn reset(service: &mut Box<dyn WorkflowService>, id: &str, number: usize) {
+pub(super) async fn reset(service: &mut Box<dyn WorkflowService>, id: &str, number: usize) {
     let execution = WorkflowExecution {
         workflow_id: id.to_owned(),
         run_id: String::new(),

@@ -41,7 +41,7 @@ pub(crate) enum PolicyCommand {
 pub(crate) struct SetArguments {
     /// The plugin
     plugin: String,
-    /// When running executions would not replay on a new release
+    /// What a new release is to running executions
     #[arg(long, value_enum, value_name = "WHAT", group = "policy")]
     on_divergence: Option<OnDivergence>,
     /// When a chain of runs goes over to a newer release
@@ -63,14 +63,14 @@ pub(crate) struct SetArguments {
     reason: ReasonArgument,
 }
 
-/// When running executions would not replay on a new release.
+/// What a new release is to running executions.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum OnDivergence {
     /// They stay on theirs
     Pin,
-    /// The release is refused
+    /// It is refused if one of them would not replay on it
     Refuse,
-    /// Those that replay may move, the others stay
+    /// Once it is current, those that replay on it move at their next task; the others stay
     Migrate,
 }
 

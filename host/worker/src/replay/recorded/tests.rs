@@ -38,7 +38,11 @@ fn activity(name: &str) -> Value {
 }
 
 fn pin() -> Value {
-    let data = json!({ "id": format!("{RELEASE_MARKER_PREFIX}{DIGEST}"), "deprecated": false });
+    patch_marker(&format!("tenterhook:release@{DIGEST}"))
+}
+
+fn patch_marker(id: &str) -> Value {
+    let data = json!({ "id": id, "deprecated": false });
     let data = base64(&data.to_string());
     json!({
         "eventType": "EVENT_TYPE_MARKER_RECORDED",
@@ -96,8 +100,21 @@ fn a_history_says_whose_it_is_and_which_release_it_was_recorded_on() {
     assert_eq!(recorded.workflow_id(), "acme/production/p-1");
     assert_eq!(recorded.run_id(), "run-1");
     assert_eq!(recorded.workflow_type(), "payment.Pay");
-    assert_eq!(recorded.pinned.unwrap().to_string(), DIGEST);
+    assert_eq!(recorded.pinned.unwrap().digest.to_string(), DIGEST);
     assert_eq!((recorded.events(), recorded.is_open()), (11, true));
+}
+
+#[test]
+fn of_a_history_that_moved_the_last_pin_counts() {
+    let second = DIGEST.replace("0123", "4567");
+    let mut events = waiting();
+    events.push(patch_marker(&format!("tenterhook:release+1@{second}")));
+    events.push(patch_marker("mine"));
+    let recorded = recorded(&events);
+    let pinned = recorded.pinned.unwrap();
+    assert_eq!((pinned.moves, pinned.digest.to_string()), (1, second));
+    // Both pins, and the plugin's own.
+    assert_eq!(recorded.patch_bytes(), 90 + 3 + 92 + 3 + 4 + 3);
 }
 
 #[test]

@@ -1,5 +1,10 @@
 //! Activities, ordinary and local.
 
+use temporalio_protos::coresdk::{
+    activity_result::{self, ActivityResolution, activity_resolution},
+    workflow_activation::{ResolveActivity, workflow_activation_job::Variant as Job},
+};
+
 use super::*;
 
 fn local_activity(activity_type: &str) -> ScheduleLocalActivity {
@@ -41,6 +46,28 @@ fn activities_are_qualified_signed_and_kept_on_the_lane() {
         expected.headers = it.headers.clone();
         assert_eq!(it, expected);
     }
+}
+
+#[test]
+fn a_run_waits_for_its_local_activities() {
+    let (_, scene) = carried(Command::ScheduleActivity(activity("Charge")));
+    assert!(!scene.run.waits_locally());
+    let (_, mut scene) = carried(Command::ScheduleLocalActivity(local_activity("Charge")));
+    assert!(scene.run.waits_locally());
+    let completed = activity_result::Success {
+        result: Some(json("1")),
+    };
+    let end = Job::ResolveActivity(ResolveActivity {
+        seq: 3,
+        result: Some(ActivityResolution {
+            status: Some(activity_resolution::Status::Completed(completed)),
+        }),
+        is_local: true,
+    });
+    scene.commands(vec![fire(2)]);
+    assert!(scene.run.waits_locally());
+    scene.commands(vec![end]);
+    assert!(!scene.run.waits_locally());
 }
 
 #[test]

@@ -123,14 +123,14 @@ fn a_trap_leaves_no_instance() {
         "the guest is not called again"
     );
 
-    let mut scene = Scene::new(Pin::Marked);
+    let mut scene = Scene::new(Pin::Unwritten);
     scene.script.instantiate_fails(dead());
     scene.fails(vec![init()], Code::GuestTrapped, "no such order");
 }
 
 #[test]
 fn an_unknown_workflow_type_fails_the_task() {
-    let mut scene = Scene::new(Pin::Marked);
+    let mut scene = Scene::new(Pin::Unwritten);
     scene
         .script
         .instantiate_fails(Fault::Failure(rich_failure().encode_to_vec()));
@@ -149,7 +149,7 @@ fn an_eviction_drops_the_instance_and_calls_nothing() {
     assert!(scene.run.is_dead());
     assert!(matches!(scene.script.calls()[..], [Call::Dropped]));
 
-    let mut unknown = Scene::new(Pin::Marked);
+    let mut unknown = Scene::new(Pin::Unwritten);
     assert_eq!(unknown.commands(vec![evict()]), vec![]);
     assert!(unknown.script.calls().is_empty());
 

@@ -50,7 +50,10 @@ fn verified(
     let verified = signatures.verify(policy, component, &bundle.to_string());
     verified.map_err(|error| {
         // Shown where a test fails.
-        println!("{error}: {}", error.source_text());
+        #[allow(clippy::print_stderr)]
+        {
+            eprintln!("{error}: {}", error.source_text());
+        }
         error.code()
     })
 }

@@ -123,7 +123,8 @@ async fn that_executions_may_have_moved_is_never_forgotten(fixture: Fixture) {
             on_divergence,
             ..ReleasePolicy::default()
         };
-        let put = plugins.put_policy(&acme, &payment(), &policy, &author("x"), NOW);
+        let (plugin, author) = (payment(), author("x"));
+        let put = plugins.put_policy(&acme, &plugin, &policy, &author, NOW);
         put.await.unwrap();
         let snapshot = plugins.snapshot(&acme, &payment()).await.unwrap();
         assert_eq!(snapshot.policy, policy);

@@ -229,7 +229,7 @@ async fn an_execution_that_would_diverge_stays_and_ends_well() {
         world.signal(id, "go", Value::Null).await.unwrap();
         assert_eq!(result(&world, id).await, "v1 with activity v1", "{id}");
         let (pins, failed) = stage.history(id).await;
-        assert_eq!(pins, [v1.clone()], "{id}");
+        assert_eq!(pins, std::slice::from_ref(&v1), "{id}");
         assert_eq!(failed, Vec::<String>::new(), "{id}");
         assert_eq!(digest(&world, id).await, json!(v1), "{id}");
     }
@@ -251,7 +251,7 @@ async fn an_execution_that_fails_where_it_moves_goes_on_where_it_was() {
     }
     assert_eq!(result(&two.world, "unlucky").await, json!(vec!["v1"; 5]));
     let (pins, failed) = stage.history("unlucky").await;
-    assert_eq!(pins, [two.v1.clone()]);
+    assert_eq!(pins, std::slice::from_ref(&two.v1));
     assert_eq!(failed.len(), 1, "{failed:?}");
     assert_eq!(digest(&two.world, "unlucky").await, json!(two.v1));
 }

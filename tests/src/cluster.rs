@@ -7,7 +7,7 @@ use std::{
 };
 
 use tempfile::TempDir;
-use tenterhook_embedded::{Config, EmbeddedTemporal, Places, TemporalProgram};
+use tenterhook_embedded::EmbeddedTemporal;
 
 use crate::{host::Host, postgres::Postgres};
 
@@ -32,9 +32,7 @@ impl Cluster {
     pub async fn start() -> anyhow::Result<Self> {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let folder = tempfile::tempdir()?;
-        let program = TemporalProgram::find(&Places::from_environment()).await?;
-        let temporal =
-            EmbeddedTemporal::start(Config::new(program, &folder.path().join("temporal"))).await?;
+        let temporal = crate::dev_server::start(&folder.path().join("temporal")).await?;
         let name = format!("cluster-{}", NUMBER.fetch_add(1, Ordering::Relaxed));
         let database = {
             let name = name.clone();

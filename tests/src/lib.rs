@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod cluster;
+pub mod dev_server;
 pub mod host;
 pub mod postgres;
 pub mod proxy;

@@ -114,9 +114,22 @@ impl Guest {
     }
 }
 
+/// What cargo tells this program of its own package. Build scripts of dependencies look at these too (`ring`'s), and
+/// would have everything built anew whenever `cargo xtask` follows a plain `cargo`.
+const OWN_PACKAGE: [&str; 2] = ["CARGO_PKG_", "CARGO_MANIFEST_"];
+
 /// The cargo that runs this program, else the one on PATH.
 fn cargo() -> Command {
-    Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    for (name, _) in env::vars_os() {
+        let told = name
+            .to_str()
+            .is_some_and(|name| OWN_PACKAGE.iter().any(|start| name.starts_with(start)));
+        if told {
+            cargo.env_remove(name);
+        }
+    }
+    cargo
 }
 
 #[cfg(test)]

@@ -18,9 +18,9 @@ use std::{
 
 use reqwest::Method;
 use serde_json::json;
-use tenterhook_embedded::{Config, EmbeddedTemporal, Places, TemporalProgram};
 use tenterhook_tests::{
     cluster::Cluster,
+    dev_server,
     host::{Fleet, Host},
     raw,
 };
@@ -41,16 +41,11 @@ static TURN: Mutex<()> = Mutex::const_new(());
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hundred_changes_under_load_and_kills_break_nothing_on_one_host() {
     let _turn = TURN.lock().await;
-    let program = TemporalProgram::find(&Places::from_environment())
-        .await
-        .unwrap();
     let (server_data, data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let server = EmbeddedTemporal::start(Config::new(program, server_data.path()))
-        .await
-        .unwrap();
-    let temporal = server.address().to_string();
-    let host = Host::serve(data.path(), &temporal).await.unwrap();
-    churn(vec![host], &temporal, Chance::seeded("one host")).await;
+    let server = dev_server::start(server_data.path()).await.unwrap();
+    let address = server.address().to_string();
+    let host = Host::serve(data.path(), &address).await.unwrap();
+    churn(vec![host], &address, Chance::seeded("one host")).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -3,8 +3,10 @@
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use tenterhook_embedded::{Config, EmbeddedTemporal, Places, TemporalProgram};
-use tenterhook_tests::host::{Host, World, guest, target_dir};
+use tenterhook_tests::{
+    dev_server,
+    host::{Host, World, guest, target_dir},
+};
 
 use crate::shared::{Shop, payment};
 
@@ -237,11 +239,7 @@ async fn sleeping_workflows_answer_within_seconds_of_a_crash() {
     const SLEEPERS: usize = 5;
     let (server_data, data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     // A server that outlives the host: it still believes in the dead host's own queue.
-    let program = TemporalProgram::find(&Places::from_environment())
-        .await
-        .unwrap();
-    let server = Config::new(program, server_data.path());
-    let server = EmbeddedTemporal::start(server).await.unwrap();
+    let server = dev_server::start(server_data.path()).await.unwrap();
     let mut host = Host::serve(data.path(), &server.address().to_string())
         .await
         .unwrap();

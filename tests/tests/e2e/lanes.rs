@@ -13,6 +13,7 @@ use temporalio_protos::temporal::api::{
 use tenterhook_domain::context::HEADER;
 use tenterhook_embedded::{Config, EmbeddedTemporal, Places, TemporalProgram};
 use tenterhook_tests::{
+    dev_server,
     host::{Host, World, guest},
     raw::{NAMESPACE, history, temporal},
 };
@@ -67,13 +68,8 @@ async fn refusal(service: &mut Box<dyn WorkflowService>, id: &str) -> String {
 
 #[tokio::test]
 async fn work_without_this_hosts_signature_is_refused() {
-    let program = TemporalProgram::find(&Places::from_environment())
-        .await
-        .unwrap();
     let (server_data, data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let server = EmbeddedTemporal::start(Config::new(program, server_data.path()))
-        .await
-        .unwrap();
+    let server = dev_server::start(server_data.path()).await.unwrap();
     let address = server.address().to_string();
     let host = Host::serve(data.path(), &address).await.unwrap();
     let world = World::make(&host.api, "acme").await.unwrap();

@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tenterhook_embedded::{Config, EmbeddedTemporal, Places, TemporalProgram};
+use tenterhook_embedded::EmbeddedTemporal;
 use tenterhook_tests::{
+    dev_server,
     host::{Host, World, guest},
     raw,
 };
@@ -28,10 +29,8 @@ struct Stage {
 
 impl Stage {
     async fn set() -> Self {
-        let program = TemporalProgram::find(&Places::from_environment()).await;
         let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
-        let config = Config::new(program.unwrap(), folders[0].path());
-        let temporal = EmbeddedTemporal::start(config).await.unwrap();
+        let temporal = dev_server::start(folders[0].path()).await.unwrap();
         let address = temporal.address().to_string();
         let host = Host::serve(folders[1].path(), &address).await.unwrap();
         Self {

@@ -9,8 +9,10 @@ use temporalio_protos::temporal::api::{
     enums::v1::EventType,
     workflowservice::v1::{GetWorkflowExecutionHistoryRequest, ResetWorkflowExecutionRequest},
 };
-use tenterhook_embedded::{Config, EmbeddedTemporal, Places, TemporalProgram};
-use tenterhook_tests::host::{Host, World, guest};
+use tenterhook_tests::{
+    dev_server,
+    host::{Host, World, guest},
+};
 
 use super::{Two, promote};
 use crate::shared::world;
@@ -99,10 +101,8 @@ pub(super) async fn reset(service: &mut Box<dyn WorkflowService>, id: &str, numb
 
 #[tokio::test]
 async fn a_reset_to_the_first_task_resolves_afresh_and_a_later_one_keeps_the_pin() {
-    let program = TemporalProgram::find(&Places::from_environment()).await;
     let (server_data, data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let config = Config::new(program.unwrap(), server_data.path());
-    let server = EmbeddedTemporal::start(config).await.unwrap();
+    let server = dev_server::start(server_data.path()).await.unwrap();
     let address = server.address().to_string();
     let host = Host::serve(data.path(), &address).await.unwrap();
     let world = World::make(&host.api, "acme").await.unwrap();

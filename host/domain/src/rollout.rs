@@ -19,6 +19,10 @@ use crate::{
 
 /// Most steps of one ramp.
 pub const STEPS_MAX: usize = 20;
+/// Longest that one step of a ramp lasts, in seconds: a year.
+pub const BAKE_SECONDS_MAX: u64 = 365 * 86_400;
+/// Most executions that a guard may be told to wait for.
+pub const SAMPLE_MIN_MAX: u64 = 1_000_000_000;
 
 /// One step of a ramp.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -28,9 +32,10 @@ pub struct Step {
     #[serde(deserialize_with = "crate::whole::number")]
     #[schema(maximum = 100)]
     pub percentage: u8,
-    /// How long the step lasts before the next, in seconds; 0: until somebody advances it.
+    /// How long the step lasts before the next, in seconds; 0: until somebody advances it. At most
+    /// [`BAKE_SECONDS_MAX`].
     #[serde(default, deserialize_with = "crate::whole::number")]
-    #[schema(maximum = 9_007_199_254_740_991_u64)]
+    #[schema(maximum = 31_536_000)]
     pub bake_seconds: u64,
 }
 
@@ -41,8 +46,9 @@ pub struct Guard {
     /// False: nobody looks.
     pub enabled: bool,
     /// Fewest closed executions (for task failures: started ones) of the new release before it is judged.
+    /// At most [`SAMPLE_MIN_MAX`].
     #[serde(deserialize_with = "crate::whole::number")]
-    #[schema(maximum = 9_007_199_254_740_991_u64)]
+    #[schema(maximum = 1_000_000_000)]
     pub sample_min: u64,
     /// Failed executions of the new release may be so many more than the current one's, in percentage points.
     #[schema(minimum = 0, maximum = 100)]

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{Guard, Line, Move, Moved, RampPlan, Rollout, STEPS_MAX};
+use super::{
+    BAKE_SECONDS_MAX, Guard, Line, Move, Moved, RampPlan, Rollout, SAMPLE_MIN_MAX, STEPS_MAX,
+};
 use crate::{
     digest::Digest,
     error::{Code, Error, Result},
@@ -287,6 +289,18 @@ fn check_plan(plan: &RampPlan) -> Result<()> {
         .any(|pair| pair[0].percentage > pair[1].percentage)
     {
         return refused("the steps of a ramp cannot go down".to_owned());
+    }
+    let lasts = plan.steps.iter().map(|step| step.bake_seconds);
+    if let Some(seconds) = lasts.max().filter(|&seconds| seconds > BAKE_SECONDS_MAX) {
+        return refused(format!(
+            "a step cannot last {seconds} s: use 0 to {BAKE_SECONDS_MAX}"
+        ));
+    }
+    if plan.guard.sample_min > SAMPLE_MIN_MAX {
+        return refused(format!(
+            "sample_min cannot be {}: use 0 to {SAMPLE_MIN_MAX}",
+            plan.guard.sample_min
+        ));
     }
     check_guard(&plan.guard)
 }

@@ -197,6 +197,8 @@ codes! {
     NonDeterministic = "non-deterministic", Plugin;
     /// The plugin has no such activity.
     ActivityTypeNotFound = "activity-type-not-found", Plugin;
+    /// The tenant has as many attempts waiting for a place as it may.
+    ActivityPlacesTaken = "activity-places-taken", Unavailable;
     /// The context header is missing, forged, or of another execution.
     ContextInvalid = "context-invalid", Forbidden;
     /// An outbound request goes where the grants do not allow.

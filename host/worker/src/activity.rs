@@ -2,7 +2,7 @@
 
 mod attempt;
 mod failure;
-mod threads;
+mod places;
 
 use std::{
     collections::HashMap,
@@ -16,17 +16,23 @@ use temporalio_protos::coresdk::{
     activity_task::{ActivityCancelReason, ActivityTask, Cancel, Start, activity_task::Variant},
 };
 use temporalio_sdk_core::{CompleteActivityError, Worker as CoreWorker};
-use tenterhook_domain::{Code, Result};
+use tenterhook_domain::Code;
 use tenterhook_sandbox::{ActivityHost, Cancellation, Payload};
-use tokio::sync::watch;
+use tokio::{sync::watch, time::Instant};
 use tokio_util::task::TaskTracker;
 
-use self::threads::Threads;
-use crate::resolver::Resolver;
+use self::{attempt::Claim, places::Places};
+use crate::{executor::Executor, resolver::Resolver};
 
 /// How long an attempt that nobody waits for any more may go on before it is dropped. Less where the lane's
 /// drain time is short.
 const ABANDONED_GRACE_MAX: Duration = Duration::from_secs(5);
+
+/// Core is told of so many times the places that a lane has: one tenant's attempts that wait for a place must not keep
+/// those of others from arriving.
+pub(crate) const TASKS_PER_PLACE: usize = 4;
+/// So many attempts of one tenant wait, for each place that there is. Those above are handed back.
+const WAITING_PER_PLACE: usize = 2;
 
 type Token = Vec<u8>;
 
@@ -36,33 +42,33 @@ pub(crate) struct Activities {
     core: Arc<CoreWorker>,
     resolver: Arc<Resolver>,
     tasks: TaskTracker,
-    threads: Arc<Threads>,
+    executor: Arc<Executor>,
+    places: Places,
     grace: Duration,
     running: Arc<Mutex<HashMap<Token, watch::Sender<Option<Cancellation>>>>>,
 }
 
 impl Activities {
-    /// Attempts are run on `threads` threads of their own, and answered for in `tasks`. Those that the end of
-    /// `drain` would cut off are answered for before it.
-    ///
-    /// # Errors
-    /// `internal` when the system gives no threads.
+    /// Attempts are run on `executor`, so many at once as there are `places`, and answered for in `tasks`. Those that
+    /// the end of `drain` would cut off are answered for before it.
     pub(crate) fn new(
         core: Arc<CoreWorker>,
         resolver: Arc<Resolver>,
         tasks: TaskTracker,
-        threads: usize,
+        executor: Executor,
+        places: usize,
         drain: Duration,
-    ) -> Result<Self> {
-        Ok(Self {
+    ) -> Self {
+        Self {
             core,
             resolver,
             tasks,
-            threads: Arc::new(Threads::start(threads)?),
+            executor: Arc::new(executor),
+            places: Places::new(places, WAITING_PER_PLACE * places),
             // Core asks attempts to end at half of the drain time.
             grace: (drain / 4).min(ABANDONED_GRACE_MAX),
             running: Arc::default(),
-        })
+        }
     }
 
     fn running(&self) -> MutexGuard<'_, HashMap<Token, watch::Sender<Option<Cancellation>>>> {
@@ -92,21 +98,39 @@ impl Activities {
         self.running().insert(token.clone(), cancel);
         let activities = self.clone();
         self.tasks.spawn(async move {
-            let host = Arc::new(Host { core: activities.core.clone(), token: token.clone(), cancelled: cancelled.clone() });
-            // A task of its own, so that a panic below it is an answer too.
-            let resolver = activities.resolver.clone();
-            let attempt = activities.threads.spawn(async move { attempt::run(&resolver, start, host).await });
-            let abort = attempt.abort_handle();
-            let status = tokio::select! {
-                ended = attempt => ended.unwrap_or_else(|_| failure::of_host(Code::Internal, "the host failed while it ran this attempt")),
-                why = abandoned(cancelled, activities.grace) => {
-                    abort.abort();
-                    failure::dropped(why)
-                }
+            let host = Arc::new(Host {
+                core: activities.core.clone(),
+                token: token.clone(),
+                cancelled: cancelled.clone(),
+            });
+            let status = match attempt::claim(&activities.resolver, start) {
+                Err(error) => attempt::failed(&error),
+                Ok(claim) => tokio::select! {
+                    status = activities.attempt(claim, host) => status,
+                    why = abandoned(cancelled, activities.grace) => failure::dropped(why),
+                },
             };
             activities.running().remove(&token);
             activities.complete(token, status).await;
         });
+    }
+
+    /// Runs an attempt once there is a place for it. Dropping the future ends it.
+    async fn attempt(&self, claim: Claim, host: Arc<Host>) -> Status {
+        let begun = Instant::now();
+        let flow = claim.flow();
+        let Some(_place) = self.places.take(&flow.tenant).await else {
+            return failure::of_host(
+                Code::ActivityPlacesTaken,
+                "as many attempts of this tenant wait for a place as may: the attempt is tried again later",
+            );
+        };
+        let resolver = self.resolver.clone();
+        let attempt = async move { attempt::run(&resolver, claim, begun, host).await };
+        let status = self.executor.spawn(flow, attempt).await;
+        status.unwrap_or_else(|| {
+            failure::of_host(Code::Internal, "the host failed while it ran this attempt")
+        })
     }
 
     async fn complete(&self, token: Token, status: Status) {

@@ -103,8 +103,8 @@ impl Lane {
         })?;
         let shared = Arc::new(Shared {
             core: core.clone(),
-            runs: Runs::new(config.cached_bytes),
-            executor: Executor::start(config.threads)?,
+            runs: Runs::new(config.budget()),
+            executor: Executor::start("workflows", config.threads)?,
             resolver: resolver.clone(),
             moves: Moves::new(temporal.clone(), resolver.clone())?,
             tasks: TaskTracker::new(),
@@ -122,9 +122,10 @@ impl Lane {
             core.clone(),
             resolver,
             shared.tasks.clone(),
-            config.threads,
+            Executor::start_for_futures("activities", config.threads)?,
+            config.activity_tasks,
             config.drain,
-        )?;
+        );
         pollers.spawn(poll_activities(shared.clone(), activities));
         pollers.close();
         Ok(Self {
@@ -216,15 +217,7 @@ fn dispatch(shared: &Arc<Shared>, activation: WorkflowActivation) {
                 .moves
                 .stay(&activation.run_id, run.identity().digest, true);
         }
-        let shared = shared.clone();
-        // Unmapping an instance takes long enough to keep it off the poll loop.
-        shared.clone().executor.submit(move || {
-            // Whatever happens, the activation is answered: Core would wait for ever.
-            if catch_unwind(AssertUnwindSafe(|| drop(run))).is_err() {
-                tracing::error!(code = %Code::Internal, "letting go of a run panicked");
-            }
-            complete(&shared, nothing(activation.run_id), false);
-        });
+        let_go(shared, run, activation.run_id);
     } else if let Some(init) = initialization(&activation) {
         let init = init.clone();
         let task = begin(shared.clone(), activation, init);
@@ -237,6 +230,25 @@ fn dispatch(shared: &Arc<Shared>, activation: WorkflowActivation) {
         let failed = failed(&activation.run_id, Code::Internal, message);
         complete(shared, failed, false);
     }
+}
+
+/// Drops a run, where there is one, and says so.
+fn let_go(shared: &Arc<Shared>, run: Option<Run>, run_id: String) {
+    let Some(run) = run else {
+        return complete(shared, nothing(run_id), false);
+    };
+    let shared = shared.clone();
+    // Unmapping an instance takes long enough to keep it off the poll loop.
+    shared
+        .clone()
+        .executor
+        .submit(&run.identity().into(), move || {
+            // Whatever happens, the activation is answered: Core would wait for ever.
+            if catch_unwind(AssertUnwindSafe(|| drop(run))).is_err() {
+                tracing::error!(code = %Code::Internal, "letting go of a run panicked");
+            }
+            complete(&shared, nothing(run_id), false);
+        });
 }
 
 /// Activates a run that this host holds, by the plugin's policy as it is now.
@@ -259,38 +271,41 @@ fn go_on(shared: &Arc<Shared>, mut run: Run, activation: WorkflowActivation) {
 /// Activates `run` on a workflow thread, keeps it, and sends its completion.
 fn activate(shared: &Arc<Shared>, mut run: Run, activation: WorkflowActivation) {
     let shared = shared.clone();
-    shared.clone().executor.submit(move || {
-        let run_id = activation.run_id.clone();
-        let task = blame::Task::of(&activation);
-        // In the midst of a replay nothing is over.
-        let lives = !activation.is_replaying || task == blame::Task::Query;
-        let announced = announced_pin(&activation);
-        let activated = catch_unwind(AssertUnwindSafe(|| {
-            let completion = run.activate(activation);
-            (run, completion)
-        }));
-        let mut leaves = false;
-        let completion = match activated {
-            Ok((run, completion)) => {
-                let standing = Standing::of(&run);
-                standing.note_failure(&shared, &run_id, announced);
-                if let Some(pinned) = task.pinned()
-                    && blames_plugin(&completion)
-                {
-                    blame::note(&shared, run.identity(), pinned);
+    shared
+        .clone()
+        .executor
+        .submit(&run.identity().into(), move || {
+            let run_id = activation.run_id.clone();
+            let task = blame::Task::of(&activation);
+            // In the midst of a replay nothing is over.
+            let lives = !activation.is_replaying || task == blame::Task::Query;
+            let announced = announced_pin(&activation);
+            let activated = catch_unwind(AssertUnwindSafe(|| {
+                let completion = run.activate(activation);
+                (run, completion)
+            }));
+            let mut leaves = false;
+            let completion = match activated {
+                Ok((run, completion)) => {
+                    let standing = Standing::of(&run);
+                    standing.note_failure(&shared, &run_id, announced);
+                    if let Some(pinned) = task.pinned()
+                        && blames_plugin(&completion)
+                    {
+                        blame::note(&shared, run.identity(), pinned);
+                    }
+                    keep(&shared, &run_id, run);
+                    leaves = lives && standing.leaves(&shared, &run_id);
+                    completion
                 }
-                keep(&shared, &run_id, run);
-                leaves = lives && standing.leaves(&shared, &run_id);
-                completion
-            }
-            Err(_panic) => failed(
-                &run_id,
-                Code::Internal,
-                "the host failed while it ran this task: see its log",
-            ),
-        };
-        complete(&shared, completion, leaves);
-    });
+                Err(_panic) => failed(
+                    &run_id,
+                    Code::Internal,
+                    "the host failed while it ran this task: see its log",
+                ),
+            };
+            complete(&shared, completion, leaves);
+        });
 }
 
 /// Keeps a live run for its next activation. A dead one is gone: Core evicts it, and replays.

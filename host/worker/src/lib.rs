@@ -8,6 +8,7 @@ mod activity;
 mod census;
 mod connection;
 mod executor;
+mod fair;
 mod gateway;
 mod lane;
 mod moves;

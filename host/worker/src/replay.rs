@@ -115,7 +115,7 @@ impl Replayer {
         // What a replay signs goes nowhere.
         let key = ContextKey::new("replay", [0; 32]);
         Ok(Self {
-            threads: Executor::start(REPLAYS_AT_ONCE)?,
+            threads: Executor::start("replays", REPLAYS_AT_ONCE)?,
             namespace: namespace.to_owned(),
             keys: Arc::new(ContextKeys::new(key, Vec::new())),
         })

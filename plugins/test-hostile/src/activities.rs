@@ -18,6 +18,10 @@ fn spin(_: &ActivityContext, _input: ()) -> Result<(), ActivityError> {
     misdeeds::spin()
 }
 
+fn compute(_: &ActivityContext, turns: u64) -> Result<u64, ActivityError> {
+    Ok(misdeeds::compute(turns))
+}
+
 fn grow(_: &ActivityContext, _input: ()) -> Result<(), ActivityError> {
     misdeeds::grow()
 }
@@ -57,6 +61,8 @@ activities! {
     pub(crate) Panic(String) -> () = panic;
     /// Never returns, and never asks whether it should.
     pub(crate) Spin(()) -> () = spin;
+    /// Computes for so many turns.
+    pub(crate) Compute(u64) -> u64 = compute;
     /// Allocates without end.
     pub(crate) Grow(()) -> () = grow;
     /// Calls itself without end.

@@ -10,18 +10,23 @@ mod workflows;
 use tenterhook_sdk::plugin;
 
 use activities::{
-    FloodHeartbeats, FloodLog, Grow, HugeHeartbeat, HugeResult, Innocent, Overflow, Panic, Sleep,
-    Spin,
+    Compute, FloodHeartbeats, FloodLog, Grow, HugeHeartbeat, HugeResult, Innocent, Overflow, Panic,
+    Sleep, Spin,
 };
 use workflows::{
-    Behaves, CallsStranger, FloodsCommands, FloodsLog, ForgesPin, Grows, HugePayload, Overflows,
-    Panics, PanicsInQuery, PanicsInValidator, PanicsOnSignal, Sleeps, Spins, SpinsInQuery,
+    Behaves, CallsStranger, Computes, FansOut, FloodsCommands, FloodsLog, ForgesPin, Grows,
+    HugePayload, Overflows, Panics, PanicsInQuery, PanicsInValidator, PanicsOnSignal, Sleeps,
+    Spins, SpinsInQuery,
 };
 
 plugin! {
     workflows: [
         /// Runs `Innocent` and completes: what the others must not disturb.
         Behaves,
+        /// Computes for as many turns as its input says.
+        Computes,
+        /// Runs an activity as often at once as its input says, each with the same input.
+        FansOut,
         /// Panics in its first task.
         Panics,
         /// Waits for the signal `go` and panics in it.
@@ -53,6 +58,7 @@ plugin! {
     ],
     activities: [
         Innocent,
+        Compute,
         Panic,
         Spin,
         Grow,

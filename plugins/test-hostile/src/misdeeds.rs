@@ -13,6 +13,11 @@ pub(crate) fn spin() -> ! {
     }
 }
 
+/// Computes for so many turns, and gives back what came out.
+pub(crate) fn compute(turns: u64) -> u64 {
+    (0..turns).fold(0, |sum, turn| black_box(sum ^ turn.wrapping_mul(sum | 1)))
+}
+
 /// Allocates, and touches what it got, until there is no more.
 pub(crate) fn grow() -> ! {
     let mut hoard = Vec::new();

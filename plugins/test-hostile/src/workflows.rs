@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::time::Duration;
 
+use serde_json::Value;
 use temporalio_workflow::common::UntypedActivity;
 use temporalio_workflow::common::data_converters::{PayloadConverter, RawValue};
 use temporalio_workflow::{
@@ -53,6 +54,23 @@ macro_rules! runs {
 runs!(Behaves, |ctx, input: String| -> usize {
     let options = activity_options(Timeout::Short, Retry::Standard);
     Ok(ctx.execute_activity(Innocent, input, options).await?)
+});
+
+runs!(Computes, |_ctx, turns: u64| -> u64 {
+    Ok(misdeeds::compute(turns))
+});
+
+runs!(FansOut, |ctx, work: (String, usize, Value)| -> usize {
+    let (activity, number, input) = work;
+    let input = || RawValue::from_value(&input, &PayloadConverter::default());
+    let options = || activity_options(Timeout::Long, Retry::None);
+    let attempts = (0..number)
+        .map(|_| ctx.execute_activity(UntypedActivity::new(&activity), input(), options()));
+    let attempts: Vec<_> = attempts.collect();
+    for attempt in attempts {
+        attempt.await?;
+    }
+    Ok(number)
 });
 
 runs!(Panics, |_ctx, _input: ()| -> () { panic!("on purpose") });

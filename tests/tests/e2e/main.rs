@@ -7,6 +7,7 @@
 
 mod durability;
 mod failures;
+mod fairness;
 mod features;
 mod guests;
 mod hosts;

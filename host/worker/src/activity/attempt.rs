@@ -21,36 +21,79 @@ use tenterhook_workflow::guest::Fault;
 use tokio::time::Instant;
 
 use super::failure;
-use crate::resolver::Resolver;
+use crate::{fair::Flow, resolver::Resolver};
 
 /// Tenths of its time for which an attempt waits for code that is not there.
 const WAIT_TENTHS: u32 = 8;
 
-/// Runs the attempt to its end. Dropping the future ends the guest.
-pub(super) async fn run(resolver: &Resolver, start: Start, host: Arc<dyn ActivityHost>) -> Status {
-    match execute(resolver, start, host.clone()).await {
-        // Core refuses a completion without a payload, and Temporal's SDKs write null for "nothing".
-        Ok(Ok(result)) => Status::Completed(Success {
-            result: Some(result.map_or_else(crate::payload::of_nothing, payload_to_proto)),
-        }),
-        Ok(Err(refused)) => failure::of_guest(refused, host.cancelled()),
-        Err(error) => {
-            tracing::warn!(code = %error.code(), cause = error.source_text(), "an attempt failed: {}", error.detail());
-            failure::of_host(error.code(), error.detail())
-        }
+/// A task whose context is right: whose attempt it is, and of what.
+pub(super) struct Claim {
+    start: Start,
+    context: Context,
+    type_name: TypeName,
+}
+
+impl Claim {
+    /// Whose work it is.
+    pub(super) fn flow(&self) -> Flow {
+        Flow::of(&self.context.scope, &self.context.plugin)
     }
 }
 
-type Answer = std::result::Result<Option<Payload>, tenterhook_sandbox::ActivityFailure>;
-
-async fn execute(resolver: &Resolver, start: Start, host: Arc<dyn ActivityHost>) -> Result<Answer> {
-    let begun = Instant::now();
+/// Finds out whose attempt a task is.
+///
+/// # Errors
+/// `context-invalid` for a task without this host's signature.
+pub(super) fn claim(resolver: &Resolver, start: Start) -> Result<Claim> {
     let workflow_id = start
         .workflow_execution
         .as_ref()
         .map_or("", |execution| &execution.workflow_id);
     let (context, type_name) =
         resolver.context(&start.header_fields, workflow_id, &start.activity_type)?;
+    Ok(Claim {
+        start,
+        context,
+        type_name,
+    })
+}
+
+/// Runs the attempt, which was given to this host at `begun`, to its end. Dropping the future ends the guest.
+pub(super) async fn run(
+    resolver: &Resolver,
+    claim: Claim,
+    begun: Instant,
+    host: Arc<dyn ActivityHost>,
+) -> Status {
+    match execute(resolver, claim, begun, host.clone()).await {
+        // Core refuses a completion without a payload, and Temporal's SDKs write null for "nothing".
+        Ok(Ok(result)) => Status::Completed(Success {
+            result: Some(result.map_or_else(crate::payload::of_nothing, payload_to_proto)),
+        }),
+        Ok(Err(refused)) => failure::of_guest(refused, host.cancelled()),
+        Err(error) => failed(&error),
+    }
+}
+
+/// The answer for an attempt that the host could not bring to its end.
+pub(super) fn failed(error: &Error) -> Status {
+    tracing::warn!(code = %error.code(), cause = error.source_text(), "an attempt failed: {}", error.detail());
+    failure::of_host(error.code(), error.detail())
+}
+
+type Answer = std::result::Result<Option<Payload>, tenterhook_sandbox::ActivityFailure>;
+
+async fn execute(
+    resolver: &Resolver,
+    claim: Claim,
+    begun: Instant,
+    host: Arc<dyn ActivityHost>,
+) -> Result<Answer> {
+    let Claim {
+        start,
+        context,
+        type_name,
+    } = claim;
     let terms = resolver.terms(&context.scope, &context.plugin).await?;
     let digest = context.digest.or(terms.line.current).ok_or_else(|| {
         Error::new(
@@ -62,7 +105,8 @@ async fn execute(resolver: &Resolver, start: Start, host: Arc<dyn ActivityHost>)
         )
     })?;
     let limit = Duration::from_millis(terms.limits.activity_millis);
-    let left = time_left(&start);
+    let left = time_left(&start).saturating_sub(begun.elapsed());
+    let waiting = Instant::now();
     let component = resolver
         .load_or_wait(
             &context.scope,
@@ -93,8 +137,8 @@ async fn execute(resolver: &Resolver, start: Start, host: Arc<dyn ActivityHost>)
             .await?,
         config: terms.config.clone(),
     };
-    // What waiting for the code took is of the attempt's own time, not of the host's limit.
-    let left = left.saturating_sub(begun.elapsed()).min(limit);
+    // What waiting took is of the attempt's own time, not of the host's limit.
+    let left = left.saturating_sub(waiting.elapsed()).min(limit);
     let task = guest_task(start, context, &type_name, left);
     module
         .execute(task, access, host, left)

@@ -19,6 +19,8 @@ use super::attempt::payload_to_proto;
 
 /// Where failures that the host makes say they come from.
 const SOURCE: &str = "tenterhook";
+/// After so long an attempt that was handed back for lack of a place is tried again.
+const PLACES_TAKEN_PAUSE: Duration = Duration::from_secs(5);
 /// The kind by which a guest says that it ended because it was asked to.
 const CANCELED: &str = "Canceled";
 
@@ -88,6 +90,7 @@ pub(super) fn of_host(code: Code, detail: &str) -> Status {
                 ApplicationFailureInfo {
                     r#type: code.as_str().to_owned(),
                     non_retryable,
+                    next_retry_delay: pause(code).and_then(|pause| pause.try_into().ok()),
                     ..Default::default()
                 },
             )),
@@ -95,6 +98,11 @@ pub(super) fn of_host(code: Code, detail: &str) -> Status {
         }),
         ..Default::default()
     })
+}
+
+/// When it is worth another try, where the host knows better than the retry policy.
+fn pause(code: Code) -> Option<Duration> {
+    (code == Code::ActivityPlacesTaken).then_some(PLACES_TAKEN_PAUSE)
 }
 
 /// The attempt was dropped because nobody waits for it.

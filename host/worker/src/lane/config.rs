@@ -5,11 +5,14 @@ use std::time::Duration;
 use temporalio_common::worker::WorkerTaskTypes;
 use temporalio_sdk_core::{PollerBehavior, WorkerConfig, WorkerVersioningStrategy};
 
-use crate::connection::Temporal;
+use crate::{activity::TASKS_PER_PLACE, connection::Temporal, runs::Budget};
 
 /// Concurrent polls for workflow tasks: Core splits them between its sticky queue and the lane's.
 const WORKFLOW_POLLERS: usize = 10;
 const ACTIVITY_POLLERS: usize = 5;
+/// This part of the runs that Core keeps is not the host's to fill.
+const RUNS_OF_CORE: usize = 10;
+
 /// How a lane is worked.
 #[derive(Debug, Clone)]
 pub struct LaneConfig {
@@ -32,6 +35,16 @@ pub struct LaneConfig {
     pub drain: Duration,
 }
 
+impl LaneConfig {
+    /// What runs may hold: somewhat less than Core keeps, so that who has most lets go, and not who was idle longest.
+    pub(super) fn budget(&self) -> Budget {
+        Budget {
+            bytes: self.cached_bytes,
+            runs: self.cached_runs - self.cached_runs / RUNS_OF_CORE,
+        }
+    }
+}
+
 /// Core's own settings.
 ///
 /// # Errors
@@ -52,7 +65,7 @@ pub(super) fn core(temporal: &Temporal, config: &LaneConfig) -> Result<WorkerCon
         })
         .max_cached_workflows(config.cached_runs)
         .max_outstanding_workflow_tasks(config.workflow_tasks)
-        .max_outstanding_activities(config.activity_tasks)
+        .max_outstanding_activities(TASKS_PER_PLACE * config.activity_tasks)
         .max_outstanding_local_activities(config.activity_tasks)
         .workflow_task_poller_behavior(PollerBehavior::SimpleMaximum(WORKFLOW_POLLERS))
         .activity_task_poller_behavior(PollerBehavior::SimpleMaximum(ACTIVITY_POLLERS))

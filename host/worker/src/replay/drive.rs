@@ -58,7 +58,7 @@ pub(super) async fn replay(
     core.initiate_shutdown();
     if let Some(run) = replay.run.take() {
         // Unmapping an instance is nothing for a runtime's thread.
-        threads.submit(move || drop(run));
+        threads.submit(&run.identity().into(), move || drop(run));
     }
     let ended = ended?;
     if ended == End::ByCore {
@@ -125,7 +125,7 @@ impl Replay<'_> {
         let run_id = activation.run_id.clone();
         if activation.is_only_eviction() {
             if let Some(run) = self.run.take() {
-                threads.submit(move || drop(run));
+                threads.submit(&run.identity().into(), move || drop(run));
             }
             return Ok(WorkflowActivationCompletion::empty(run_id));
         }
@@ -262,7 +262,7 @@ async fn activate(
     activation: WorkflowActivation,
 ) -> Result<(Run, WorkflowActivationCompletion)> {
     let (sender, receiver) = oneshot::channel();
-    threads.submit(move || {
+    threads.submit(&run.identity().into(), move || {
         let completion = run.activate(activation);
         // Nobody waits any more after the time limit.
         drop(sender.send((run, completion)));

@@ -1,0 +1,97 @@
+//! What a tenant with little work gets beside one with very much.
+
+use std::time::{Duration, Instant};
+
+use futures_util::{StreamExt as _, stream};
+use serde_json::json;
+use tenterhook_tests::host::{Host, World};
+
+/// Turns that take some tens of milliseconds.
+const TURNS: u64 = 30_000_000;
+/// Requests under way at once while work is queued.
+const AT_ONCE: usize = 32;
+/// What the one with little work starts.
+const FEW: usize = 20;
+/// What the other one queues.
+const MANY: usize = 2_000;
+
+/// Starts so many that compute.
+async fn start(world: &World, name: &str, number: usize) {
+    stream::iter(0..number)
+        .for_each_concurrent(AT_ONCE, async |index| {
+            let id = format!("{name}-{index}");
+            world
+                .start("test-hostile.Computes", &id, json!(TURNS))
+                .await
+                .unwrap();
+        })
+        .await;
+}
+
+/// Starts a few and waits until the last of them has ended. Answers what that took.
+async fn a_few(world: &World, name: &str) -> Duration {
+    let begun = Instant::now();
+    start(world, name, FEW).await;
+    stream::iter(0..FEW)
+        .for_each_concurrent(FEW, async |index| {
+            let outcome = world.outcome(&format!("{name}-{index}")).await.unwrap();
+            assert_eq!(outcome["status"], "completed", "{outcome:#}");
+        })
+        .await;
+    begun.elapsed()
+}
+
+async fn two_tenants(host: &Host) -> [World; 2] {
+    let mut worlds = Vec::new();
+    for tenant in ["greedy", "modest"] {
+        let world = World::make(&host.api, tenant).await.unwrap();
+        world.push_guest("test-hostile").await.unwrap();
+        world
+            .execute("test-hostile.Computes", "warm", json!(1))
+            .await
+            .unwrap();
+        worlds.push(world);
+    }
+    worlds.try_into().unwrap()
+}
+
+#[tokio::test]
+async fn a_few_activations_do_not_wait_for_two_thousand() {
+    let data = tempfile::tempdir().unwrap();
+    let host = Host::start(data.path()).await.unwrap();
+    let [greedy, modest] = two_tenants(&host).await;
+    start(&greedy, "equal", FEW).await;
+    let beside_few = a_few(&modest, "beside-few").await;
+    start(&greedy, "flood", MANY).await;
+    let beside_many = a_few(&modest, "beside-many").await;
+    let left = greedy
+        .describe(&format!("flood-{}", MANY - 1))
+        .await
+        .unwrap();
+    assert_eq!(
+        left["status"], "running",
+        "the flood was over before: {left:#}"
+    );
+    assert!(
+        beside_many <= beside_few * 3 / 2,
+        "beside {FEW} it took {beside_few:?}, beside {MANY} {beside_many:?}"
+    );
+}
+
+#[tokio::test]
+async fn attempts_that_hold_their_places_leave_some_to_others() {
+    let data = tempfile::tempdir().unwrap();
+    let host = Host::start(data.path()).await.unwrap();
+    let [greedy, modest] = two_tenants(&host).await;
+    // More than the host has places; each holds its own for longer than the test takes.
+    let hour = json!(["test-hostile.Sleep", 400, 3_600_000]);
+    greedy
+        .start("test-hostile.FansOut", "sleepers", hour)
+        .await
+        .unwrap();
+    let many = json!(["test-hostile.Sleep", 20, 1]);
+    let done = modest.execute("test-hostile.FansOut", "quick", many).await;
+    assert_eq!(done.unwrap()["status"], "completed");
+    let sleepers = greedy.describe("sleepers").await.unwrap();
+    assert_eq!(sleepers["status"], "running", "{sleepers:#}");
+}

@@ -51,6 +51,7 @@ impl Place {
         let config = SandboxConfig {
             aot_dir: aot_dir.to_owned(),
             keyvalue: None,
+            secrets: None,
             workflow_instances: 100,
             activity_instances: 100,
             compiler,

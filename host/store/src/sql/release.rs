@@ -12,7 +12,7 @@ use tenterhook_domain::{
 };
 
 use super::{
-    Connection, Db, audit, claim, failed, number, place,
+    BindAt as _, Connection, Db, audit, claim, failed, number, place,
     plugin::{ensure, why_missing},
     read_json, read_scope, to_json, to_the_end, unreadable,
 };
@@ -69,9 +69,7 @@ pub(super) async fn find(
         "SELECT {COLUMNS} FROM releases \
          WHERE tenant = $1 AND environment = $2 AND plugin = $3 AND digest = $4"
     )))
-    .bind(scope.tenant.as_str())
-    .bind(scope.environment.as_str())
-    .bind(plugin.as_str())
+    .bind_at((scope, plugin))
     .bind(digest.to_string())
     .fetch_optional(&mut *connection)
     .await
@@ -81,9 +79,7 @@ pub(super) async fn find(
     }
     let plugin_there =
         sqlx::query("SELECT 1 FROM plugins WHERE tenant = $1 AND environment = $2 AND plugin = $3")
-            .bind(scope.tenant.as_str())
-            .bind(scope.environment.as_str())
-            .bind(plugin.as_str())
+            .bind_at((scope, plugin))
             .fetch_optional(&mut *connection)
             .await
             .map_err(failed("read a plugin"))?;
@@ -114,9 +110,7 @@ async fn add(
              progress = NULL, lease_host = NULL, lease_until = 0 \
          WHERE releases.state IN ('retired', 'refused')",
     )
-    .bind(scope.tenant.as_str())
-    .bind(scope.environment.as_str())
-    .bind(plugin.as_str())
+    .bind_at((scope, plugin))
     .bind(release.digest.to_string())
     .bind(number(release.bytes))
     .bind(number(release.uploaded_at))
@@ -163,11 +157,7 @@ impl Releases for Db {
     }
 
     async fn get(&self, scope: &Scope, plugin: &PluginName, digest: &Digest) -> Result<Release> {
-        let mut connection = self
-            .readers
-            .acquire()
-            .await
-            .map_err(failed("read a release"))?;
+        let mut connection = self.reader().await?;
         find(&mut connection, scope, plugin, digest).await
     }
 
@@ -176,9 +166,7 @@ impl Releases for Db {
             "SELECT signature FROM releases \
              WHERE tenant = $1 AND environment = $2 AND plugin = $3 AND digest = $4",
         )
-        .bind(key.scope.tenant.as_str())
-        .bind(key.scope.environment.as_str())
-        .bind(key.plugin.as_str())
+        .bind_at((&key.scope, &key.plugin))
         .bind(key.digest.to_string())
         .fetch_optional(&self.readers)
         .await
@@ -198,9 +186,7 @@ impl Releases for Db {
              WHERE tenant = $1 AND environment = $2 AND plugin = $3 AND number < $4 \
              ORDER BY number DESC LIMIT $5"
         )))
-        .bind(scope.tenant.as_str())
-        .bind(scope.environment.as_str())
-        .bind(plugin.as_str())
+        .bind_at((scope, plugin))
         .bind(place(cursor)?.unwrap_or(i64::MAX))
         .bind(cursor.rows())
         .fetch_all(&self.readers)

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use tenterhook_domain::{Code, Error, Result, execution::Page};
 
-use super::{Connection, Db, LOCK, failed, plugin::not_found};
+use super::{BindAt as _, Connection, Db, LOCK, failed, plugin::not_found};
 use crate::{Bucket, Cursor, KeyValueState, state::check_key};
 
 async fn read(
@@ -17,9 +17,7 @@ async fn read(
         "SELECT value FROM state \
          WHERE tenant = $1 AND environment = $2 AND plugin = $3 AND bucket = $4 AND key = $5{lock}"
     )))
-    .bind(bucket.scope.tenant.as_str())
-    .bind(bucket.scope.environment.as_str())
-    .bind(bucket.plugin.as_str())
+    .bind_at((bucket.scope, bucket.plugin))
     .bind(bucket.name)
     .bind(key)
     .fetch_optional(connection)
@@ -55,9 +53,7 @@ async fn put(
     value: &[u8],
 ) -> Result<()> {
     let done = sqlx::query(insert)
-        .bind(bucket.scope.tenant.as_str())
-        .bind(bucket.scope.environment.as_str())
-        .bind(bucket.plugin.as_str())
+        .bind_at((bucket.scope, bucket.plugin))
         .bind(bucket.name)
         .bind(key)
         .bind(value)
@@ -93,7 +89,7 @@ fn sum(key: &str, value: Option<Vec<u8>>, delta: i64) -> Result<i64> {
 impl KeyValueState for Db {
     async fn get(&self, bucket: Bucket<'_>, key: &str) -> Result<Option<Bytes>> {
         check_key(bucket, key)?;
-        let mut connection = self.readers.acquire().await.map_err(failed("read state"))?;
+        let mut connection = self.reader().await?;
         let value = read(&mut connection, bucket, key, "").await?;
         Ok(value.map(Bytes::from))
     }
@@ -110,9 +106,7 @@ impl KeyValueState for Db {
             "DELETE FROM state \
              WHERE tenant = $1 AND environment = $2 AND plugin = $3 AND bucket = $4 AND key = $5",
         )
-        .bind(bucket.scope.tenant.as_str())
-        .bind(bucket.scope.environment.as_str())
-        .bind(bucket.plugin.as_str())
+        .bind_at((bucket.scope, bucket.plugin))
         .bind(bucket.name)
         .bind(key)
         .execute(&self.writer)
@@ -127,9 +121,7 @@ impl KeyValueState for Db {
             "SELECT 1 FROM state \
              WHERE tenant = $1 AND environment = $2 AND plugin = $3 AND bucket = $4 AND key = $5",
         )
-        .bind(bucket.scope.tenant.as_str())
-        .bind(bucket.scope.environment.as_str())
-        .bind(bucket.plugin.as_str())
+        .bind_at((bucket.scope, bucket.plugin))
         .bind(bucket.name)
         .bind(key)
         .fetch_optional(&self.readers)
@@ -152,9 +144,7 @@ impl KeyValueState for Db {
             }
         };
         let rows: Vec<(String,)> = sqlx::query_as(select)
-            .bind(bucket.scope.tenant.as_str())
-            .bind(bucket.scope.environment.as_str())
-            .bind(bucket.plugin.as_str())
+            .bind_at((bucket.scope, bucket.plugin))
             .bind(bucket.name)
             .bind(cursor.after.unwrap_or_default())
             .bind(cursor.rows())

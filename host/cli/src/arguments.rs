@@ -5,7 +5,8 @@ use clap::{Args, Parser, Subcommand};
 use crate::{
     command::{
         completions::CompletionsCommand, environment::EnvironmentCommand, plugin::PluginCommand,
-        release::ReleaseCommand, tenant::TenantCommand, token::TokenCommand,
+        release::ReleaseCommand, secret_key::SecretKeyCommand, tenant::TenantCommand,
+        token::TokenCommand,
         workflow::WorkflowCommand,
     },
     connection::ConnectionArguments,
@@ -71,6 +72,8 @@ pub(crate) enum Command {
     Workflow(InScope<WorkflowCommand>),
     /// API tokens
     Token(Remote<TokenCommand>),
+    /// The keys that a host encrypts secrets under
+    SecretKey(Remote<SecretKeyCommand>),
     /// The limits a plugin runs under, with their defaults and ranges
     Limits(ConnectionArguments),
     /// Write a shell's completion script to stdout

@@ -12,7 +12,7 @@ pub(crate) use body::{Json, JsonOrNothing, given};
 pub(crate) use condition::{IfMatch, TRIES_MAX, outdated};
 pub(crate) use duration::duration;
 pub(crate) use path::{
-    AtMessage, AtPlugin, AtRelease, AtScope, AtTenant, AtTenantToken, AtToken, AtWorkflow,
+    AtMessage, AtPlugin, AtRelease, AtScope, AtSecret, AtTenant, AtTenantToken, AtToken, AtWorkflow,
     path_invalid,
 };
 pub(crate) use query::{

@@ -10,7 +10,7 @@ use tenterhook_domain::{
 };
 
 use super::{
-    At, Connection, Db, audit, failed, number,
+    At, BindAt, Connection, Db, audit, failed, number,
     plugin::{ensure, lock, why_missing},
     read_scope, unreadable,
 };
@@ -56,9 +56,7 @@ async fn check_room(connection: &mut Connection, place: &SecretPlace) -> Result<
         "SELECT count(*) FROM secrets \
          WHERE tenant = $1 AND environment = $2 AND plugin = $3 AND name <> $4",
     )
-    .bind(place.scope.tenant.as_str())
-    .bind(place.scope.environment.as_str())
-    .bind(place.plugin.as_str())
+    .bind_at(at(place))
     .bind(place.name.as_str())
     .fetch_one(connection)
     .await
@@ -87,9 +85,7 @@ async fn write(
          ON CONFLICT (tenant, environment, plugin, name) DO UPDATE SET key_id = excluded.key_id, \
          data_key = excluded.data_key, value = excluded.value, set_at = excluded.set_at",
     )
-    .bind(place.scope.tenant.as_str())
-    .bind(place.scope.environment.as_str())
-    .bind(place.plugin.as_str())
+    .bind_at(at(place))
     .bind(place.name.as_str())
     .bind(sealed.key.as_str())
     .bind(sealed.data_key.as_slice())
@@ -105,9 +101,7 @@ async fn remove(connection: &mut Connection, place: &SecretPlace) -> Result<bool
     sqlx::query(
         "DELETE FROM secrets WHERE tenant = $1 AND environment = $2 AND plugin = $3 AND name = $4",
     )
-    .bind(place.scope.tenant.as_str())
-    .bind(place.scope.environment.as_str())
-    .bind(place.plugin.as_str())
+    .bind_at(at(place))
     .bind(place.name.as_str())
     .execute(connection)
     .await
@@ -147,18 +141,12 @@ impl Secrets for Db {
     }
 
     async fn list(&self, scope: &Scope, plugin: &PluginName) -> Result<Vec<SecretEntry>> {
-        let mut connection = self
-            .readers
-            .acquire()
-            .await
-            .map_err(failed("list secrets"))?;
+        let mut connection = self.reader().await?;
         let rows: Vec<(String, i64, String)> = sqlx::query_as(
             "SELECT name, set_at, key_id FROM secrets \
              WHERE tenant = $1 AND environment = $2 AND plugin = $3 ORDER BY name",
         )
-        .bind(scope.tenant.as_str())
-        .bind(scope.environment.as_str())
-        .bind(plugin.as_str())
+        .bind_at((scope, plugin))
         .fetch_all(&mut *connection)
         .await
         .map_err(failed("list secrets"))?;
@@ -180,9 +168,7 @@ impl Secrets for Db {
             "SELECT key_id, data_key, value FROM secrets \
              WHERE tenant = $1 AND environment = $2 AND plugin = $3 AND name = $4",
         )
-        .bind(place.scope.tenant.as_str())
-        .bind(place.scope.environment.as_str())
-        .bind(place.plugin.as_str())
+        .bind_at(at(place))
         .bind(place.name.as_str())
         .fetch_optional(&self.readers)
         .await
@@ -252,9 +238,7 @@ impl Secrets for Db {
         .bind(to.key.as_str())
         .bind(to.data_key.as_slice())
         .bind(to.value.as_slice())
-        .bind(place.scope.tenant.as_str())
-        .bind(place.scope.environment.as_str())
-        .bind(place.plugin.as_str())
+        .bind_at(at(place))
         .bind(place.name.as_str())
         .bind(from.data_key.as_slice())
         .execute(&mut *transaction)
@@ -276,9 +260,7 @@ async fn require(connection: &mut Connection, (scope, plugin): At<'_>) -> Result
     let found = sqlx::query(
         "SELECT 1 FROM plugins WHERE tenant = $1 AND environment = $2 AND plugin = $3",
     )
-    .bind(scope.tenant.as_str())
-    .bind(scope.environment.as_str())
-    .bind(plugin.as_str())
+    .bind_at((scope, plugin))
     .fetch_optional(&mut *connection)
     .await
     .map_err(failed("read a plugin"))?;

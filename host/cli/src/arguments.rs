@@ -6,8 +6,7 @@ use crate::{
     command::{
         completions::CompletionsCommand, environment::EnvironmentCommand, plugin::PluginCommand,
         release::ReleaseCommand, secret_key::SecretKeyCommand, tenant::TenantCommand,
-        token::TokenCommand,
-        workflow::WorkflowCommand,
+        token::TokenCommand, workflow::WorkflowCommand,
     },
     connection::ConnectionArguments,
     failure::{Failure, Result},

@@ -19,7 +19,10 @@ use zeroize::Zeroizing;
 /// `host-config-invalid`.
 pub(crate) fn read(path: &Path) -> Result<SecretKeys> {
     SecretKeys::parse(&text(path)?).map_err(|error| {
-        Error::new(error.code(), format!("{}: {}", path.display(), error.detail()))
+        Error::new(
+            error.code(),
+            format!("{}: {}", path.display(), error.detail()),
+        )
     })
 }
 
@@ -51,9 +54,14 @@ pub(crate) fn add_first(path: &Path) -> Result<String> {
     let known = text(path)?;
     let (id, key) = SecretKeys::generate()?;
     let all = Zeroizing::new(format!("{}{}", *key, *known));
-    SecretKeys::parse(&known).and(SecretKeys::parse(&all)).map_err(|error| {
-        Error::new(error.code(), format!("{}: {}", path.display(), error.detail()))
-    })?;
+    SecretKeys::parse(&known)
+        .and(SecretKeys::parse(&all))
+        .map_err(|error| {
+            Error::new(
+                error.code(),
+                format!("{}: {}", path.display(), error.detail()),
+            )
+        })?;
     replace(path, &all).map_err(|error| unusable(path, error))?;
     Ok(id)
 }

@@ -284,7 +284,11 @@ mod tests {
             ("a.test", "not a host", false),
         ] {
             let checked = granted(http, secret).check().map_err(|error| error.code());
-            let expected = if fits { Ok(()) } else { Err(Code::GrantInvalid) };
+            let expected = if fits {
+                Ok(())
+            } else {
+                Err(Code::GrantInvalid)
+            };
             assert_eq!(checked, expected, "{http} {secret}");
         }
         let grants = granted("*.test", "a.test");

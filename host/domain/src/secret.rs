@@ -152,7 +152,10 @@ mod tests {
         };
         assert_eq!(names("Bearer abc"), []);
         assert_eq!(names("{{name}} {secret:a}"), []);
-        assert_eq!(names("Bearer {{secret:api-key}}"), [(7..25, "api-key".into())]);
+        assert_eq!(
+            names("Bearer {{secret:api-key}}"),
+            [(7..25, "api-key".into())]
+        );
         assert_eq!(
             names("{{secret:a}}{{secret:b}}"),
             [(0..12, "a".into()), (12..24, "b".into())]

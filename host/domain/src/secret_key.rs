@@ -154,7 +154,11 @@ impl SecretKeys {
     pub fn seal(&self, place: &SecretPlace, value: &SecretValue) -> Result<Sealed> {
         let data_key: Zeroizing<[u8; KEY_BYTES]> = random()?;
         Ok(Sealed {
-            value: encrypt(&data_key, &bound(place, "value", ""), value.reveal().as_bytes())?,
+            value: encrypt(
+                &data_key,
+                &bound(place, "value", ""),
+                value.reveal().as_bytes(),
+            )?,
             ..self.seal_key(place, &data_key)?
         })
     }
@@ -193,11 +197,7 @@ impl SecretKeys {
         })
     }
 
-    fn open_key(
-        &self,
-        place: &SecretPlace,
-        sealed: &Sealed,
-    ) -> Result<Zeroizing<[u8; KEY_BYTES]>> {
+    fn open_key(&self, place: &SecretPlace, sealed: &Sealed) -> Result<Zeroizing<[u8; KEY_BYTES]>> {
         let Some(key) = self.0.iter().find(|key| key.id == sealed.key) else {
             return Err(Error::new(
                 Code::SecretKeyMissing,

@@ -38,8 +38,8 @@ use tokio_util::sync::CancellationToken;
 
 pub use document::document;
 pub use guard::{REQUEST_TIMEOUT, REQUESTS_MAX, ROOM_TIMEOUT, UPLOAD_TIMEOUT};
-pub use problem::{PROBLEM_TYPE, status};
 pub use handle::secret::RESEALED_MAX;
+pub use problem::{PROBLEM_TYPE, status};
 pub use request::{JSON_BYTES_MAX, PAGE_DEFAULT, WAIT_MAX};
 pub use route::{Access, Operation, ROUTES, Route, Verb};
 pub use serving::{CONNECTIONS_MAX, HEADER_TIMEOUT, STOP_TIMEOUT, Server};

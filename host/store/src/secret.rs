@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use tenterhook_domain::{
     PluginName, Result, Scope, SecretName,
     audit::Author,
-    secret_key::{SecretPlace, Sealed},
+    secret_key::{Sealed, SecretPlace},
 };
 
 /// A secret as lists show it: never its value.

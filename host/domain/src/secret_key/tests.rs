@@ -51,7 +51,10 @@ fn what_was_changed_does_not_open() {
         value: other.value,
         ..sealed.clone()
     };
-    assert!(keys.open(&own, &mixed).is_err(), "a value under another key");
+    assert!(
+        keys.open(&own, &mixed).is_err(),
+        "a value under another key"
+    );
     for at in [0, NONCE_BYTES, sealed.value.len() - 1] {
         let mut changed = sealed.clone();
         changed.value[at] ^= 1;

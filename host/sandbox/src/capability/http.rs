@@ -43,8 +43,8 @@ use crate::{
     owner::Owner,
 };
 
-pub use self::secret::Secrets;
 pub(crate) use self::pool::Outbound;
+pub use self::secret::Secrets;
 use self::{
     body::AnswerBody,
     connect::ConnectError,

@@ -9,7 +9,7 @@ use tenterhook_domain::{
     Code, Result,
     audit::Author,
     secret::{SECRET_BYTES_MAX, SECRET_BYTES_MIN, SecretValue},
-    secret_key::{SecretKeys, SecretPlace, Sealed},
+    secret_key::{Sealed, SecretKeys, SecretPlace},
 };
 use tenterhook_store::SecretEntry;
 use utoipa::{PartialSchema, ToSchema, openapi};
@@ -147,7 +147,13 @@ pub(crate) async fn reseal(
         resealed += reseal_from(&api, &keys, old, RESEALED_MAX - resealed, &author).await?;
     }
     let left = api.state.store.secrets.not_under(keys.first()).await?;
-    tracing::info!(key = keys.first(), resealed, left, by = caller.token, "secrets were sealed anew");
+    tracing::info!(
+        key = keys.first(),
+        resealed,
+        left,
+        by = caller.token,
+        "secrets were sealed anew"
+    );
     Ok(JsonBody(Resealed {
         key: keys.first().to_owned(),
         resealed,

@@ -391,7 +391,11 @@ impl FakeKeys {
 
 impl SecretKeyring for FakeKeys {
     fn now(&self) -> Result<SecretKeys> {
-        self.0.lock().unwrap().clone().ok_or_else(secret_key::missing)
+        self.0
+            .lock()
+            .unwrap()
+            .clone()
+            .ok_or_else(secret_key::missing)
     }
 
     fn holding(&self, _: &str) -> Result<SecretKeys> {

@@ -38,7 +38,10 @@ async fn a_secret_is_set_and_listed_and_never_told() {
     host.secret_keys.set(Some(keys(OLD)));
     let operator = host.tenant("acme").await.with("tenterhook-reason", "moved");
     let empty = operator.get(&format!("{PLUGIN}/secrets")).await;
-    assert_eq!((empty.status.as_u16(), empty.json), (200, json!({"items": []})));
+    assert_eq!(
+        (empty.status.as_u16(), empty.json),
+        (200, json!({"items": []}))
+    );
     for value in ["an older value", VALUE] {
         let set = operator.put(&at("api-key"), &body(value)).await;
         assert_eq!((set.status.as_u16(), set.json), (204, json!(null)));
@@ -86,7 +89,11 @@ async fn what_is_no_secret_is_refused_without_being_repeated() {
         (body("kein ASCII: hätte"), 422, "secret-invalid"),
         (body(&long), 422, "secret-invalid"),
         (r#"{"value": 8736451987}"#.into(), 400, "request-invalid"),
-        (r#"{"value": ["8736451987"]}"#.into(), 400, "request-invalid"),
+        (
+            r#"{"value": ["8736451987"]}"#.into(),
+            400,
+            "request-invalid",
+        ),
         ("{}".into(), 400, "request-invalid"),
     ];
     for (body, status, code) in cases {

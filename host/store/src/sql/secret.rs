@@ -6,7 +6,7 @@ use tenterhook_domain::{
     Code, Error, PluginName, Result, Scope,
     audit::Author,
     secret::SECRETS_MAX,
-    secret_key::{SecretPlace, Sealed},
+    secret_key::{Sealed, SecretPlace},
 };
 
 use super::{
@@ -257,13 +257,12 @@ impl Secrets for Db {
 }
 
 async fn require(connection: &mut Connection, (scope, plugin): At<'_>) -> Result<()> {
-    let found = sqlx::query(
-        "SELECT 1 FROM plugins WHERE tenant = $1 AND environment = $2 AND plugin = $3",
-    )
-    .bind_at((scope, plugin))
-    .fetch_optional(&mut *connection)
-    .await
-    .map_err(failed("read a plugin"))?;
+    let found =
+        sqlx::query("SELECT 1 FROM plugins WHERE tenant = $1 AND environment = $2 AND plugin = $3")
+            .bind_at((scope, plugin))
+            .fetch_optional(&mut *connection)
+            .await
+            .map_err(failed("read a plugin"))?;
     match found {
         Some(_) => Ok(()),
         None => Err(why_missing(connection, scope, plugin).await),

@@ -3,7 +3,7 @@
 use tenterhook_domain::{
     Code, Scope,
     secret::{SECRETS_MAX, SecretValue},
-    secret_key::{SecretKeys, SecretPlace, Sealed},
+    secret_key::{Sealed, SecretKeys, SecretPlace},
 };
 use tenterhook_store::{AuditFilter, Cursor, DATABASE_FILE, Secrets, Store};
 

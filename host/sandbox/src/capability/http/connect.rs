@@ -339,7 +339,10 @@ mod tests {
         assert!(matches!(disguised, Err(ConnectError::Prohibited { .. })));
         // Nothing is sent to an address outside; with TLS, it would be.
         let resolve = async |plain| reaching(true, true).resolve("1.1.1.1", 80, plain).await;
-        assert!(matches!(resolve(true).await, Err(ConnectError::Outside { .. })));
+        assert!(matches!(
+            resolve(true).await,
+            Err(ConnectError::Outside { .. })
+        ));
         assert!(resolve(false).await.is_ok());
         let loopback = reaching(true, true).resolve("127.0.0.1", 80, true).await;
         assert!(loopback.is_ok());

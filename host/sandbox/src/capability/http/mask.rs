@@ -99,7 +99,10 @@ impl Masks {
     }
 
     /// The same answer without secrets; its coding where it is one that cannot be searched.
-    pub(super) fn answer<B>(self: Arc<Self>, answer: Response<B>) -> Result<Response<Masked<B>>, String> {
+    pub(super) fn answer<B>(
+        self: Arc<Self>,
+        answer: Response<B>,
+    ) -> Result<Response<Masked<B>>, String> {
         let (mut parts, body) = answer.into_parts();
         for coding in parts.headers.get_all(header::CONTENT_ENCODING) {
             if !coding.as_bytes().eq_ignore_ascii_case(b"identity") {
@@ -251,7 +254,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_secret_is_found_wherever_a_body_is_cut() {
-        let masks = masks(&[("key", "hunter2-hunter3"), ("longer", "hunter2-hunter3-and-more")]);
+        let masks = masks(&[
+            ("key", "hunter2-hunter3"),
+            ("longer", "hunter2-hunter3-and-more"),
+        ]);
         let text = b"a hunter2-hunter3 b hunter2-hunter3-and-more c hunter2-hunt";
         let expected = "a [secret key] b [secret longer] c hunter2-hunt";
         for first in 0..text.len() {
@@ -285,7 +291,10 @@ mod tests {
     async fn what_can_be_no_secret_is_not_held_back() {
         let masks = masks(&[("key", "hunter2-hunter3")]);
         let frames = VecDeque::from([Frame::data(Bytes::from_static(b"data: 1\n\nhunt"))]);
-        let mut body = masks.answer(Response::new(Pieces(frames))).unwrap().into_body();
+        let mut body = masks
+            .answer(Response::new(Pieces(frames)))
+            .unwrap()
+            .into_body();
         let first = body.frame().await.unwrap().unwrap().into_data().unwrap();
         assert_eq!(first, "data: 1\n\n");
         let rest = body.frame().await.unwrap().unwrap().into_data().unwrap();

@@ -90,7 +90,12 @@ impl Vault {
                 continue;
             }
             for Placeholder { name, .. } in &found {
-                self.check(name, granted.contains(name), plain, &format!("{host}:{port}"))?;
+                self.check(
+                    name,
+                    granted.contains(name),
+                    plain,
+                    &format!("{host}:{port}"),
+                )?;
                 handled.carries = Some(name.clone());
             }
             *value = self.filled(value.as_bytes(), &found, &mut left).await?;
@@ -115,10 +120,7 @@ impl Vault {
         let refused = |why: &str| {
             let Owner { scope, plugin, .. } = &*self.owner;
             let what = format!("plugin {plugin} of {scope} may not send secret {name} to {to}");
-            Err(Error::new(
-                Code::SecretNotGranted,
-                format!("{what}: {why}"),
-            ))
+            Err(Error::new(Code::SecretNotGranted, format!("{what}: {why}")))
         };
         if !granted {
             return refused("an operator adds the pair to the plugin's grants (secrets)");
@@ -179,9 +181,10 @@ impl Vault {
         if let Some(known) = revealed.get(name) {
             return Ok(known.clone());
         }
-        let source = self.source.as_ref().ok_or_else(|| {
-            Error::new(Code::SecretKeyMissing, "nothing here keeps secrets")
-        })?;
+        let source = self
+            .source
+            .as_ref()
+            .ok_or_else(|| Error::new(Code::SecretKeyMissing, "nothing here keeps secrets"))?;
         let place = SecretPlace {
             scope: self.owner.scope.clone(),
             plugin: self.owner.plugin.clone(),

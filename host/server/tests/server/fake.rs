@@ -20,7 +20,6 @@ use tenterhook_domain::{
     policy::ReleasePolicy,
     replay::{ReplayGate, ReplayReport, Replayed, Verdict},
     rollout::{Census, Health},
-    secret_key::{self, SecretKeyring, SecretKeys},
 };
 use tokio::sync::{Notify, watch};
 
@@ -371,34 +370,5 @@ impl tenterhook_server::Readiness for FakeReadiness {
             ));
         }
         Ok(())
-    }
-}
-
-/// Keys that tests change, as an operator changes a file.
-pub(crate) struct FakeKeys(Mutex<Option<SecretKeys>>);
-
-impl Default for FakeKeys {
-    fn default() -> Self {
-        Self(Mutex::new(SecretKeys::parse(&"ab".repeat(32)).ok()))
-    }
-}
-
-impl FakeKeys {
-    pub(crate) fn set(&self, keys: Option<SecretKeys>) {
-        *self.0.lock().unwrap() = keys;
-    }
-}
-
-impl SecretKeyring for FakeKeys {
-    fn now(&self) -> Result<SecretKeys> {
-        self.0
-            .lock()
-            .unwrap()
-            .clone()
-            .ok_or_else(secret_key::missing)
-    }
-
-    fn holding(&self, _: &str) -> Result<SecretKeys> {
-        self.now()
     }
 }

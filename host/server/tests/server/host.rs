@@ -24,8 +24,9 @@ use tenterhook_store::Store;
 use tokio::{sync::Notify, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-use crate::fake::{
-    FakeCensus, FakeExecutions, FakeGate, FakeInspector, FakeKeys, FakeReadiness, MAGIC,
+use crate::{
+    fake::{FakeCensus, FakeExecutions, FakeGate, FakeInspector, FakeReadiness, MAGIC},
+    secrets::FakeKeys,
 };
 
 /// The scope that tests work in.

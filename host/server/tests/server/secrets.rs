@@ -1,13 +1,47 @@
 //! Secrets of plugins: who sets one never reads it again.
 
+use std::sync::Mutex;
+
 use serde_json::json;
-use tenterhook_domain::secret_key::{SecretKeys, SecretPlace};
+use tenterhook_domain::{
+    Result,
+    secret_key::{self, SecretKeyring, SecretKeys, SecretPlace},
+};
 
 use crate::host::{Body, Host, NOW, PLUGIN, furnished};
 
 const VALUE: &str = "sk_live_0123456789abcdef";
 const OLD: &str = "1111111111111111111111111111111111111111111111111111111111111111";
 const NEW: &str = "2222222222222222222222222222222222222222222222222222222222222222";
+
+/// Keys that tests change, as an operator changes a file.
+pub(crate) struct FakeKeys(Mutex<Option<SecretKeys>>);
+
+impl Default for FakeKeys {
+    fn default() -> Self {
+        Self(Mutex::new(SecretKeys::parse(&"ab".repeat(32)).ok()))
+    }
+}
+
+impl FakeKeys {
+    pub(crate) fn set(&self, keys: Option<SecretKeys>) {
+        *self.0.lock().unwrap() = keys;
+    }
+}
+
+impl SecretKeyring for FakeKeys {
+    fn now(&self) -> Result<SecretKeys> {
+        self.0
+            .lock()
+            .unwrap()
+            .clone()
+            .ok_or_else(secret_key::missing)
+    }
+
+    fn holding(&self, _: &str) -> Result<SecretKeys> {
+        self.now()
+    }
+}
 
 fn keys(text: &str) -> SecretKeys {
     SecretKeys::parse(text).unwrap()

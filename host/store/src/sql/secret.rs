@@ -230,6 +230,7 @@ impl Secrets for Db {
         now_millis: u64,
     ) -> Result<bool> {
         let mut transaction = self.write().await?;
+        lock(&mut transaction, at(place)).await?;
         // A secret that is set anew has another key of its own, so that it is not found here.
         let done = sqlx::query(
             "UPDATE secrets SET key_id = $1, data_key = $2, value = $3 \

@@ -33,6 +33,8 @@ pub(super) struct Masks {
     finder: AhoCorasick,
     /// The forms that are searched for, and the words for them, in the finder's order.
     forms: Vec<(Vec<u8>, String)>,
+    /// True for the bytes that a form begins with.
+    begins: [bool; 256],
 }
 
 impl Masks {
@@ -52,7 +54,15 @@ impl Masks {
             .match_kind(MatchKind::LeftmostLongest)
             .build(forms.iter().map(|(form, _)| form))
             .map_err(|_| Error::new(Code::Internal, "secrets cannot be searched for"))?;
-        Ok(Self { finder, forms })
+        let mut begins = [false; 256];
+        for (form, _) in &forms {
+            begins[usize::from(form[0])] = true;
+        }
+        Ok(Self {
+            finder,
+            forms,
+            begins,
+        })
     }
 
     /// `bytes` up to `until` without secrets, and how much of them that is: a secret that begins before `until` is
@@ -79,9 +89,11 @@ impl Masks {
         let start = bytes.len().saturating_sub(longest.saturating_sub(1));
         let could_be = |at: &usize| {
             let rest = &bytes[*at..];
-            self.forms
-                .iter()
-                .any(|(form, _)| form.len() > rest.len() && form.starts_with(rest))
+            self.begins[usize::from(rest[0])]
+                && self
+                    .forms
+                    .iter()
+                    .any(|(form, _)| form.len() > rest.len() && form.starts_with(rest))
         };
         (start..bytes.len()).find(could_be).unwrap_or(bytes.len())
     }

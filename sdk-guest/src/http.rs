@@ -17,11 +17,13 @@ mod address;
 mod request;
 mod response;
 mod retry_after;
+mod secret;
 mod transport;
 
 pub use address::{encode_segment, join};
 pub use request::{Method, Request, delete, get, post, put};
 pub use response::Response;
+pub use secret::secret;
 
 use std::time::Duration;
 

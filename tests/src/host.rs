@@ -93,6 +93,22 @@ impl Host {
         Self::launch(data_dir, launch).await
     }
 
+    /// Starts `tenterhook dev` with variables of its environment.
+    ///
+    /// # Errors
+    /// As [`Host::start`].
+    pub async fn start_in(
+        data_dir: &Path,
+        variables: Vec<(&'static str, String)>,
+    ) -> anyhow::Result<Self> {
+        let launch = Launch {
+            command: "dev",
+            arguments: Vec::new(),
+            variables,
+        };
+        Self::launch(data_dir, launch).await
+    }
+
     /// Starts `tenterhook serve` against the Temporal server at `temporal`, `HOST:PORT`.
     ///
     /// # Errors

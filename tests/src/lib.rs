@@ -3,6 +3,7 @@
 pub mod bench;
 pub mod cluster;
 pub mod dev_server;
+pub mod echo;
 pub mod host;
 pub mod postgres;
 pub mod proxy;

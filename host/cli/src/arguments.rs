@@ -5,8 +5,8 @@ use clap::{Args, Parser, Subcommand};
 use crate::{
     command::{
         completions::CompletionsCommand, environment::EnvironmentCommand, plugin::PluginCommand,
-        release::ReleaseCommand, tenant::TenantCommand, token::TokenCommand,
-        workflow::WorkflowCommand,
+        release::ReleaseCommand, secret_key::SecretKeyCommand, tenant::TenantCommand,
+        token::TokenCommand, workflow::WorkflowCommand,
     },
     connection::ConnectionArguments,
     failure::{Failure, Result},
@@ -71,6 +71,8 @@ pub(crate) enum Command {
     Workflow(InScope<WorkflowCommand>),
     /// API tokens
     Token(Remote<TokenCommand>),
+    /// The keys that a host encrypts secrets under
+    SecretKey(Remote<SecretKeyCommand>),
     /// The limits a plugin runs under, with their defaults and ranges
     Limits(ConnectionArguments),
     /// Write a shell's completion script to stdout

@@ -6,10 +6,12 @@ mod limits;
 mod page;
 pub(crate) mod plugin;
 pub(crate) mod release;
+pub(crate) mod secret_key;
 pub(crate) mod tenant;
 pub(crate) mod token;
 pub(crate) mod workflow;
 
+use tenterhook_domain::secret_key::SecretKeys;
 use tokio::runtime::{Builder, Runtime};
 
 use self::plugin::PluginCommand;
@@ -24,6 +26,8 @@ use crate::{
 
 /// The variable that names a Temporal server to use instead of an embedded one.
 const TEMPORAL_ADDRESS_VARIABLE: &str = "TEMPORAL_ADDRESS";
+/// The variable that holds secret keys themselves, where a host has no file of them.
+const SECRET_KEYS_VARIABLE: &str = "TENTERHOOK_SECRET_KEYS";
 /// How the names of the variables begin that say how to reach a bucket.
 const AWS_VARIABLES: &str = "AWS_";
 
@@ -37,6 +41,7 @@ pub(crate) fn run(command: Command, console: &Console) -> Result<()> {
             options.temporal_address = std::env::var(TEMPORAL_ADDRESS_VARIABLE)
                 .ok()
                 .filter(|address| !address.is_empty());
+            options.secrets.keys = secret_keys()?;
             log::start(&options.log)?;
             run_host(host::dev(options))
         }
@@ -48,6 +53,7 @@ pub(crate) fn run(command: Command, console: &Console) -> Result<()> {
             options.aws = variables
                 .filter(|(name, _)| name.starts_with(AWS_VARIABLES))
                 .collect();
+            options.secrets.keys = secret_keys()?;
             log::start(&options.log)?;
             run_host(host::serve(options))
         }
@@ -113,6 +119,7 @@ async fn run_remote(command: Command, console: &Console) -> Result<()> {
                 .run(&client(&remote.connection, console)?, console)
                 .await
         }
+        Command::SecretKey(remote) => remote.command.run(&remote.connection, console).await,
         Command::Limits(connection) => limits::show(&client(&connection, console)?, console).await,
         Command::Dev(_)
         | Command::Serve(_)
@@ -123,6 +130,12 @@ async fn run_remote(command: Command, console: &Console) -> Result<()> {
 
 fn client(connection: &ConnectionArguments, console: &Console) -> Result<Client> {
     Client::new(connection.resolve(console)?)
+}
+
+fn secret_keys() -> Result<Option<SecretKeys>> {
+    let text = std::env::var(SECRET_KEYS_VARIABLE).ok();
+    let text = text.filter(|text| !text.is_empty());
+    Ok(text.as_deref().map(SecretKeys::parse).transpose()?)
 }
 
 /// How long a stopped host waits for threads that cannot be interrupted.

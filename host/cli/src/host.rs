@@ -10,6 +10,7 @@ mod data_dir;
 mod key_value;
 mod origin;
 mod sandbox;
+mod secret;
 mod storage;
 mod temporal;
 mod work;
@@ -36,11 +37,12 @@ use tokio_util::sync::CancellationToken;
 use self::{
     data_dir::DataDir,
     origin::Origins,
+    secret::Keyring,
     storage::Storage,
     temporal::Embedded,
     work::{Surroundings, Work},
 };
-use crate::host_options::{DevOptions, Role, ServeOptions};
+use crate::host_options::{DevOptions, Role, SecretOptions, ServeOptions};
 
 /// The task queue of the pooled lane unless the operator names another.
 const TASK_QUEUE: &str = "tenterhook";
@@ -59,6 +61,7 @@ pub async fn dev(options: DevOptions) -> anyhow::Result<()> {
         data,
         storage: Storage::DataFolder,
         origins,
+        secrets: options.secrets,
         role: Role::All,
         target,
         embedded,
@@ -88,6 +91,7 @@ pub async fn serve(options: ServeOptions) -> anyhow::Result<()> {
         data,
         storage,
         origins,
+        secrets: options.secrets,
         role: options.role,
         target,
         embedded: None,
@@ -103,6 +107,7 @@ struct Parts {
     data: DataDir,
     storage: Storage,
     origins: Origins,
+    secrets: SecretOptions,
     role: Role,
     target: tenterhook_worker::Target,
     embedded: Option<Embedded>,
@@ -151,6 +156,7 @@ async fn start(parts: Parts) -> anyhow::Result<Running> {
         data,
         storage,
         origins,
+        secrets,
         role,
         target,
         embedded,
@@ -160,6 +166,7 @@ async fn start(parts: Parts) -> anyhow::Result<Running> {
         drain,
     } = parts;
     let is_shared = storage.is_shared();
+    let secret_keys = Arc::new(Keyring::open(&secrets, &data, is_shared)?);
     let store = storage.open(data.path()).await?;
     if role.serves() {
         data.admin_token(&store).await?;
@@ -171,7 +178,7 @@ async fn start(parts: Parts) -> anyhow::Result<Running> {
     let share = is_shared
         .then(|| sandbox::share(&store, &keys))
         .transpose()?;
-    let sandbox = sandbox::open(&data, &store, share)?;
+    let sandbox = sandbox::open(&data, &store, &secret_keys, share)?;
     let gate = Gate::new(
         temporal.clone(),
         store.clone(),
@@ -207,6 +214,7 @@ async fn start(parts: Parts) -> anyhow::Result<Running> {
         census: Some(census),
         registries: origins.registries,
         signatures: origins.signatures,
+        secret_keys,
         clock,
         readiness: Arc::new(readiness),
     };

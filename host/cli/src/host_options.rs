@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Args, ValueEnum};
+use tenterhook_domain::secret_key::SecretKeys;
 use tenterhook_registry::AllowedPlace;
 
 use crate::duration;
@@ -15,6 +16,9 @@ pub const API_ADDRESS_FILE: &str = "api-address";
 pub const ADMIN_TOKEN_FILE: &str = "admin-token";
 /// In the data folder: the address of Temporal's UI as a URL, while there is one.
 pub const TEMPORAL_UI_ADDRESS_FILE: &str = "temporal-ui-address";
+
+/// In the data folder: the keys that secrets are encrypted under, readable by its owner only, where no others are given.
+pub const SECRET_KEYS_FILE: &str = "secret-keys";
 
 /// What `tenterhook dev` is told.
 #[derive(Debug, Clone, Args)]
@@ -46,6 +50,9 @@ pub struct DevOptions {
     /// Where components may come from, and who may have signed them.
     #[command(flatten)]
     pub origins: OriginOptions,
+    /// What secrets are encrypted under.
+    #[command(flatten)]
+    pub secrets: SecretOptions,
     /// What the host says of itself.
     #[command(flatten)]
     pub log: LogOptions,
@@ -112,6 +119,9 @@ pub struct ServeOptions {
     /// Where components may come from, and who may have signed them.
     #[command(flatten)]
     pub origins: OriginOptions,
+    /// What secrets are encrypted under.
+    #[command(flatten)]
+    pub secrets: SecretOptions,
     /// What the host says of itself.
     #[command(flatten)]
     pub log: LogOptions,
@@ -141,6 +151,24 @@ pub struct OriginOptions {
     /// A trusted_root.json of sigstore's, for signers that are known by certificate; without it they are known by key
     #[arg(long, value_name = "FILE", env = "TENTERHOOK_TRUST_ROOT")]
     pub trust_root: Option<PathBuf>,
+}
+
+/// What secrets are encrypted under.
+#[derive(Debug, Clone, Default, Args)]
+pub struct SecretOptions {
+    /// A file with the keys that secrets are encrypted under, as `tenterhook secret-key make` makes it; the first
+    /// encrypts, all decrypt; read anew as it changes. The keys themselves may stand in TENTERHOOK_SECRET_KEYS instead
+    /// [default: secret-keys in the data folder, made where it is not there; none where hosts share a database]
+    #[arg(
+        id = "secret_key_file",
+        long = "secret-key-file",
+        value_name = "FILE",
+        env = "TENTERHOOK_SECRET_KEY_FILE"
+    )]
+    pub file: Option<PathBuf>,
+    /// The keys themselves: the variable `TENTERHOOK_SECRET_KEYS`, which the program reads and no flag sets.
+    #[arg(skip)]
+    pub keys: Option<SecretKeys>,
 }
 
 /// What a host does.

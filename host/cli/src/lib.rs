@@ -14,6 +14,7 @@ mod failure;
 pub mod host;
 pub mod host_options;
 mod input;
+mod key_file;
 mod log;
 mod output;
 mod plain;

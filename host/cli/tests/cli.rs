@@ -11,6 +11,8 @@ mod plugins;
 mod program;
 #[path = "cli/releases.rs"]
 mod releases;
+#[path = "cli/secrets.rs"]
+mod secrets;
 #[path = "cli/signing.rs"]
 mod signing;
 #[path = "cli/usage.rs"]

@@ -203,6 +203,16 @@ codes! {
     ContextInvalid = "context-invalid", Forbidden;
     /// An outbound request goes where the grants do not allow.
     OutboundDenied = "outbound-denied", Plugin;
+    /// A secret's value, or a placeholder for one, breaks a rule, or the plugin has too many.
+    SecretInvalid = "secret-invalid", Invalid;
+    /// The plugin has no such secret.
+    SecretNotFound = "secret-not-found", NotFound;
+    /// A request would take a secret where it is not granted.
+    SecretNotGranted = "secret-not-granted", Plugin;
+    /// The host does not have the key that the secret needs.
+    SecretKeyMissing = "secret-key-missing", Unavailable;
+    /// A stored secret cannot be decrypted: it was changed, or moved from another place.
+    SecretUnreadable = "secret-unreadable", Internal;
     /// Temporal does not answer.
     TemporalUnavailable = "temporal-unavailable", Unavailable;
     /// The host is stopping.

@@ -5,10 +5,13 @@ use serde::{Deserialize, Serialize};
 use crate::{
     error::{Code, Error, Result},
     limit::LimitOverrides,
+    name::SecretName,
 };
 
 /// Most hosts one plugin can be granted.
 pub const HTTP_GRANTS_MAX: usize = 100;
+/// Most pairs of a secret and a host that one plugin can be granted.
+pub const SECRET_GRANTS_MAX: usize = 100;
 
 /// An operator's grants to one plugin of one scope. Nothing is granted by default.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -23,6 +26,10 @@ pub struct Grants {
     pub keyvalue: bool,
     /// True: the plugin reads its configuration.
     pub config: bool,
+    /// Which of the plugin's secrets the host puts into requests to which granted hosts.
+    #[schema(max_items = 100)]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<SecretGrant>,
     /// Limits other than the defaults.
     pub limits: LimitOverrides,
 }
@@ -36,6 +43,16 @@ pub struct HttpGrant {
     /// Methods allowed; empty means every method.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub methods: Vec<String>,
+}
+
+/// One secret, and where it may go.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SecretGrant {
+    /// The secret. It may be stored later.
+    pub name: SecretName,
+    /// A host that is granted under `http`, or one of those that a granted pattern there stands for.
+    pub host: String,
 }
 
 impl Grants {
@@ -56,7 +73,42 @@ impl Grants {
         for grant in &self.http {
             HostPattern::parse(&grant.host)?;
         }
+        self.check_secrets()?;
         self.limits.apply().map(|_| ())
+    }
+
+    /// A secret goes where requests may go: a host that is not granted is a mistake in one of the two.
+    fn check_secrets(&self) -> Result<()> {
+        let refused = |detail: String| Err(Error::new(Code::GrantInvalid, detail));
+        if self.secrets.len() > SECRET_GRANTS_MAX {
+            return refused(format!(
+                "{} pairs of a secret and a host are granted: {SECRET_GRANTS_MAX} at most",
+                self.secrets.len()
+            ));
+        }
+        for SecretGrant { name, host } in &self.secrets {
+            let pattern = HostPattern::parse(host)?;
+            let covered = self.http.iter().any(|grant| {
+                HostPattern::parse(&grant.host).is_ok_and(|granted| granted.covers(&pattern))
+            });
+            if !covered {
+                return refused(format!(
+                    "secret {name} is granted for {host:?}, which is not among the granted hosts: grant it under http \
+                     too"
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// The secrets that may go to `host` and `port`.
+    pub fn secrets_for(&self, host: &str, port: u16) -> impl Iterator<Item = &SecretName> {
+        self.secrets
+            .iter()
+            .filter(move |grant| {
+                HostPattern::parse(&grant.host).is_ok_and(|pattern| pattern.matches(host, port))
+            })
+            .map(|grant| &grant.name)
     }
 
     /// True if a request of `method` to `host` and `port` is granted.
@@ -127,6 +179,26 @@ impl HostPattern {
         })
     }
 
+    /// True if whatever fits `other` fits this one too.
+    fn covers(&self, other: &Self) -> bool {
+        let host_covered = match (self.subdomains, other.subdomains) {
+            (false, false) => self.host == other.host,
+            (false, true) => false,
+            (true, below) => {
+                let inside = other
+                    .host
+                    .strip_suffix(&self.host)
+                    .is_some_and(|rest| rest.len() > 1 && rest.ends_with('.'));
+                inside || (below && self.host == other.host)
+            }
+        };
+        let port_covered = match self.port {
+            Some(_) => self.port == other.port,
+            None => matches!(other.port, None | Some(80 | 443)),
+        };
+        host_covered && port_covered
+    }
+
     /// True if `host` (without brackets) and `port` fit.
     pub fn matches(&self, host: &str, port: u16) -> bool {
         let host = host
@@ -181,6 +253,50 @@ mod tests {
                 "{bad}"
             );
         }
+    }
+
+    #[test]
+    fn a_secret_goes_where_requests_may_go() {
+        let granted = |http: &str, secret: &str| Grants {
+            http: vec![HttpGrant {
+                host: http.into(),
+                methods: Vec::new(),
+            }],
+            secrets: vec![SecretGrant {
+                name: "key".parse().unwrap(),
+                host: secret.into(),
+            }],
+            ..Grants::default()
+        };
+        for (http, secret, fits) in [
+            ("a.test", "A.test", true),
+            ("a.test", "a.test:443", true),
+            ("a.test", "a.test:8443", false),
+            ("a.test:8443", "a.test", false),
+            ("*.test", "a.test", true),
+            ("*.test", "*.test", true),
+            ("*.test", "*.a.test", true),
+            ("*.a.test", "*.test", false),
+            ("a.test", "*.a.test", false),
+            ("*.test", "test", false),
+            ("*.test", "evil-test", false),
+            ("a.test", "b.test", false),
+            ("a.test", "not a host", false),
+        ] {
+            let checked = granted(http, secret).check().map_err(|error| error.code());
+            let expected = if fits {
+                Ok(())
+            } else {
+                Err(Code::GrantInvalid)
+            };
+            assert_eq!(checked, expected, "{http} {secret}");
+        }
+        let grants = granted("*.test", "a.test");
+        let names = |host| grants.secrets_for(host, 443).count();
+        assert_eq!((names("a.test"), names("b.test")), (1, 0));
+        let mut many = granted("a.test", "a.test");
+        many.secrets = vec![many.secrets[0].clone(); SECRET_GRANTS_MAX + 1];
+        assert_eq!(many.check().unwrap_err().code(), Code::GrantInvalid);
     }
 
     #[test]

@@ -21,10 +21,12 @@ pub mod policy;
 pub mod release;
 pub mod replay;
 pub mod rollout;
+pub mod secret;
+pub mod secret_key;
 pub mod token;
 pub mod trust;
 pub mod whole;
 
 pub use digest::Digest;
 pub use error::{Code, Error, Result};
-pub use name::{EnvironmentName, PluginName, Scope, TenantId, TypeName};
+pub use name::{EnvironmentName, PluginName, Scope, SecretName, TenantId, TypeName};

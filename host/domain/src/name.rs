@@ -96,6 +96,8 @@ names! {
     EnvironmentName, "environment";
     /// A named unit of a scope: `payment`.
     PluginName, "plugin";
+    /// What a plugin's secret is called: `api-key`.
+    SecretName, "secret";
 }
 
 /// A tenant and one of its environments, written `acme/production`.

@@ -1,6 +1,7 @@
 //! Activity instances: one an attempt, a future that can be dropped at any time.
 
 mod context;
+mod ending;
 mod state;
 mod task;
 
@@ -25,7 +26,7 @@ use crate::{
     workflow::{HANDLES_MAX, deny},
 };
 
-pub(crate) use self::state::ActivityState;
+pub(crate) use self::{ending::Ending, state::ActivityState};
 pub use self::{
     state::ActivityAccess,
     task::{
@@ -123,6 +124,7 @@ impl ActivityModule {
         let within = within.min(Duration::from_millis(limits.activity_millis));
         let mut store = self.store(&access, subject, host);
         let log = store.data().log.clone();
+        let ending = store.data().capabilities.http.ending();
         let task = context::task(task);
         let attempt = async {
             let guest: Activity = self.pre.instantiate_async(&mut store).await?;
@@ -131,7 +133,7 @@ impl ActivityModule {
                 .call_execute(&mut store, &task)
                 .await
         };
-        let ended = tokio::time::timeout(within, attempt).await;
+        let ended = tokio::time::timeout(within, ending.or(attempt)).await;
         let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
         log.end();
         match ended {

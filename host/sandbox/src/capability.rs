@@ -17,7 +17,7 @@ use crate::guest_log::GuestLog;
 
 use self::{
     config::Config,
-    http::{Http, Outbound},
+    http::{Http, Outbound, Secrets},
     keyvalue::{KeyValue, KeyValues},
     logging::Logging,
 };
@@ -38,13 +38,18 @@ pub(crate) trait Capability: Sized {
 /// What all attempts of all tenants share. Nothing in here is one tenant's without being kept under its scope.
 pub(crate) struct Shared {
     keyvalue: Option<Arc<dyn KeyValue>>,
+    secrets: Option<Arc<dyn Secrets>>,
     outbound: Outbound,
 }
 
 impl Shared {
-    pub(crate) fn new(keyvalue: Option<Arc<dyn KeyValue>>) -> Result<Self> {
+    pub(crate) fn new(
+        keyvalue: Option<Arc<dyn KeyValue>>,
+        secrets: Option<Arc<dyn Secrets>>,
+    ) -> Result<Self> {
         Ok(Self {
             keyvalue,
+            secrets,
             outbound: Outbound::new()?,
         })
     }

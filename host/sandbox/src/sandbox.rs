@@ -12,7 +12,7 @@ use tokio::sync::Semaphore;
 use crate::{
     aot::{AotFiles, Compiled},
     cache::Cache,
-    capability::{Shared, keyvalue::KeyValue},
+    capability::{Shared, http::Secrets, keyvalue::KeyValue},
     compiler::{Codes, Compiler, CompilerCommand},
     component::{Linkers, LoadedComponent},
     engine::Engines,
@@ -30,6 +30,8 @@ pub struct SandboxConfig {
     pub aot_dir: PathBuf,
     /// What stands behind `wasi:keyvalue`; `None`: every use of it is refused.
     pub keyvalue: Option<Arc<dyn KeyValue>>,
+    /// Where the values of secrets are; `None`: every request with one is refused.
+    pub secrets: Option<Arc<dyn Secrets>>,
     /// Workflow instances that there can be at once. Each reserves address space, and memory only as it is used.
     pub workflow_instances: u32,
     /// Attempts that there can be at once.
@@ -69,7 +71,7 @@ impl Sandbox {
         Ok(Arc::new(Self {
             parts: Arc::new(Parts {
                 linkers: Linkers::new(&engines)?,
-                shared: Arc::new(Shared::new(config.keyvalue)?),
+                shared: Arc::new(Shared::new(config.keyvalue, config.secrets)?),
                 aot,
                 compiler: config.compiler.map_or(Compiler::InProcess, Compiler::Child),
                 compilations: Arc::new(Semaphore::new(COMPILATIONS_MAX)),

@@ -210,6 +210,7 @@ fn tag(path: &str) -> &str {
             "plugins",
             "workflows",
             "releases",
+            "secrets",
             "rollout",
             "tokens",
             "audit",

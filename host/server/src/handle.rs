@@ -9,6 +9,7 @@ pub(crate) mod message;
 pub(crate) mod plugin;
 pub(crate) mod release;
 pub(crate) mod rollout;
+pub(crate) mod secret;
 pub(crate) mod tenant;
 pub(crate) mod token;
 pub(crate) mod trust;

@@ -30,7 +30,7 @@ use std::sync::Arc;
 
 use tenterhook_domain::{
     Result, clock::Clock, execution::Executions, origin::Registries, replay::Rehearsal,
-    rollout::Census, trust::Signatures,
+    rollout::Census, secret_key::SecretKeyring, trust::Signatures,
 };
 use tenterhook_store::Store;
 use tokio::sync::Semaphore;
@@ -38,6 +38,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use document::document;
 pub use guard::{REQUEST_TIMEOUT, REQUESTS_MAX, ROOM_TIMEOUT, UPLOAD_TIMEOUT};
+pub use handle::secret::RESEALED_MAX;
 pub use problem::{PROBLEM_TYPE, status};
 pub use request::{JSON_BYTES_MAX, PAGE_DEFAULT, WAIT_MAX};
 pub use route::{Access, Operation, ROUTES, Route, Verb};
@@ -73,6 +74,8 @@ pub struct ApiState {
     pub registries: Arc<dyn Registries>,
     /// Says which keys and identities signatures can be verified by.
     pub signatures: Arc<dyn Signatures>,
+    /// The keys that secrets are encrypted under.
+    pub secret_keys: Arc<dyn SecretKeyring>,
     /// The time of day.
     pub clock: Arc<dyn Clock>,
     /// What `/readyz` asks.

@@ -127,6 +127,9 @@ routes! {
     DeleteToken: Delete "/v1/tokens/{token}" Admin => handle::token::delete;
     /// The audit log of the host, newest first.
     ListAudit: Get "/v1/audit" Admin => handle::audit::of_host;
+    /// Encrypts secrets of all tenants under the host's first key that are under another one, as many as one call may
+    /// take.
+    ResealSecrets: Post "/v1/secrets/reseal" Admin => handle::secret::reseal;
     /// Tenants that the token may see.
     ListTenants: Get "/v1/tenants" Authenticated => handle::tenant::list;
     /// Makes a tenant.
@@ -167,6 +170,12 @@ routes! {
     PutPolicy: Put "/v1/tenants/{tenant}/environments/{environment}/plugins/{plugin}/policy" Operator => handle::plugin::put_policy;
     /// How a plugin's releases are handled.
     GetPolicy: Get "/v1/tenants/{tenant}/environments/{environment}/plugins/{plugin}/policy" Author => handle::plugin::get_policy;
+    /// A plugin's secrets, without their values.
+    ListSecrets: Get "/v1/tenants/{tenant}/environments/{environment}/plugins/{plugin}/secrets" Author => handle::secret::list;
+    /// Sets a secret. No answer ever has its value.
+    PutSecret: Put "/v1/tenants/{tenant}/environments/{environment}/plugins/{plugin}/secrets/{secret}" Operator => handle::secret::put;
+    /// Forgets a secret.
+    DeleteSecret: Delete "/v1/tenants/{tenant}/environments/{environment}/plugins/{plugin}/secrets/{secret}" Operator => handle::secret::delete;
     /// Stores a component and has it checked; the body is the component, or a form with its signature and itself.
     PushRelease: Post "/v1/tenants/{tenant}/environments/{environment}/plugins/{plugin}/releases" Author => handle::arrival::push;
     /// Gets a component from an OCI registry that the host may pull from, stores it and has it checked.

@@ -1,5 +1,5 @@
 //! What the host remembers: tenants, environments, plugins, releases, grants, configuration, tokens, signing
-//! keys, the plugins' key-value state, and components by digest.
+//! keys, the plugins' secrets and key-value state, and components by digest.
 //!
 //! There is one trait a noun, and [`Store`] holds one implementation of each. Behind them stand SQLite and a folder for
 //! one host, or PostgreSQL and an S3 bucket for many: [`StoreConfig`] says which, and no caller notices.
@@ -16,6 +16,7 @@ mod page;
 mod plugin;
 mod postgres;
 mod release;
+mod secret;
 mod sql;
 mod sqlite;
 mod state;
@@ -42,6 +43,7 @@ pub use plugin::{
     Plugin, PluginSnapshot, Plugins, Setting, check_config,
 };
 pub use release::{Checked, Findings, NewRelease, ReleaseKey, Releases};
+pub use secret::{SecretEntry, Secrets};
 pub use state::{Bucket, KeyValueState, STATE_KEY_BYTES_MAX};
 pub use task_failure::{FailedRuns, TaskFailures};
 pub use tenant::{Environments, Tenants};
@@ -98,6 +100,8 @@ pub struct Store {
     pub compiled: Arc<dyn CompiledShelf>,
     /// Runs whose task failed, for the guard of a ramp.
     pub task_failures: Arc<dyn TaskFailures>,
+    /// The plugins' secrets, encrypted.
+    pub secrets: Arc<dyn Secrets>,
     /// The plugins' own state.
     pub state: Arc<dyn KeyValueState>,
     /// Tells who listens of plugins that changed.
@@ -154,6 +158,7 @@ impl Store {
             + Tokens
             + ContextKeyRing
             + TaskFailures
+            + Secrets
             + KeyValueState
             + Database,
     {
@@ -171,6 +176,7 @@ impl Store {
             compiled: blobs.clone(),
             blobs,
             task_failures: database.clone(),
+            secrets: database.clone(),
             state: database.clone(),
             changes,
             database,

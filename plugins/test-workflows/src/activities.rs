@@ -1,6 +1,6 @@
 //! Small activities, one for each thing that an activity can do.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -78,6 +78,18 @@ pub(crate) struct Fetching {
     /// How long to wait for the answer.
     #[serde(default)]
     pub(crate) answer_timeout_ms: Option<u64>,
+    /// Headers to send, beside those that it always has.
+    #[serde(default)]
+    pub(crate) headers: BTreeMap<String, String>,
+    /// Posts this instead of reading.
+    #[serde(default)]
+    pub(crate) post: Option<String>,
+    /// A header of the answer to tell.
+    #[serde(default)]
+    pub(crate) tell: String,
+    /// Fails after the answer came.
+    #[serde(default)]
+    pub(crate) fails: bool,
 }
 
 /// What [`Fetch`] got.
@@ -87,6 +99,8 @@ pub(crate) struct Fetched {
     pub(crate) bytes: usize,
     /// The beginning of the body.
     pub(crate) text: String,
+    /// The header that was asked for.
+    pub(crate) told: Option<String>,
 }
 
 fn echo(_: &ActivityContext, input: Value) -> Result<Value, ActivityError> {
@@ -177,16 +191,28 @@ fn fetch(ctx: &ActivityContext, input: Fetching) -> Result<Fetched, ActivityErro
         Some(url) => url,
         None => config::require("fetch_url")?,
     };
-    let mut request = http::get(&url).idempotency_key(ctx.idempotency_key());
+    let mut request = match input.post {
+        Some(body) => http::post(&url).body("text/plain", body.into_bytes()),
+        None => http::get(&url),
+    }
+    .idempotency_key(ctx.idempotency_key());
+    for (name, value) in &input.headers {
+        request = request.header(name, value);
+    }
     if let Some(millis) = input.answer_timeout_ms {
         request = request.answer_timeout(Duration::from_millis(millis));
     }
     let response = request.send()?.ok()?;
     let text = String::from_utf8_lossy(response.body());
+    info!("{url} answered {text}");
+    if input.fails {
+        return Err(ActivityError::external_service(text));
+    }
     Ok(Fetched {
         status: response.status(),
         bytes: response.body().len(),
-        text: text.chars().take(100).collect(),
+        text: text.chars().take(4_000).collect(),
+        told: response.header(&input.tell).map(str::to_owned),
     })
 }
 

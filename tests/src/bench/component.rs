@@ -171,6 +171,7 @@ fn sandbox(folder: &TempDir) -> anyhow::Result<Arc<Sandbox>> {
     Ok(Sandbox::new(SandboxConfig {
         aot_dir: folder.path().join("compiled"),
         keyvalue: None,
+        secrets: None,
         workflow_instances: 1_000,
         activity_instances: 100,
         compiler: None,

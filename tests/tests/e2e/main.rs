@@ -16,6 +16,7 @@ mod payments;
 mod registries;
 mod releases;
 mod rollouts;
+mod secrets;
 mod shared;
 mod signatures;
 mod verdicts;

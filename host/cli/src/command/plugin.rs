@@ -7,6 +7,7 @@ mod grants;
 mod policy;
 mod push;
 mod replay;
+mod secret;
 mod signature;
 
 use clap::Subcommand;
@@ -14,7 +15,7 @@ use tenterhook_domain::Digest;
 
 use self::{
     check::CheckArguments, config::ConfigCommand, grants::GrantsCommand, policy::PolicyCommand,
-    push::PushArguments, replay::ReplayArguments,
+    push::PushArguments, replay::ReplayArguments, secret::SecretCommand,
 };
 use super::{
     page::{self, PageArguments},
@@ -71,6 +72,9 @@ pub(crate) enum PluginCommand {
     /// The plugin's configuration
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// What the plugin's requests carry and the plugin never sees
+    #[command(subcommand)]
+    Secret(SecretCommand),
     /// How the plugin's releases are handled
     #[command(subcommand)]
     Policy(PolicyCommand),
@@ -109,6 +113,7 @@ impl PluginCommand {
             }
             Self::Grants(command) => command.run(client, scope, console).await,
             Self::Config(command) => command.run(client, scope, console).await,
+            Self::Secret(command) => command.run(client, scope, console).await,
             Self::Policy(command) => command.run(client, scope, console).await,
         }
     }

@@ -6,18 +6,28 @@ use tenterhook_domain::context::ContextKeys;
 use tenterhook_sandbox::{Sandbox, SandboxConfig, Share};
 use tenterhook_store::Store;
 
-use super::{capacity, data_dir::DataDir, key_value::StoredKeyValue};
+use super::{
+    capacity,
+    data_dir::DataDir,
+    key_value::StoredKeyValue,
+    secret::{Keyring, StoredSecrets},
+};
 use crate::compiler;
 
 /// The sandbox of a host that keeps its compiled code in `data`.
 pub(super) fn open(
     data: &DataDir,
     store: &Store,
+    secret_keys: &Arc<Keyring>,
     share: Option<Share>,
 ) -> anyhow::Result<Arc<Sandbox>> {
     Ok(Sandbox::new(SandboxConfig {
         aot_dir: data.path().join("compiled"),
         keyvalue: Some(Arc::new(StoredKeyValue::new(store.state.clone()))),
+        secrets: Some(Arc::new(StoredSecrets {
+            secrets: store.secrets.clone(),
+            keys: secret_keys.clone(),
+        })),
         workflow_instances: capacity::workflow_instances(),
         activity_instances: capacity::activity_instances(),
         compiler: Some(compiler::command()?),

@@ -223,10 +223,11 @@ async fn grants_come_from_flags_or_a_file() {
     let answer = json!({"http": [{"host": "a.test"}], "private_network": true, "keyvalue": false, "config": true, "limits": {}});
     let cases = [
         (
-            "--http a.test --http get,POST=*.b.test:8443 --private-network --config --limit log_lines=5",
+            "--http a.test --http get,POST=*.b.test:8443 --private-network --config --secret api-key=a.test --limit log_lines=5",
             json!({
                 "http": [{"host": "a.test"}, {"host": "*.b.test:8443", "methods": ["GET", "POST"]}],
                 "private_network": true, "keyvalue": false, "config": true, "limits": {"log_lines": 5},
+                "secrets": [{"name": "api-key", "host": "a.test"}],
             }),
         ),
         ("--file grants.json", json!({"keyvalue": true, "later": 1})),
@@ -252,6 +253,10 @@ async fn grants_come_from_flags_or_a_file() {
     let host = FakeHost::start().await;
     for (arguments, says) in [
         ("--http http://a.test", "host pattern"),
+        (
+            "--http a.test --secret api-key=b.test",
+            "not among the granted hosts",
+        ),
         ("--limit log_lines=99999999", "log_lines cannot be"),
     ] {
         let ran = Program::of(&host)

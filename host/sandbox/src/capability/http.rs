@@ -2,12 +2,15 @@
 //!
 //! A request passes three gates: the plugin wants the host and the operator grants it (before anything is sent);
 //! the address that the name resolves to may be reached (before connecting, and it is that address that is
-//! connected to); and the limits on number, time and size.
+//! connected to); and the limits on number, time and size. On its way between the first two, secrets are put in, and
+//! what comes back is searched for them.
 
 mod address;
 mod body;
 mod connect;
+mod mask;
 mod pool;
+mod secret;
 
 use std::{
     sync::{Arc, PoisonError},
@@ -19,7 +22,7 @@ use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use hyper_util::client::legacy::connect::capture_connection;
 use tenterhook_domain::{
-    Code,
+    Code, Error as Refused, SecretName,
     grant::{Grants, HostPattern},
     limit::Limits,
 };
@@ -35,12 +38,18 @@ use wasmtime_wasi_http::{
 
 use super::{Capability, Shared, SharedLog};
 use crate::{
-    activity::{ActivityAccess, ActivityState},
+    activity::{ActivityAccess, ActivityState, Ending},
+    fault::Refusal,
     owner::Owner,
 };
 
 pub(crate) use self::pool::Outbound;
-use self::{body::AnswerBody, connect::ConnectError};
+pub use self::secret::Secrets;
+use self::{
+    body::AnswerBody,
+    connect::ConnectError,
+    secret::{Handled, Vault},
+};
 
 /// Marks a wanted host that is given by the URL in a configuration key.
 const WANTED_BY_CONFIG: &str = "config:";
@@ -66,6 +75,11 @@ impl Http {
             hooks: &mut self.hooks,
         }
     }
+
+    /// Where a request with a secret that may not be sent ends the attempt.
+    pub(crate) fn ending(&self) -> Arc<Ending> {
+        self.hooks.gate.ending.clone()
+    }
 }
 
 impl Capability for Http {
@@ -89,6 +103,12 @@ impl Capability for Http {
                     shared: shared.clone(),
                     log: log.clone(),
                     slots: Arc::new(Semaphore::new(slots)),
+                    vault: Vault::new(
+                        access.owner.clone(),
+                        access.grants.clone(),
+                        shared.secrets.clone(),
+                    ),
+                    ending: Arc::default(),
                 }),
             },
         }
@@ -143,6 +163,8 @@ struct Gate {
     shared: Arc<Shared>,
     log: SharedLog,
     slots: Arc<Semaphore>,
+    vault: Vault,
+    ending: Arc<Ending>,
 }
 
 impl Gate {
@@ -198,7 +220,7 @@ impl Gate {
     /// Sends a request that was admitted, and answers as soon as the answer's head is there.
     async fn send(
         self: Arc<Self>,
-        request: Request<WasiBody>,
+        mut request: Request<WasiBody>,
         options: RequestOptions,
     ) -> Result<Sent, Error> {
         let total = Duration::from_millis(self.limits.outbound_millis);
@@ -207,13 +229,46 @@ impl Gate {
             .await
             .map_err(|_| Error::ConnectionLimitReached)?
             .map_err(|_| Error::ConnectionLimitReached)?;
-        let answer = self.head(request, &options, deadline).await?;
+        let secrets = timeout_at(deadline, self.vault.put(&mut request))
+            .await
+            .map_err(|_| Error::ConnectionTimeout)?
+            .map_err(|refused| self.end(&refused))?;
+        let answer = self.head(request, &options, deadline, &secrets).await?;
         let limit = self.limits.outbound_body_bytes;
         let between = options.between_bytes_timeout.unwrap_or(total);
-        let answer = answer.map(|incoming| {
-            AnswerBody::new(incoming, limit, between, deadline, slot).boxed_unsync()
-        });
+        let answer =
+            answer.map(|incoming| AnswerBody::new(incoming, limit, between, deadline, slot));
+        let answer = match secrets.masks {
+            None => answer.map(AnswerBody::boxed_unsync),
+            Some(masks) => masks
+                .answer(answer)
+                .map_err(|coding| self.unsearchable(coding))?
+                .map(http_body_util::BodyExt::boxed_unsync),
+        };
         Ok((answer, Box::new(async { Ok(()) })))
+    }
+
+    /// Ends the attempt: the guest cannot mend what is wrong with a secret.
+    fn end(&self, refused: &Refused) -> Error {
+        self.say(&format!("{}: {}", refused.code(), refused.detail()));
+        if !refused.source_text().is_empty() {
+            tracing::warn!(
+                code = %refused.code(), cause = refused.source_text(), scope = %self.owner.scope,
+                plugin = %self.owner.plugin, "a secret could not be read"
+            );
+        }
+        self.ending
+            .end(Refusal::new(refused.code(), refused.detail()));
+        Error::HttpRequestDenied
+    }
+
+    /// The far side compressed its answer though it was asked not to.
+    fn unsearchable(&self, coding: String) -> Error {
+        self.say(&format!(
+            "an answer with content-encoding {coding:?} is refused: a secret is granted for the host, and could not be \
+             found in it"
+        ));
+        Error::HttpResponseContentCoding(Some(coding))
     }
 
     /// The answer's head. Connecting and waiting for it each have the time that the guest gives them, if it does.
@@ -222,6 +277,7 @@ impl Gate {
         mut request: Request<WasiBody>,
         options: &RequestOptions,
         deadline: Instant,
+        secrets: &Handled,
     ) -> Result<Response<Incoming>, Error> {
         let host = request.uri().host().unwrap_or_default().to_owned();
         let port = port_of(request.uri());
@@ -230,8 +286,11 @@ impl Gate {
             given.map_or(deadline, |given| given.min(deadline))
         };
         let mut connection = capture_connection(&mut request);
-        let private_network = self.grants.private_network;
-        let client = self.shared.outbound.client(&self.owner, private_network);
+        let reach = Reach {
+            private_network: self.grants.private_network,
+            inside_only: secrets.stays_inside(request.uri()),
+        };
+        let client = self.shared.outbound.client(&self.owner, reach);
         let mut answer = client.request(request);
         let connected = async {
             connection.wait_for_connection_metadata().await;
@@ -246,11 +305,17 @@ impl Gate {
                     .map_err(|_| Error::ConnectionReadTimeout)?
             }
         };
-        answer.map_err(|error| self.failed(&error, &host, port))
+        answer.map_err(|error| self.failed(&error, &host, port, secrets.carries.as_ref()))
     }
 
     /// What the guest is told of a request that could not be sent or answered.
-    fn failed(&self, error: &hyper_util::client::legacy::Error, host: &str, port: u16) -> Error {
+    fn failed(
+        &self,
+        error: &hyper_util::client::legacy::Error,
+        host: &str,
+        port: u16,
+        carries: Option<&SecretName>,
+    ) -> Error {
         let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error);
         while let Some(cause) = source {
             if let Some(refused) = cause.downcast_ref::<ConnectError>() {
@@ -258,6 +323,16 @@ impl Gate {
                     self.say(&format!(
                         "{}: {host}:{port} is at {address}, which is {why}; an operator may grant private_network",
                         Code::OutboundDenied
+                    ));
+                }
+                if let (ConnectError::Outside { address }, Some(name)) = (refused, carries) {
+                    let Owner { scope, plugin, .. } = &*self.owner;
+                    return self.end(&Refused::new(
+                        Code::SecretNotGranted,
+                        format!(
+                            "plugin {plugin} of {scope} may not send secret {name} to {host}:{port}: without TLS it \
+                             stays inside, and {address} is outside; use https"
+                        ),
                     ));
                 }
                 return refused.to_wasi();
@@ -280,6 +355,15 @@ impl Gate {
             .unwrap_or_else(PoisonError::into_inner)
             .line(Level::WARN, "host", message);
     }
+}
+
+/// Which addresses connections may go to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Reach {
+    /// True: private, loopback and link-local ones too.
+    pub(crate) private_network: bool,
+    /// True: without TLS, none but those.
+    pub(crate) inside_only: bool,
 }
 
 /// The port that a request goes to.

@@ -11,11 +11,15 @@ mod activity;
 mod aot;
 mod compiler;
 mod contract;
+#[path = "../../../../tests/src/echo.rs"]
+#[allow(dead_code, unreachable_pub)]
+mod echo;
 mod handmade;
 mod hostile;
 mod inspect;
 mod measure;
 mod outbound;
+mod secrets;
 mod share;
 mod workflow;
 
@@ -26,7 +30,9 @@ use std::{
 
 use bytes::Bytes;
 use tenterhook_domain::{Digest, PluginName, limit::Limits};
-use tenterhook_sandbox::{CompilerCommand, LoadedComponent, Owner, Sandbox, SandboxConfig, Share};
+use tenterhook_sandbox::{
+    CompilerCommand, LoadedComponent, Owner, Sandbox, SandboxConfig, Secrets, Share,
+};
 
 /// A sandbox.
 struct Place {
@@ -48,14 +54,23 @@ impl Place {
     }
 
     fn with(aot_dir: &Path, compiler: Option<CompilerCommand>, share: Option<Share>) -> Self {
-        let config = SandboxConfig {
-            aot_dir: aot_dir.to_owned(),
-            keyvalue: None,
-            workflow_instances: 100,
-            activity_instances: 100,
+        Self::of(SandboxConfig {
             compiler,
             share,
-        };
+            ..config(aot_dir)
+        })
+    }
+
+    /// With secrets for its guests.
+    fn with_secrets(secrets: Arc<dyn Secrets>) -> Self {
+        let aot_dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("sandbox-aot");
+        Self::of(SandboxConfig {
+            secrets: Some(secrets),
+            ..config(&aot_dir)
+        })
+    }
+
+    fn of(config: SandboxConfig) -> Self {
         Self {
             sandbox: Sandbox::new(config).unwrap(),
         }
@@ -67,6 +82,18 @@ impl Place {
             .load(Digest::of(&bytes), async { Ok(bytes) })
             .await
             .unwrap()
+    }
+}
+
+fn config(aot_dir: &Path) -> SandboxConfig {
+    SandboxConfig {
+        aot_dir: aot_dir.to_owned(),
+        keyvalue: None,
+        secrets: None,
+        workflow_instances: 100,
+        activity_instances: 100,
+        compiler: None,
+        share: None,
     }
 }
 

@@ -236,6 +236,10 @@ pub(super) fn of_path(name: &str) -> Value {
             "The plugin.",
             json!({"type": "string", "pattern": NAME_PATTERN}),
         ),
+        "secret" => (
+            "The plugin's secret.",
+            json!({"type": "string", "pattern": NAME_PATTERN}),
+        ),
         "digest" => (
             "The release.",
             json!({"type": "string", "pattern": DIGEST_PATTERN}),

@@ -4,6 +4,7 @@ use axum::extract::{FromRequestParts, RawPathParams};
 use http::request::Parts;
 use tenterhook_domain::{
     Code, Digest, Error, PluginName, Result, Scope, TenantId, name::TYPE_BYTES_MAX,
+    secret_key::SecretPlace,
 };
 
 use crate::{document, problem::Problem};
@@ -83,6 +84,14 @@ places! {
         scope: segments.scope()?,
         plugin: segments.get("plugin")?.parse()?,
         digest: segments.get("digest")?.parse()?,
+    });
+    /// `…/secrets/{secret}`.
+    AtSecret { place: SecretPlace } |segments| Ok(Self {
+        place: SecretPlace {
+            scope: segments.scope()?,
+            plugin: segments.get("plugin")?.parse()?,
+            name: segments.get("secret")?.parse()?,
+        },
     });
     /// `…/workflows/{id}`.
     AtWorkflow { scope: Scope, id: String } |segments| {

@@ -29,6 +29,8 @@ fn row(operation: Operation) -> (u16, Body<'static>) {
         | O::GetGrants
         | O::GetConfig
         | O::GetPolicy
+        | O::ListSecrets
+        | O::ResealSecrets
         | O::GetTrust
         | O::ListReleases
         | O::GetRelease
@@ -43,7 +45,8 @@ fn row(operation: Operation) -> (u16, Body<'static>) {
             201,
             Body::Json(r#"{"principal": {"role": "operator", "tenant": "acme"}, "label": "ci"}"#),
         ),
-        O::DeleteToken | O::DeleteTenantToken => (204, none),
+        O::DeleteToken | O::DeleteTenantToken | O::DeleteSecret => (204, none),
+        O::PutSecret => (204, Body::Json(r#"{"value": "sk_live_0123"}"#)),
         O::PutEnvironment => (201, none),
         O::PutGrants => (200, Body::Json(r#"{"keyvalue": true}"#)),
         O::PutConfig => (200, Body::Json(r#"{"key": "value"}"#)),
@@ -104,6 +107,7 @@ fn path(route: &Route, tenant: &str) -> String {
         .replace("{digest}", &digest("1.0.0"))
         .replace("{id}", "order%2F1")
         .replace("{name}", "ping")
+        .replace("{secret}", "api-key")
         .replace("{token}", "none");
     match route.operation {
         Operation::DiffReleases => format!("{path}?against={}", digest("1.0.0")),

@@ -24,7 +24,10 @@ use tenterhook_store::Store;
 use tokio::{sync::Notify, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-use crate::fake::{FakeCensus, FakeExecutions, FakeGate, FakeInspector, FakeReadiness, MAGIC};
+use crate::{
+    fake::{FakeCensus, FakeExecutions, FakeGate, FakeInspector, FakeReadiness, MAGIC},
+    secrets::FakeKeys,
+};
 
 /// The scope that tests work in.
 pub(crate) const SCOPE: &str = "/v1/tenants/acme/environments/production";
@@ -47,6 +50,8 @@ pub(crate) struct Host {
     pub(crate) store: Store,
     pub(crate) executions: Arc<FakeExecutions>,
     pub(crate) census: Arc<FakeCensus>,
+    /// What secrets are encrypted under; a key from the start.
+    pub(crate) secret_keys: Arc<FakeKeys>,
     /// Lets the checks of slow components end.
     pub(crate) go_on: Arc<Notify>,
     pub(crate) not_ready: Arc<Mutex<bool>>,
@@ -68,6 +73,7 @@ pub(crate) async fn host() -> Host {
     let gate = Arc::new(FakeGate);
     let readiness = FakeReadiness::default();
     let not_ready = readiness.failing.clone();
+    let secret_keys = Arc::new(FakeKeys::default());
     let signatures = Arc::new(SigstoreSignatures::new(None).unwrap());
     let state = ApiState {
         store: store.clone(),
@@ -80,6 +86,7 @@ pub(crate) async fn host() -> Host {
         )),
         registries: Arc::new(OciRegistries::default()),
         signatures: signatures.clone(),
+        secret_keys: secret_keys.clone(),
         clock: Arc::new(FixedClock),
         readiness: Arc::new(readiness),
     };
@@ -100,6 +107,7 @@ pub(crate) async fn host() -> Host {
         store,
         executions,
         census,
+        secret_keys,
         go_on,
         not_ready,
         serving: tokio::spawn(server.serve(state, stop.clone())),

@@ -11,6 +11,7 @@ mod plugins;
 mod problems;
 mod releases;
 mod rollouts;
+mod secrets;
 mod serving;
 #[allow(dead_code, unreachable_pub)]
 #[path = "../../../../tests/src/signer.rs"]

@@ -6,6 +6,7 @@ mod context_key;
 mod line;
 mod plugin;
 mod release;
+mod secret;
 mod state;
 mod task_failure;
 mod tenant;

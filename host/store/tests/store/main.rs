@@ -15,6 +15,7 @@ mod plugins;
 mod postgres;
 mod releases;
 mod scopes;
+mod sealed;
 mod secrets;
 mod state;
 mod trust;

@@ -85,6 +85,7 @@ impl Workbench {
         let sandbox = Sandbox::new(SandboxConfig {
             aot_dir: folder.path().join("compiled"),
             keyvalue: None,
+            secrets: None,
             workflow_instances: instances,
             activity_instances: instances,
             compiler: Some(compiler),

@@ -3,7 +3,7 @@
 use clap::{ArgGroup, Args, Subcommand};
 use serde_json::Value;
 use tenterhook_domain::{
-    grant::{Grants, HttpGrant},
+    grant::{Grants, HttpGrant, SecretGrant},
     limit::LimitOverrides,
 };
 
@@ -20,6 +20,7 @@ const FIELDS: &[Field] = &[
     Field::new("Private network", "/private_network"),
     Field::new("Key-value", "/keyvalue"),
     Field::new("Configuration", "/config"),
+    Field::new("Secrets", "/secrets"),
     Field::new("Limits", "/limits"),
 ];
 
@@ -42,7 +43,7 @@ pub(crate) struct PutArguments {
     /// The plugin
     plugin: String,
     /// All grants as a JSON object; - is standard input
-    #[arg(long, value_name = "FILE", group = "grants", conflicts_with_all = ["http", "private_network", "keyvalue", "config", "limit", "none"])]
+    #[arg(long, value_name = "FILE", group = "grants", conflicts_with_all = ["http", "private_network", "keyvalue", "config", "secret", "limit", "none"])]
     file: Option<String>,
     /// Hosts to send requests to: HOST, HOST:PORT or *.DOMAIN, with methods as GET,POST=HOST; once for each
     #[arg(long, value_name = "HOST", group = "grants")]
@@ -56,11 +57,14 @@ pub(crate) struct PutArguments {
     /// To read its configuration
     #[arg(long, group = "grants")]
     config: bool,
+    /// A secret that the host puts into requests to a granted host; once for each pair
+    #[arg(long, value_name = "NAME=HOST", group = "grants")]
+    secret: Vec<String>,
     /// A limit other than the default (see `tenterhook limits`); once for each
     #[arg(long, value_name = "NAME=VALUE", group = "grants")]
     limit: Vec<String>,
     /// Nothing at all
-    #[arg(long, group = "grants", conflicts_with_all = ["http", "private_network", "keyvalue", "config", "limit"])]
+    #[arg(long, group = "grants", conflicts_with_all = ["http", "private_network", "keyvalue", "config", "secret", "limit"])]
     none: bool,
 }
 
@@ -94,6 +98,11 @@ impl PutArguments {
             private_network: self.private_network,
             keyvalue: self.keyvalue,
             config: self.config,
+            secrets: self
+                .secret
+                .iter()
+                .map(|text| secret(text))
+                .collect::<Result<_>>()?,
             limits: LimitOverrides(
                 self.limit
                     .iter()
@@ -122,6 +131,17 @@ fn destination(text: &str) -> HttpGrant {
             methods: Vec::new(),
         },
     }
+}
+
+fn secret(text: &str) -> Result<SecretGrant> {
+    let Some((name, host)) = text.split_once('=') else {
+        return Err(Failure::usage(format!("{text:?} grants no secret"))
+            .with_hint("write NAME=HOST, as in --secret api-key=api.example.com"));
+    };
+    Ok(SecretGrant {
+        name: name.parse()?,
+        host: host.to_owned(),
+    })
 }
 
 fn limit(text: &str) -> Result<(String, u64)> {

@@ -22,7 +22,7 @@ use tokio::{
 use tokio_rustls::{TlsConnector, client::TlsStream};
 use wasmtime_wasi_http::Error;
 
-use super::{address, port_of};
+use super::{Reach, address, port_of};
 
 /// Longest time to resolve a name.
 const RESOLVE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -42,6 +42,8 @@ pub(super) enum ConnectError {
     ResolveTimeout,
     #[error("{address} may not be reached: it is {why}")]
     Prohibited { address: IpAddr, why: &'static str },
+    #[error("{address} may not be reached without TLS by a request with a secret")]
+    Outside { address: IpAddr },
     #[error("the connection was not made in time")]
     Timeout,
     #[error("the connection was refused")]
@@ -64,7 +66,7 @@ impl ConnectError {
                 info_code: None,
             },
             Self::ResolveTimeout => Error::DnsTimeout,
-            Self::Prohibited { .. } => Error::DestinationIpProhibited,
+            Self::Prohibited { .. } | Self::Outside { .. } => Error::DestinationIpProhibited,
             Self::Timeout => Error::ConnectionTimeout,
             Self::Refused => Error::ConnectionRefused,
             Self::Unreachable => Error::DestinationUnavailable,
@@ -96,7 +98,7 @@ impl ConnectError {
 #[derive(Clone)]
 pub(super) struct Connector {
     pub(super) tls: Arc<rustls::ClientConfig>,
-    pub(super) private_network: bool,
+    pub(super) reach: Reach,
 }
 
 /// What a connector's call answers with.
@@ -122,10 +124,11 @@ impl Connector {
     async fn connect(&self, uri: &Uri) -> Result<Transport, ConnectError> {
         let host = uri.host().ok_or(ConnectError::NoHost)?;
         let host = host.trim_start_matches('[').trim_end_matches(']');
-        let addresses = self.resolve(host, port_of(uri)).await?;
+        let plain = uri.scheme() == Some(&Scheme::HTTP);
+        let addresses = self.resolve(host, port_of(uri), plain).await?;
         let mut failed = ConnectError::NotFound;
         for address in addresses {
-            let attempt = self.connect_to(address, host, uri.scheme() == Some(&Scheme::HTTP));
+            let attempt = self.connect_to(address, host, plain);
             match tokio::time::timeout(CONNECT_TIMEOUT, attempt).await {
                 Ok(Ok(transport)) => return Ok(transport),
                 Ok(Err(error)) => failed = error,
@@ -136,7 +139,12 @@ impl Connector {
     }
 
     /// The addresses of `host` that may be reached.
-    async fn resolve(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, ConnectError> {
+    async fn resolve(
+        &self,
+        host: &str,
+        port: u16,
+        plain: bool,
+    ) -> Result<Vec<SocketAddr>, ConnectError> {
         let lookup = tokio::net::lookup_host((host, port));
         let found: Vec<SocketAddr> = tokio::time::timeout(RESOLVE_TIMEOUT, lookup)
             .await
@@ -146,14 +154,14 @@ impl Connector {
         let mut allowed = Vec::new();
         let mut refused = None;
         for found in found {
-            match address::prohibited(found.ip(), self.private_network) {
-                None => allowed.push(found),
-                Some(why) => {
-                    refused = Some(ConnectError::Prohibited {
-                        address: found.ip(),
-                        why,
-                    });
+            let address = found.ip();
+            let inside = address::prohibited(address, false).is_some();
+            match address::prohibited(address, self.reach.private_network) {
+                None if plain && self.reach.inside_only && !inside => {
+                    refused = Some(ConnectError::Outside { address });
                 }
+                None => allowed.push(found),
+                Some(why) => refused = Some(ConnectError::Prohibited { address, why }),
             }
         }
         allowed.truncate(ADDRESSES_MAX);
@@ -284,7 +292,10 @@ mod tests {
             .with_no_client_auth();
         Connector {
             tls: Arc::new(tls),
-            private_network: true,
+            reach: Reach {
+                private_network: true,
+                inside_only: false,
+            },
         }
     }
 
@@ -315,12 +326,25 @@ mod tests {
             .connect(&uri("http://nobody.invalid/".to_owned()))
             .await;
         assert!(matches!(unknown, Err(ConnectError::NotFound)));
-        let inside = Connector {
-            private_network: false,
-            ..connector
+        let reaching = |private_network, inside_only| Connector {
+            reach: Reach {
+                private_network,
+                inside_only,
+            },
+            ..connector.clone()
         };
         // Another way to write 127.0.0.1.
-        let disguised = inside.connect(&uri(format!("http://127.1:{port}/"))).await;
+        let disguised = uri(format!("http://127.1:{port}/"));
+        let disguised = reaching(false, false).connect(&disguised).await;
         assert!(matches!(disguised, Err(ConnectError::Prohibited { .. })));
+        // Nothing is sent to an address outside; with TLS, it would be.
+        let resolve = async |plain| reaching(true, true).resolve("1.1.1.1", 80, plain).await;
+        assert!(matches!(
+            resolve(true).await,
+            Err(ConnectError::Outside { .. })
+        ));
+        assert!(resolve(false).await.is_ok());
+        let loopback = reaching(true, true).resolve("127.0.0.1", 80, true).await;
+        assert!(loopback.is_ok());
     }
 }

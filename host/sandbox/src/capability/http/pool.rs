@@ -14,7 +14,7 @@ use rustls::{ClientConfig, RootCertStore, crypto::ring};
 use tenterhook_domain::{Code, Error, PluginName, Result, Scope};
 use wasmtime_wasi_http::WasiBody;
 
-use super::connect::Connector;
+use super::{Reach, connect::Connector};
 use crate::owner::Owner;
 
 /// Most pools; the one used longest ago goes, and with it its idle connections.
@@ -33,7 +33,7 @@ type HttpClient = Client<Connector, WasiBody>;
 struct Key {
     scope: Scope,
     plugin: PluginName,
-    private_network: bool,
+    reach: Reach,
 }
 
 #[derive(Default)]
@@ -75,11 +75,11 @@ impl Outbound {
     }
 
     /// The pool of `owner`.
-    pub(super) fn client(&self, owner: &Owner, private_network: bool) -> HttpClient {
+    pub(super) fn client(&self, owner: &Owner, reach: Reach) -> HttpClient {
         let key = Key {
             scope: owner.scope.clone(),
             plugin: owner.plugin.clone(),
-            private_network,
+            reach,
         };
         let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
         pools.uses += 1;
@@ -93,12 +93,12 @@ impl Outbound {
             let horizon = now.saturating_sub(POOLS_MAX as u64 / 2);
             pools.by_key.retain(|_, (_, used)| *used > horizon);
         }
-        let client = self.new_client(private_network);
+        let client = self.new_client(reach);
         pools.by_key.insert(key, (client.clone(), now));
         client
     }
 
-    fn new_client(&self, private_network: bool) -> HttpClient {
+    fn new_client(&self, reach: Reach) -> HttpClient {
         Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .timer(TokioTimer::new())
@@ -109,7 +109,7 @@ impl Outbound {
             .set_host(false)
             .build(Connector {
                 tls: self.tls.clone(),
-                private_network,
+                reach,
             })
     }
 }

@@ -17,8 +17,10 @@ use std::{
             process::{CommandExt as _, ExitStatusExt as _},
         },
     },
+    panic::resume_unwind,
     path::PathBuf,
     process::{Child, ChildStderr, Command, ExitStatus, Stdio},
+    thread,
     time::Duration,
 };
 
@@ -128,11 +130,8 @@ impl Compiler {
     ) -> Result<Codes> {
         let command = match self {
             Self::InProcess => {
-                let compile = |&kind: &Kind| {
-                    let code = engines.of(kind).precompile_component(component);
-                    Ok((kind, code.map_err(|error| refused(format!("{error:#}")))?))
-                };
-                return kinds.iter().map(compile).collect();
+                let compile = |kind| engines.of(kind).precompile_component(component);
+                return side_by_side(kinds, compile).map_err(|error| refused(format!("{error:#}")));
             }
             Self::Child(command) => command,
         };
@@ -148,6 +147,26 @@ impl Compiler {
             "{CHILDREN_MAX} compilers were ended from outside before they answered ({how})"
         )))
     }
+}
+
+/// Compiles for all `kinds` at once: a compiler works on a component's functions side by side, and before and after
+/// those alone.
+fn side_by_side<E: Send>(
+    kinds: &[Kind],
+    compile: impl Fn(Kind) -> Result<Vec<u8>, E> + Sync,
+) -> Result<Codes, E> {
+    let compile = &compile;
+    thread::scope(|scope| {
+        let threads = kinds
+            .iter()
+            .map(|&kind| (kind, scope.spawn(move || compile(kind))));
+        let threads: Vec<_> = threads.collect();
+        let codes = threads.into_iter().map(|(kind, thread)| {
+            let code = thread.join().unwrap_or_else(|panic| resume_unwind(panic));
+            Ok((kind, code?))
+        });
+        codes.collect()
+    })
 }
 
 impl CompilerCommand {

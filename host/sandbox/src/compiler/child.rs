@@ -10,7 +10,7 @@ use std::{
 use rustix::process::{Resource, Rlimit, setrlimit};
 use tenterhook_domain::component::COMPONENT_BYTES_MAX;
 
-use super::{Answer, Codes, Order, frame::Wire};
+use super::{Answer, Codes, Order, frame::Wire, side_by_side};
 use crate::engine;
 
 /// How much it gives way. At the lowest priority, 19, a busy machine leaves it a hundredth of a core, and pushes take
@@ -42,11 +42,9 @@ pub fn compile_stdin() -> io::Result<()> {
 }
 
 fn compile(order: &Order, component: &[u8]) -> Result<Codes, String> {
-    let compile = |&kind: &_| {
-        let engine = engine::compiler(kind)?;
-        Ok((kind, engine.precompile_component(component)?))
-    };
-    let codes: wasmtime::Result<Codes> = order.kinds.iter().map(compile).collect();
+    let codes = side_by_side(&order.kinds, |kind| {
+        engine::compiler(kind)?.precompile_component(component)
+    });
     codes.map_err(|error| format!("{error:#}"))
 }
 

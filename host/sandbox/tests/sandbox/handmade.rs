@@ -13,7 +13,7 @@ pub(crate) struct Workflow<'a> {
     pub(crate) instantiate: &'a str,
     pub(crate) activate: &'a str,
     pub(crate) functions: &'a str,
-    pub(crate) import: Option<(&'a str, &'a str, &'a str)>,
+    pub(crate) import: Import<'a>,
 }
 
 const GUEST: &str = "temporal:workflow-runtime/workflow-guest@0.1.0";
@@ -21,6 +21,11 @@ const HOST: &str = "temporal:workflow-runtime/workflow-host@0.1.0";
 
 impl Workflow<'_> {
     pub(crate) fn component(&self) -> Vec<u8> {
+        encode(&self.module(), &self.world())
+    }
+
+    /// Its code, in WAT.
+    pub(crate) fn module(&self) -> String {
         let Self {
             list,
             instantiate,
@@ -28,14 +33,8 @@ impl Workflow<'_> {
             functions,
             ..
         } = self;
-        let (import, world_import) = match self.import {
-            Some((interface, function, ty)) => (
-                format!(r#"(import "{interface}" "{function}" (func $call {ty}))"#),
-                format!("import {interface};"),
-            ),
-            None => (String::new(), String::new()),
-        };
-        let module = format!(
+        let import = import_of(self.import);
+        format!(
             r#"(module
                 (import "[export]{GUEST}" "[resource-new]workflow-instance" (func $new (param i32) (result i32)))
                 (import "{HOST}" "push-command" (func $push (param i32 i32)))
@@ -62,12 +61,28 @@ impl Workflow<'_> {
                     (i32.const 192))
                 (func (export "{GUEST}#[method]workflow-instance.poll-routine") (param i32 i64) (result i32)
                     (i32.const 256)))"#
-        );
-        let world = format!(
-            "package test:handmade; world made {{ {world_import} import {HOST}; export {GUEST}; }}"
-        );
-        encode(&module, &world)
+        )
     }
+
+    /// What it imports and exports.
+    pub(crate) fn world(&self) -> String {
+        let import = world_import_of(self.import);
+        format!("package test:handmade; world made {{ {import} import {HOST}; export {GUEST}; }}")
+    }
+}
+
+type Import<'a> = Option<(&'a str, &'a str, &'a str)>;
+
+fn import_of(import: Import<'_>) -> String {
+    import.map_or_else(String::new, |(interface, function, ty)| {
+        format!(r#"(import "{interface}" "{function}" (func $call {ty}))"#)
+    })
+}
+
+fn world_import_of(import: Import<'_>) -> String {
+    import.map_or_else(String::new, |(interface, ..)| {
+        format!("import {interface};")
+    })
 }
 
 /// An activity guest whose `execute` is `execute` in WAT and may call `$call`, as for [`Workflow`]. It answers with
@@ -75,7 +90,7 @@ impl Workflow<'_> {
 #[derive(Default)]
 pub(crate) struct Activity<'a> {
     pub(crate) execute: &'a str,
-    pub(crate) import: Option<(&'a str, &'a str, &'a str)>,
+    pub(crate) import: Import<'a>,
 }
 
 impl Activity<'_> {
@@ -83,13 +98,7 @@ impl Activity<'_> {
         const ACTIVITIES: &str = "tenterhook:plugin/activities@0.1.0";
         const METADATA: &str = "tenterhook:plugin/metadata@0.1.0";
         let Self { execute, .. } = self;
-        let (import, world_import) = match self.import {
-            Some((interface, function, ty)) => (
-                format!(r#"(import "{interface}" "{function}" (func $call {ty}))"#),
-                format!("import {interface};"),
-            ),
-            None => (String::new(), String::new()),
-        };
+        let (import, world_import) = (import_of(self.import), world_import_of(self.import));
         let module = format!(
             r#"(module
                 {import}
@@ -114,17 +123,17 @@ impl Activity<'_> {
 
 /// A component of `module` (WAT) for the only world of `world`, which may use the packages of `wit/`.
 fn encode(module: &str, world: &str) -> Vec<u8> {
+    try_encode(wat::parse_str(module).unwrap(), world).unwrap()
+}
+
+/// The same of a module that may not be right for the world.
+pub(crate) fn try_encode(mut module: Vec<u8>, world: &str) -> Option<Vec<u8>> {
     let mut resolve = Resolve::default();
     let wit = concat!(env!("CARGO_MANIFEST_DIR"), "/../../wit");
     resolve.push_dir(wit).unwrap();
     let package = resolve.push_str("handmade.wit", world).unwrap();
     let world = resolve.select_world(&[package], None).unwrap();
-    let mut module = wat::parse_str(module).unwrap();
     embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
-    ComponentEncoder::default()
-        .module(&module)
-        .unwrap()
-        .validate(true)
-        .encode()
-        .unwrap()
+    let encoder = ComponentEncoder::default().module(&module).ok()?;
+    encoder.validate(true).encode().ok()
 }

@@ -14,6 +14,7 @@ mod contract;
 #[path = "../../../../tests/src/echo.rs"]
 #[allow(dead_code, unreachable_pub)]
 mod echo;
+mod fuzz;
 mod handmade;
 mod hostile;
 mod inspect;

@@ -1,5 +1,6 @@
 //! The subcommands: one file each, with its arguments and what it does.
 
+mod assignment;
 pub(crate) mod completions;
 pub(crate) mod environment;
 mod limits;
@@ -114,6 +115,9 @@ async fn run_remote(command: Command, console: &Console) -> Result<()> {
                 .await
         }
         Command::Limits(connection) => limits::show(&client(&connection, console)?, console).await,
+        Command::Quotas(connection) => {
+            limits::show_quotas(&client(&connection, console)?, console).await
+        }
         Command::Dev(_)
         | Command::Serve(_)
         | Command::Completions(_)

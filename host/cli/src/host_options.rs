@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Args, ValueEnum};
+use tenterhook_domain::{Code, Error, Result, limit::LimitOverrides};
 use tenterhook_registry::AllowedPlace;
 
 use crate::duration;
@@ -43,6 +44,9 @@ pub struct DevOptions {
     /// How long requests and tasks under way may take to end when the host stops
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration::parse)]
     pub drain_timeout: Duration,
+    /// What any plugin gets at most.
+    #[command(flatten)]
+    pub limits: LimitOptions,
     /// Where components may come from, and who may have signed them.
     #[command(flatten)]
     pub origins: OriginOptions,
@@ -109,12 +113,53 @@ pub struct ServeOptions {
     /// How long requests and tasks under way may take to end when the host stops
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration::parse)]
     pub drain_timeout: Duration,
+    /// What any plugin gets at most.
+    #[command(flatten)]
+    pub limits: LimitOptions,
     /// Where components may come from, and who may have signed them.
     #[command(flatten)]
     pub origins: OriginOptions,
     /// What the host says of itself.
     #[command(flatten)]
     pub log: LogOptions,
+}
+
+/// What any plugin gets at most on this host.
+#[derive(Debug, Clone, Default, Args)]
+pub struct LimitOptions {
+    /// The most that any plugin gets of a limit on this host, whatever its grants say (see `tenterhook limits`); once for
+    /// each [default: none]
+    #[arg(
+        id = "host_limit",
+        long = "limit",
+        value_name = "NAME=VALUE",
+        env = "TENTERHOOK_LIMITS",
+        value_delimiter = ','
+    )]
+    pub limits: Vec<String>,
+}
+
+impl LimitOptions {
+    /// The ceilings by name.
+    ///
+    /// # Errors
+    /// `host-config-invalid` for a text that sets no limit, a name that is unknown or a value outside its range.
+    pub fn ceilings(&self) -> Result<LimitOverrides> {
+        let mut ceilings = LimitOverrides::default();
+        for text in &self.limits {
+            let pair = text.split_once('=');
+            let pair = pair.and_then(|(name, value)| Some((name, value.parse().ok()?)));
+            let Some((name, value)) = pair else {
+                return Err(Error::new(
+                    Code::HostConfigInvalid,
+                    format!("--limit {text:?} sets no limit: write NAME=VALUE with a whole number"),
+                ));
+            };
+            ceilings.0.insert(name.to_owned(), value);
+        }
+        ceilings.check(Code::HostConfigInvalid)?;
+        Ok(ceilings)
+    }
 }
 
 /// Where components may come from, and who may have signed them.

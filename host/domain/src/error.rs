@@ -2,7 +2,7 @@
 //!
 //! The same code stands in an API problem, on the command line, in the log and in a Temporal failure.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 /// A result whose error carries a stable code.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -201,6 +201,16 @@ codes! {
     ContextInvalid = "context-invalid", Forbidden;
     /// An outbound request goes where the grants do not allow.
     OutboundDenied = "outbound-denied", Plugin;
+    /// The tenant has used up one of its quotas.
+    QuotaExceeded = "quota-exceeded", Limited;
+    /// A quota has no such name, or a value outside its range.
+    QuotaInvalid = "quota-invalid", Invalid;
+    /// A limit has no such name, or a value outside its range.
+    LimitInvalid = "limit-invalid", Invalid;
+    /// The plugin keeps as much key-value state as its limits allow.
+    KeyvalueLimitExceeded = "keyvalue-limit-exceeded", Plugin;
+    /// A run has more activities, children or timers under way than its limit.
+    GuestTooManyPending = "guest-too-many-pending", Plugin;
     /// Temporal does not answer.
     TemporalUnavailable = "temporal-unavailable", Unavailable;
     /// The host is stopping.
@@ -227,6 +237,7 @@ impl fmt::Display for Code {
 pub struct Error {
     code: Code,
     detail: String,
+    after: Option<Duration>,
     #[source]
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
@@ -237,8 +248,16 @@ impl Error {
         Self {
             code,
             detail: detail.into(),
+            after: None,
             source: None,
         }
+    }
+
+    /// Adds when it is worth trying again.
+    #[must_use]
+    pub fn retry_after(mut self, after: Duration) -> Self {
+        self.after = Some(after);
+        self
     }
 
     /// Adds what caused it. The cause is for the log, never shown to a tenant.
@@ -265,6 +284,11 @@ impl Error {
             next = cause.source();
         }
         words.join(": ")
+    }
+
+    /// When it is worth trying again, if that is known.
+    pub fn after(&self) -> Option<Duration> {
+        self.after
     }
 
     /// The sentence.

@@ -34,7 +34,7 @@ pub use activity::{
     ActivityAccess, ActivityFailure, ActivityHost, ActivityModule, ActivityResult, ActivityTask,
     Cancellation, FailureLink, Payload, TaskInfo,
 };
-pub use capability::keyvalue::{KeyPage, KeyValue};
+pub use capability::keyvalue::{KeyPage, KeyRoom, KeyValue};
 pub use compiler::{
     COMPILE_CPU_MILLIS_MAX, COMPILE_MEMORY_BYTES_MAX, COMPILE_MILLIS_MAX, CompileLimits,
     CompilerCommand, compile_stdin,

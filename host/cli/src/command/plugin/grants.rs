@@ -10,6 +10,7 @@ use tenterhook_domain::{
 use crate::{
     client::{Call, Client},
     column::Field,
+    command::assignment,
     failure::{Failure, Result},
     input,
     output::Console,
@@ -22,6 +23,9 @@ const FIELDS: &[Field] = &[
     Field::new("Configuration", "/config"),
     Field::new("Limits", "/limits"),
 ];
+
+/// How a limit is given.
+const EXAMPLE: &str = "--limit memory_bytes=134217728";
 
 /// `plugin grants …`.
 #[derive(Debug, Subcommand)]
@@ -97,7 +101,7 @@ impl PutArguments {
             limits: LimitOverrides(
                 self.limit
                     .iter()
-                    .map(|text| limit(text))
+                    .map(|text| assignment::read(text, "limit", EXAMPLE))
                     .collect::<Result<_>>()?,
             ),
         };
@@ -122,14 +126,4 @@ fn destination(text: &str) -> HttpGrant {
             methods: Vec::new(),
         },
     }
-}
-
-fn limit(text: &str) -> Result<(String, u64)> {
-    let pair = text
-        .split_once('=')
-        .and_then(|(name, value)| Some((name.to_owned(), value.parse().ok()?)));
-    pair.ok_or_else(|| {
-        Failure::usage(format!("{text:?} sets no limit"))
-            .with_hint("write NAME=VALUE with a whole number, as in --limit memory_bytes=134217728")
-    })
 }

@@ -29,7 +29,7 @@ const USER: &str = "tenterhook";
 const LIFE: &str = r#"
 bin=$1 port=$2 user=$3
 trap '' INT TERM HUP
-dir=$(mktemp -d /tmp/tenterhook-postgres.XXXXXX) || exit 1
+dir=$(mktemp -d -t tenterhook-postgres.XXXXXX) || exit 1
 cd "$dir"
 "$bin/initdb" --pgdata="$dir/data" --username="$user" --auth=trust --no-sync --encoding=UTF8 \
   --locale=C.UTF-8 >initdb.log 2>&1 || { cat initdb.log >&2; rm -rf "$dir"; exit 1; }

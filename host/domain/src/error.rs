@@ -207,10 +207,14 @@ codes! {
     QuotaInvalid = "quota-invalid", Invalid;
     /// A limit has no such name, or a value outside its range.
     LimitInvalid = "limit-invalid", Invalid;
-    /// The plugin keeps as much key-value state as its limits allow.
+    /// A plugin's key-value state has as much as its limits allow, or is asked more often.
     KeyvalueLimitExceeded = "keyvalue-limit-exceeded", Plugin;
     /// A run has more activities, children or timers under way than its limit.
     GuestTooManyPending = "guest-too-many-pending", Plugin;
+    /// A run's history is longer than its limit, and the run neither ends nor continues as new.
+    GuestHistoryTooLong = "guest-history-too-long", Plugin;
+    /// A plugin sends more or larger outbound requests than its limits allow.
+    OutboundLimitExceeded = "outbound-limit-exceeded", Plugin;
     /// Temporal does not answer.
     TemporalUnavailable = "temporal-unavailable", Unavailable;
     /// The host is stopping.

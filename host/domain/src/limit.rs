@@ -141,6 +141,16 @@ limits! {
     payload_bytes: Bytes, 2 * MIB, KIB, 2 * MIB;
     /// Commands of one activation.
     activation_commands: Count, 2_000, 1, 10_000;
+    /// Activities of one run under way at once.
+    pending_activities: Count, 2_000, 1, 2_000;
+    /// Child workflows of one run under way at once.
+    pending_children: Count, 2_000, 1, 2_000;
+    /// Timers of one run under way at once.
+    pending_timers: Count, 2_000, 1, 20_000;
+    /// Events of one run's history, after which a task must end the run or continue it as new.
+    history_events: Count, 50_000, 100, 51_200;
+    /// Bytes of one run's history, after which a task must end the run or continue it as new.
+    history_bytes: Bytes, 48 * MIB, 64 * KIB, 50 * MIB;
     /// Log lines of one activation or attempt; further ones are dropped and counted.
     log_lines: Count, 1_000, 0, 100_000;
     /// Bytes of one log line; the rest is cut off.
@@ -149,6 +159,10 @@ limits! {
     outbound_requests: Count, 1_000, 0, 100_000;
     /// Outbound requests of one attempt under way at once.
     outbound_concurrency: Count, 16, 1, 256;
+    /// Outbound requests that the plugin sends in a second on each host.
+    outbound_per_second: Count, 1_000, 0, 100_000;
+    /// Body of one outbound request.
+    outbound_request_body_bytes: Bytes, 16 * MIB, 0, 256 * MIB;
     /// Body of one outbound answer.
     outbound_body_bytes: Bytes, 16 * MIB, KIB, 256 * MIB;
     /// Time of one outbound request, connecting included.
@@ -161,6 +175,8 @@ limits! {
     keyvalue_keys: Count, 1_000_000, 0, 1_000_000_000;
     /// Bytes of key-value state that the plugin keeps, keys included.
     keyvalue_bytes: Bytes, 1024 * MIB, 0, 1024 * 1024 * MIB;
+    /// Key-value operations of the plugin in a second on each host.
+    keyvalue_per_second: Count, 10_000, 0, 1_000_000;
     fixed:
     /// One component.
     component_bytes: Bytes, crate::component::COMPONENT_BYTES_MAX as u64;

@@ -89,10 +89,7 @@ impl Checks {
                 }
             }
         };
-        tokio::select! {
-            () = rounds => {}
-            () = stop.cancelled() => {}
-        }
+        stop.run_until_cancelled(rounds).await;
     }
 
     async fn claim(&self) -> Result<Option<ReleaseKey>> {

@@ -58,10 +58,7 @@ impl Ramps {
                 sleep(ROUND).await;
             }
         };
-        tokio::select! {
-            () = rounds => {}
-            () = stop.cancelled() => {}
-        }
+        stop.run_until_cancelled(rounds).await;
     }
 
     /// Goes through them once. What fails is tried again with the next round.

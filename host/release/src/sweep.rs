@@ -56,10 +56,7 @@ impl Sweep {
                 sleep(ROUND).await;
             }
         };
-        tokio::select! {
-            () = rounds => {}
-            () = stop.cancelled() => {}
-        }
+        stop.run_until_cancelled(rounds).await;
     }
 
     async fn round(&self, all: bool, changed: bool) -> Result<()> {

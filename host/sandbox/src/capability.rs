@@ -6,6 +6,7 @@ pub(crate) mod config;
 pub(crate) mod http;
 pub(crate) mod keyvalue;
 pub(crate) mod logging;
+mod rate;
 
 use std::sync::Arc;
 
@@ -20,6 +21,7 @@ use self::{
     http::{Http, Outbound},
     keyvalue::{KeyValue, KeyValues},
     logging::Logging,
+    rate::Rates,
 };
 
 /// A log that several capabilities write to.
@@ -39,6 +41,8 @@ pub(crate) trait Capability: Sized {
 pub(crate) struct Shared {
     keyvalue: Option<Arc<dyn KeyValue>>,
     outbound: Outbound,
+    outbound_rates: Rates,
+    keyvalue_rates: Rates,
 }
 
 impl Shared {
@@ -46,6 +50,8 @@ impl Shared {
         Ok(Self {
             keyvalue,
             outbound: Outbound::new()?,
+            outbound_rates: Rates::default(),
+            keyvalue_rates: Rates::default(),
         })
     }
 }

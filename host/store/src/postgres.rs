@@ -10,13 +10,16 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use sqlx::{
-    PgConnection as Connection, PgPool, Transaction,
+    PgConnection as Connection, PgPool, Postgres as Sql, Transaction,
     migrate::Migrator,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 use tenterhook_domain::{Code, Error, PluginName, Result, Scope, TenantId};
 
-use self::listener::{CHANNEL, Listener};
+use self::{
+    listener::{CHANNEL, Listener},
+    tables::BindAt as _,
+};
 use crate::{
     Changes, Database,
     sql::{failed, not_migrated},
@@ -106,9 +109,7 @@ impl Db {
              WHERE tenant = $2 AND environment = $3 AND plugin = $4",
         )
         .bind(&*self.host)
-        .bind(scope.tenant.as_str())
-        .bind(scope.environment.as_str())
-        .bind(plugin.as_str())
+        .bind_at((scope, plugin))
         .execute(&mut *transaction)
         .await
         .map_err(failed("change a plugin"))?;

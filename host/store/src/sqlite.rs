@@ -9,7 +9,7 @@ use std::{path::Path, time::Duration};
 
 use async_trait::async_trait;
 use sqlx::{
-    SqliteConnection as Connection, SqlitePool, Transaction,
+    Sqlite as Sql, SqliteConnection as Connection, SqlitePool, Transaction,
     migrate::Migrator,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };

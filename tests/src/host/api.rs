@@ -248,6 +248,16 @@ impl World {
         self.api.post(&self.path("workflows"), &body).await?.ok()
     }
 
+    /// Starts an execution of the guest `test-pin`, which waits for its signal `go`, and waits until it is pinned:
+    /// until its first task is done.
+    ///
+    /// # Errors
+    /// When the host refuses, or it is not pinned in time.
+    pub async fn start_pinned(&self, id: &str) -> anyhow::Result<Value> {
+        self.start("test-pin.Versioned", id, Value::Null).await?;
+        self.until(id, |seen| seen["digest"].is_string()).await
+    }
+
     /// Starts an execution and waits for its end: `{status, result | failure, …}`.
     ///
     /// # Errors

@@ -286,14 +286,7 @@ async fn a_killed_temporal_server_is_started_again_and_workflows_go_on() {
         .push("test-pin", guest("test-pin-v1").unwrap())
         .await
         .unwrap();
-    world
-        .start("test-pin.Versioned", "w", Value::Null)
-        .await
-        .unwrap();
-    world
-        .until("w", |seen| seen["digest"].is_string())
-        .await
-        .unwrap();
+    world.start_pinned("w").await.unwrap();
     kill_child_of(host.pid());
     let deadline = Instant::now() + Duration::from_secs(30);
     while world.signal("w", "go", Value::Null).await.is_err() {

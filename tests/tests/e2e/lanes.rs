@@ -77,14 +77,7 @@ async fn work_without_this_hosts_signature_is_refused() {
         .push("test-pin", guest("test-pin-v1").unwrap())
         .await
         .unwrap();
-    world
-        .start("test-pin.Versioned", "mine", Value::Null)
-        .await
-        .unwrap();
-    world
-        .until("mine", |seen| seen["digest"].is_string())
-        .await
-        .unwrap();
+    world.start_pinned("mine").await.unwrap();
 
     let mut service = temporal(&address).await.unwrap();
     // The real header of a real execution, as anybody can read it who may read histories.
@@ -138,14 +131,7 @@ async fn serve_works_on_a_temporal_that_is_given_and_goes_on_after_a_restart() {
         .push("test-pin", guest("test-pin-v1").unwrap())
         .await
         .unwrap();
-    world
-        .start("test-pin.Versioned", "w", Value::Null)
-        .await
-        .unwrap();
-    world
-        .until("w", |seen| seen["digest"].is_string())
-        .await
-        .unwrap();
+    world.start_pinned("w").await.unwrap();
     assert!(host.stop().await.unwrap(), "{}", host.log());
     host.restart().await.unwrap();
     world.api = host.api.clone();

@@ -108,14 +108,7 @@ async fn a_push_under_load_fails_nothing_and_takes_effect_at_once() {
         .unwrap();
     for number in 0..SLEEPERS {
         let id = format!("s-{number}");
-        world
-            .start("test-pin.Versioned", &id, Value::Null)
-            .await
-            .unwrap();
-        world
-            .until(&id, |seen| seen["digest"].is_string())
-            .await
-            .unwrap();
+        world.start_pinned(&id).await.unwrap();
     }
     let mut ran = Vec::new();
     // 50 a second, for three seconds; after the first a component that this host never saw is pushed.

@@ -8,6 +8,7 @@ mod address;
 mod body;
 mod connect;
 mod pool;
+mod request_body;
 
 use std::{
     sync::{Arc, PoisonError},
@@ -40,7 +41,7 @@ use crate::{
 };
 
 pub(crate) use self::pool::Outbound;
-use self::{body::AnswerBody, connect::ConnectError};
+use self::{body::AnswerBody, connect::ConnectError, request_body::RequestBody};
 
 /// Marks a wanted host that is given by the URL in a configuration key.
 const WANTED_BY_CONFIG: &str = "config:";
@@ -149,13 +150,15 @@ impl Gate {
     fn check_count(&self, sent: u64) -> Result<(), Error> {
         let limit = self.limits.outbound_requests;
         if sent > limit {
-            self.say(&format!(
-                "{}: more than {limit} requests in one attempt (limit outbound_requests)",
-                Code::OutboundDenied
-            ));
-            return Err(Error::HttpRequestDenied);
+            let what = format!("this would be request {sent} of one attempt");
+            return Err(over_limit(&what, "outbound_requests", limit));
         }
-        Ok(())
+        let limit = self.limits.outbound_per_second;
+        if self.shared.outbound_rates.take(&self.owner, limit) {
+            return Ok(());
+        }
+        let what = "the plugin sends requests faster than it may on one host";
+        Err(over_limit(what, "outbound_per_second", limit))
     }
 
     /// Checks that `method` on `uri` is well formed, wanted and granted.
@@ -207,6 +210,8 @@ impl Gate {
             .await
             .map_err(|_| Error::ConnectionLimitReached)?
             .map_err(|_| Error::ConnectionLimitReached)?;
+        let limit = self.limits.outbound_request_body_bytes;
+        let request = request.map(|body| RequestBody::new(body, limit).boxed_unsync());
         let answer = self.head(request, &options, deadline).await?;
         let limit = self.limits.outbound_body_bytes;
         let between = options.between_bytes_timeout.unwrap_or(total);
@@ -262,6 +267,9 @@ impl Gate {
                 }
                 return refused.to_wasi();
             }
+            if let Some(Error::InternalError(Some(words))) = cause.downcast_ref::<Error>() {
+                return Error::InternalError(Some(words.clone()));
+            }
             if let Some(io) = cause.downcast_ref::<std::io::Error>() {
                 return match io.kind() {
                     std::io::ErrorKind::ConnectionRefused => Error::ConnectionRefused,
@@ -280,6 +288,14 @@ impl Gate {
             .unwrap_or_else(PoisonError::into_inner)
             .line(Level::WARN, "host", message);
     }
+}
+
+/// What the guest is told of a request that goes over the limit `name`.
+fn over_limit(what: &str, name: &str, limit: u64) -> Error {
+    Error::InternalError(Some(format!(
+        "{}: {what}, its limit {name} is {limit}: send less, or have an operator raise {name} in the plugin's grants",
+        Code::OutboundLimitExceeded
+    )))
 }
 
 /// The port that a request goes to.

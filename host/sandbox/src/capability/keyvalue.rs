@@ -43,8 +43,17 @@ pub(crate) struct KeyValues {
 }
 
 impl KeyValues {
+    /// The store, for one operation.
     fn store(&self) -> Result<&dyn KeyValue, Error> {
+        let limit = self.limits.keyvalue_per_second;
         match &self.shared.keyvalue {
+            Some(_) if self.granted && !self.shared.keyvalue_rates.take(&self.owner, limit) => {
+                let code = Code::KeyvalueLimitExceeded;
+                Err(Error::Other(format!(
+                    "{code}: the plugin asks for its state more often than it may on one host, its limit keyvalue_per_second \
+                     is {limit}: ask less often, or have an operator raise keyvalue_per_second in the plugin's grants"
+                )))
+            }
             Some(store) if self.granted => Ok(&**store),
             Some(_) => Err(Error::AccessDenied),
             None => Err(Error::Other("this host has no key-value store".to_owned())),

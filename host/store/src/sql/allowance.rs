@@ -120,11 +120,7 @@ impl Db {
 #[async_trait]
 impl Allowances for Db {
     async fn quotas(&self, tenant: &TenantId) -> Result<QuotaOverrides> {
-        let mut connection = self
-            .readers
-            .acquire()
-            .await
-            .map_err(failed("read quotas"))?;
+        let mut connection = self.reader().await?;
         Ok(read(&mut connection, tenant, "").await?.0)
     }
 
@@ -158,11 +154,7 @@ impl Allowances for Db {
     }
 
     async fn limit_policy(&self, tenant: &TenantId) -> Result<LimitPolicy> {
-        let mut connection = self
-            .readers
-            .acquire()
-            .await
-            .map_err(failed("read limits"))?;
+        let mut connection = self.reader().await?;
         Ok(read(&mut connection, tenant, "").await?.1)
     }
 
@@ -236,11 +228,7 @@ impl Allowances for Db {
     }
 
     async fn kept(&self, tenant: &TenantId) -> Result<Kept> {
-        let mut connection = self
-            .readers
-            .acquire()
-            .await
-            .map_err(failed("count what is kept"))?;
+        let mut connection = self.reader().await?;
         let (releases, component_bytes) = kept_releases(&mut connection, tenant).await?;
         let (state_bytes,): (i64,) = sqlx::query_as(
             "SELECT CAST(COALESCE(SUM(bytes), 0) AS BIGINT) FROM state_use WHERE tenant = $1",
@@ -257,11 +245,7 @@ impl Allowances for Db {
     }
 
     async fn admit_release(&self, tenant: &TenantId, bytes: u64) -> Result<()> {
-        let mut connection = self
-            .readers
-            .acquire()
-            .await
-            .map_err(failed("count releases"))?;
+        let mut connection = self.reader().await?;
         admit_release(&mut connection, tenant, bytes).await
     }
 }

@@ -5,7 +5,7 @@ use tenterhook_domain::{
 };
 
 use super::{
-    Db, LOCK_AND_SKIP, failed,
+    BindAt as _, Db, LOCK_AND_SKIP, failed,
     line::{Step, apply},
     number,
     plugin::lock,
@@ -57,9 +57,7 @@ pub(super) async fn report(
     )
     .bind(to_json(progress)?)
     .bind(number(until_millis))
-    .bind(key.scope.tenant.as_str())
-    .bind(key.scope.environment.as_str())
-    .bind(key.plugin.as_str())
+    .bind_at((&key.scope, &key.plugin))
     .bind(key.digest.to_string())
     .bind(host)
     .execute(&db.writer)
@@ -86,9 +84,7 @@ async fn write_findings(
     .bind(to_json(&findings.checks)?)
     .bind(findings.replay.as_ref().map(to_json).transpose()?)
     .bind(over)
-    .bind(key.scope.tenant.as_str())
-    .bind(key.scope.environment.as_str())
-    .bind(key.plugin.as_str())
+    .bind_at((&key.scope, &key.plugin))
     .bind(key.digest.to_string())
     .bind(host)
     .execute(connection)

@@ -12,8 +12,8 @@ use tenterhook_domain::{
 };
 
 use super::{
-    At, Connection, Db, LOCK, audit, failed, number, plugin::why_missing, read_digest, read_json,
-    read_scope, to_json, to_the_end, unreadable,
+    At, BindAt as _, Connection, Db, LOCK, audit, failed, number, plugin::why_missing, read_digest,
+    read_json, read_scope, to_json, to_the_end, unreadable,
 };
 use crate::Lines;
 
@@ -65,9 +65,7 @@ async fn read(
         "SELECT {COLUMNS} FROM plugins \
          WHERE tenant = $1 AND environment = $2 AND plugin = $3{lock}"
     )))
-    .bind(scope.tenant.as_str())
-    .bind(scope.environment.as_str())
-    .bind(plugin.as_str())
+    .bind_at((scope, plugin))
     .fetch_optional(&mut *connection)
     .await
     .map_err(failed("read a plugin"))?;
@@ -84,9 +82,7 @@ async fn states(
     let rows: Vec<(String, String)> = sqlx::query_as(
         "SELECT digest, state FROM releases WHERE tenant = $1 AND environment = $2 AND plugin = $3",
     )
-    .bind(scope.tenant.as_str())
-    .bind(scope.environment.as_str())
-    .bind(plugin.as_str())
+    .bind_at((scope, plugin))
     .fetch_all(connection)
     .await
     .map_err(failed("read releases"))?;
@@ -115,9 +111,7 @@ async fn write_line(
     .bind(line.previous.map(|digest| digest.to_string()))
     .bind(rollout)
     .bind(number(revision))
-    .bind(scope.tenant.as_str())
-    .bind(scope.environment.as_str())
-    .bind(plugin.as_str())
+    .bind_at((scope, plugin))
     .execute(connection)
     .await
     .map_err(failed("change a plugin"))?;
@@ -137,9 +131,7 @@ async fn write_states(
         )
         .bind(state.as_str())
         .bind(number(now))
-        .bind(scope.tenant.as_str())
-        .bind(scope.environment.as_str())
-        .bind(plugin.as_str())
+        .bind_at((scope, plugin))
         .bind(digest.to_string())
         .execute(&mut *connection)
         .await
@@ -185,11 +177,7 @@ pub(super) async fn apply(
 #[async_trait]
 impl Lines for Db {
     async fn line(&self, scope: &Scope, plugin: &PluginName) -> Result<(Line, u64)> {
-        let mut connection = self
-            .readers
-            .acquire()
-            .await
-            .map_err(failed("read a plugin"))?;
+        let mut connection = self.reader().await?;
         read(&mut connection, (scope, plugin), "").await
     }
 

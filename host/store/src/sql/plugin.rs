@@ -11,7 +11,7 @@ use tenterhook_domain::{
 };
 
 use super::{
-    At, Connection, Db, LOCK, audit, failed, line, read_digest, read_json,
+    At, BindAt as _, Connection, Db, LOCK, audit, failed, line, read_digest, read_json,
     tenant::{require_scope, require_tenant},
     to_json, to_the_end, unreadable,
 };
@@ -43,9 +43,7 @@ pub(super) async fn lock(connection: &mut Connection, (scope, plugin): At<'_>) -
     let found = sqlx::query(sqlx::AssertSqlSafe(format!(
         "SELECT 1 FROM plugins WHERE tenant = $1 AND environment = $2 AND plugin = $3{LOCK}"
     )))
-    .bind(scope.tenant.as_str())
-    .bind(scope.environment.as_str())
-    .bind(plugin.as_str())
+    .bind_at((scope, plugin))
     .fetch_optional(&mut *connection)
     .await
     .map_err(failed("read a plugin"))?;
@@ -62,9 +60,7 @@ pub(super) async fn ensure(connection: &mut Connection, at: At<'_>) -> Result<()
     sqlx::query(
         "INSERT INTO plugins (tenant, environment, plugin) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
     )
-    .bind(scope.tenant.as_str())
-    .bind(scope.environment.as_str())
-    .bind(plugin.as_str())
+    .bind_at((scope, plugin))
     .execute(&mut *connection)
     .await
     .map_err(failed("add a plugin"))?;
@@ -93,9 +89,7 @@ impl Db {
             ensure(&mut transaction, at).await?;
             sqlx::query(setting.update)
                 .bind(setting.json.as_str())
-                .bind(scope.tenant.as_str())
-                .bind(scope.environment.as_str())
-                .bind(plugin.as_str())
+                .bind_at(at)
                 .execute(&mut *transaction)
                 .await
                 .map_err(failed("change a plugin"))?;
@@ -138,17 +132,11 @@ impl Snapshot {
 #[async_trait]
 impl Plugins for Db {
     async fn get(&self, scope: &Scope, plugin: &PluginName) -> Result<Plugin> {
-        let mut connection = self
-            .readers
-            .acquire()
-            .await
-            .map_err(failed("read a plugin"))?;
+        let mut connection = self.reader().await?;
         let found: Option<(Option<String>,)> = sqlx::query_as(
             "SELECT current FROM plugins WHERE tenant = $1 AND environment = $2 AND plugin = $3",
         )
-        .bind(scope.tenant.as_str())
-        .bind(scope.environment.as_str())
-        .bind(plugin.as_str())
+        .bind_at((scope, plugin))
         .fetch_optional(&mut *connection)
         .await
         .map_err(failed("read a plugin"))?;
@@ -184,20 +172,14 @@ impl Plugins for Db {
     }
 
     async fn snapshot(&self, scope: &Scope, plugin: &PluginName) -> Result<PluginSnapshot> {
-        let mut connection = self
-            .readers
-            .acquire()
-            .await
-            .map_err(failed("read a plugin"))?;
+        let mut connection = self.reader().await?;
         let found: Option<Snapshot> = sqlx::query_as(sqlx::AssertSqlSafe(format!(
             "SELECT {}, grants, config, policy, moves, \
              (SELECT limits FROM tenants WHERE tenants.tenant = plugins.tenant) AS tenant_limits FROM plugins \
              WHERE tenant = $1 AND environment = $2 AND plugin = $3",
             line::COLUMNS
         )))
-        .bind(scope.tenant.as_str())
-        .bind(scope.environment.as_str())
-        .bind(plugin.as_str())
+        .bind_at((scope, plugin))
         .fetch_optional(&mut *connection)
         .await
         .map_err(failed("read a plugin"))?;

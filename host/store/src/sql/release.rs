@@ -12,7 +12,7 @@ use tenterhook_domain::{
 };
 
 use super::{
-    At, Connection, Db, allowance, audit, claim, failed, number, place,
+    At, BindAt as _, Connection, Db, allowance, audit, claim, failed, number, place,
     plugin::{ensure, why_missing},
     read_json, read_scope,
     tenant::hold_tenant,
@@ -71,9 +71,7 @@ pub(super) async fn find(
         "SELECT {COLUMNS} FROM releases \
          WHERE tenant = $1 AND environment = $2 AND plugin = $3 AND digest = $4"
     )))
-    .bind(scope.tenant.as_str())
-    .bind(scope.environment.as_str())
-    .bind(plugin.as_str())
+    .bind_at((scope, plugin))
     .bind(digest.to_string())
     .fetch_optional(&mut *connection)
     .await
@@ -83,9 +81,7 @@ pub(super) async fn find(
     }
     let plugin_there =
         sqlx::query("SELECT 1 FROM plugins WHERE tenant = $1 AND environment = $2 AND plugin = $3")
-            .bind(scope.tenant.as_str())
-            .bind(scope.environment.as_str())
-            .bind(plugin.as_str())
+            .bind_at((scope, plugin))
             .fetch_optional(&mut *connection)
             .await
             .map_err(failed("read a plugin"))?;
@@ -98,18 +94,12 @@ pub(super) async fn find(
     ))
 }
 
-async fn is_kept(
-    connection: &mut Connection,
-    (scope, plugin): At<'_>,
-    digest: &Digest,
-) -> Result<bool> {
+async fn is_kept(connection: &mut Connection, at: At<'_>, digest: &Digest) -> Result<bool> {
     let found = sqlx::query(
         "SELECT 1 FROM releases WHERE tenant = $1 AND environment = $2 AND plugin = $3 AND digest = $4 \
          AND state NOT IN ('retired', 'refused')",
     )
-    .bind(scope.tenant.as_str())
-    .bind(scope.environment.as_str())
-    .bind(plugin.as_str())
+    .bind_at(at)
     .bind(digest.to_string())
     .fetch_optional(connection)
     .await
@@ -135,9 +125,7 @@ async fn add(
              progress = NULL, lease_host = NULL, lease_until = 0 \
          WHERE releases.state IN ('retired', 'refused')",
     )
-    .bind(scope.tenant.as_str())
-    .bind(scope.environment.as_str())
-    .bind(plugin.as_str())
+    .bind_at((scope, plugin))
     .bind(release.digest.to_string())
     .bind(number(release.bytes))
     .bind(number(release.uploaded_at))
@@ -191,20 +179,12 @@ impl Releases for Db {
     }
 
     async fn get(&self, scope: &Scope, plugin: &PluginName, digest: &Digest) -> Result<Release> {
-        let mut connection = self
-            .readers
-            .acquire()
-            .await
-            .map_err(failed("read a release"))?;
+        let mut connection = self.reader().await?;
         find(&mut connection, scope, plugin, digest).await
     }
 
     async fn is_kept(&self, scope: &Scope, plugin: &PluginName, digest: &Digest) -> Result<bool> {
-        let mut connection = self
-            .readers
-            .acquire()
-            .await
-            .map_err(failed("read a release"))?;
+        let mut connection = self.reader().await?;
         is_kept(&mut connection, (scope, plugin), digest).await
     }
 
@@ -213,9 +193,7 @@ impl Releases for Db {
             "SELECT signature FROM releases \
              WHERE tenant = $1 AND environment = $2 AND plugin = $3 AND digest = $4",
         )
-        .bind(key.scope.tenant.as_str())
-        .bind(key.scope.environment.as_str())
-        .bind(key.plugin.as_str())
+        .bind_at((&key.scope, &key.plugin))
         .bind(key.digest.to_string())
         .fetch_optional(&self.readers)
         .await
@@ -235,9 +213,7 @@ impl Releases for Db {
              WHERE tenant = $1 AND environment = $2 AND plugin = $3 AND number < $4 \
              ORDER BY number DESC LIMIT $5"
         )))
-        .bind(scope.tenant.as_str())
-        .bind(scope.environment.as_str())
-        .bind(plugin.as_str())
+        .bind_at((scope, plugin))
         .bind(place(cursor)?.unwrap_or(i64::MAX))
         .bind(cursor.rows())
         .fetch_all(&self.readers)

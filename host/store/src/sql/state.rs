@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use tenterhook_domain::{Code, Error, Result, execution::Page, quota::QuotaOverrides};
 
-use super::{Connection, Db, LOCK, failed, plugin::not_found, read_json};
+use super::{BindAt as _, Connection, Db, LOCK, failed, plugin::not_found, read_json};
 use crate::{
     Bucket, Cursor, KeyValueState, StateRoom,
     state::{check_key, check_room},
@@ -20,9 +20,7 @@ async fn read(
         "SELECT value FROM state \
          WHERE tenant = $1 AND environment = $2 AND plugin = $3 AND bucket = $4 AND key = $5{lock}"
     )))
-    .bind(bucket.scope.tenant.as_str())
-    .bind(bucket.scope.environment.as_str())
-    .bind(bucket.plugin.as_str())
+    .bind_at((bucket.scope, bucket.plugin))
     .bind(bucket.name)
     .bind(key)
     .fetch_optional(connection)
@@ -39,9 +37,7 @@ async fn check(connection: &mut Connection, bucket: Bucket<'_>, room: StateRoom)
          FROM state_use u JOIN tenants t ON t.tenant = u.tenant \
          WHERE u.tenant = $1 AND u.environment = $2 AND u.plugin = $3",
     )
-    .bind(bucket.scope.tenant.as_str())
-    .bind(bucket.scope.environment.as_str())
-    .bind(bucket.plugin.as_str())
+    .bind_at((bucket.scope, bucket.plugin))
     .fetch_one(connection)
     .await
     .map_err(failed("count state"))?;
@@ -78,9 +74,7 @@ async fn put(
     value: &[u8],
 ) -> Result<bool> {
     let done = sqlx::query(insert)
-        .bind(bucket.scope.tenant.as_str())
-        .bind(bucket.scope.environment.as_str())
-        .bind(bucket.plugin.as_str())
+        .bind_at((bucket.scope, bucket.plugin))
         .bind(bucket.name)
         .bind(key)
         .bind(value)
@@ -116,7 +110,7 @@ fn sum(key: &str, value: Option<Vec<u8>>, delta: i64) -> Result<i64> {
 impl KeyValueState for Db {
     async fn get(&self, bucket: Bucket<'_>, key: &str) -> Result<Option<Bytes>> {
         check_key(bucket, key)?;
-        let mut connection = self.readers.acquire().await.map_err(failed("read state"))?;
+        let mut connection = self.reader().await?;
         let value = read(&mut connection, bucket, key, "").await?;
         Ok(value.map(Bytes::from))
     }
@@ -153,9 +147,7 @@ impl KeyValueState for Db {
             "DELETE FROM state \
              WHERE tenant = $1 AND environment = $2 AND plugin = $3 AND bucket = $4 AND key = $5",
         )
-        .bind(bucket.scope.tenant.as_str())
-        .bind(bucket.scope.environment.as_str())
-        .bind(bucket.plugin.as_str())
+        .bind_at((bucket.scope, bucket.plugin))
         .bind(bucket.name)
         .bind(key)
         .execute(&self.writer)
@@ -170,9 +162,7 @@ impl KeyValueState for Db {
             "SELECT 1 FROM state \
              WHERE tenant = $1 AND environment = $2 AND plugin = $3 AND bucket = $4 AND key = $5",
         )
-        .bind(bucket.scope.tenant.as_str())
-        .bind(bucket.scope.environment.as_str())
-        .bind(bucket.plugin.as_str())
+        .bind_at((bucket.scope, bucket.plugin))
         .bind(bucket.name)
         .bind(key)
         .fetch_optional(&self.readers)
@@ -195,9 +185,7 @@ impl KeyValueState for Db {
             }
         };
         let rows: Vec<(String,)> = sqlx::query_as(select)
-            .bind(bucket.scope.tenant.as_str())
-            .bind(bucket.scope.environment.as_str())
-            .bind(bucket.plugin.as_str())
+            .bind_at((bucket.scope, bucket.plugin))
             .bind(bucket.name)
             .bind(cursor.after.unwrap_or_default())
             .bind(cursor.rows())

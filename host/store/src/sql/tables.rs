@@ -12,14 +12,51 @@ mod task_failure;
 mod tenant;
 mod token;
 
-use super::{Connection, Db, LOCK, LOCK_AND_SKIP, lock_context_keys};
+use sqlx::{
+    Database,
+    pool::PoolConnection,
+    query::{Query, QueryAs},
+};
+
+use super::{Connection, Db, LOCK, LOCK_AND_SKIP, Sql, lock_context_keys};
 use crate::sql::{failed, number, place, to_json, to_the_end, unreadable};
 
 /// A plugin of a scope.
-type At<'a> = (
+pub(super) type At<'a> = (
     &'a tenterhook_domain::Scope,
     &'a tenterhook_domain::PluginName,
 );
+
+/// A statement about one plugin.
+pub(super) trait BindAt {
+    /// Binds its tenant, its environment and its name, in this order.
+    fn bind_at(self, at: At<'_>) -> Self;
+}
+
+type Arguments = <Sql as Database>::Arguments;
+
+impl BindAt for Query<'_, Sql, Arguments> {
+    fn bind_at(self, (scope, plugin): At<'_>) -> Self {
+        self.bind(scope.tenant.as_str())
+            .bind(scope.environment.as_str())
+            .bind(plugin.as_str())
+    }
+}
+
+impl<T> BindAt for QueryAs<'_, Sql, T, Arguments> {
+    fn bind_at(self, (scope, plugin): At<'_>) -> Self {
+        self.bind(scope.tenant.to_string())
+            .bind(scope.environment.to_string())
+            .bind(plugin.to_string())
+    }
+}
+
+impl Db {
+    /// A connection that reads, for more than one statement.
+    async fn reader(&self) -> tenterhook_domain::Result<PoolConnection<Sql>> {
+        self.readers.acquire().await.map_err(failed("be read"))
+    }
+}
 
 fn read_scope(
     tenant: &str,

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use tenterhook_domain::Result;
 
-use super::{Db, failed, number};
+use super::{BindAt as _, Db, failed, number};
 use crate::{FailedRuns, ReleaseKey, TaskFailures};
 
 #[async_trait]
@@ -21,9 +21,7 @@ impl TaskFailures for Db {
              ON CONFLICT (tenant, environment, plugin, digest, run) DO UPDATE SET pinned = \
              CASE WHEN excluded.pinned > task_failures.pinned THEN excluded.pinned ELSE task_failures.pinned END",
         )
-        .bind(release.scope.tenant.as_str())
-        .bind(release.scope.environment.as_str())
-        .bind(release.plugin.as_str())
+        .bind_at((&release.scope, &release.plugin))
         .bind(release.digest.to_string())
         .bind(run)
         .bind(i64::from(pinned))
@@ -39,9 +37,7 @@ impl TaskFailures for Db {
             "SELECT count(*), CAST(coalesce(sum(pinned), 0) AS BIGINT) FROM task_failures \
              WHERE tenant = $1 AND environment = $2 AND plugin = $3 AND digest = $4 AND at >= $5",
         )
-        .bind(release.scope.tenant.as_str())
-        .bind(release.scope.environment.as_str())
-        .bind(release.plugin.as_str())
+        .bind_at((&release.scope, &release.plugin))
         .bind(release.digest.to_string())
         .bind(number(since_millis))
         .fetch_one(&self.readers)

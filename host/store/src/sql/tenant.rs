@@ -94,11 +94,7 @@ impl Tenants for Db {
     }
 
     async fn require(&self, tenant: &TenantId) -> Result<()> {
-        let mut connection = self
-            .readers
-            .acquire()
-            .await
-            .map_err(failed("look for a tenant"))?;
+        let mut connection = self.reader().await?;
         require_tenant(&mut connection, tenant).await
     }
 
@@ -119,11 +115,7 @@ impl Tenants for Db {
     }
 
     async fn trust(&self, tenant: &TenantId) -> Result<TrustPolicy> {
-        let mut connection = self
-            .readers
-            .acquire()
-            .await
-            .map_err(failed("read a trust policy"))?;
+        let mut connection = self.reader().await?;
         read_trust(&mut connection, tenant, "").await
     }
 
@@ -185,11 +177,7 @@ impl Environments for Db {
     }
 
     async fn require(&self, scope: &Scope) -> Result<()> {
-        let mut connection = self
-            .readers
-            .acquire()
-            .await
-            .map_err(failed("look for an environment"))?;
+        let mut connection = self.reader().await?;
         require_scope(&mut connection, scope).await
     }
 

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tenterhook_domain::{
-    Code,
+    Code, TenantId,
     limit::{LimitOverrides, LimitPolicy},
     quota::{QuotaOverrides, Quotas},
 };
-use tenterhook_store::{AuditFilter, Bucket, Change, Cursor, Kept, StateRoom, Taken};
+use tenterhook_store::{Bucket, Change, Cursor, Kept, StateRoom, Store, Taken};
 
 use crate::{
     Fixture, NOW, Place, admit, author, component, on_every_store, payment, publish, release,
@@ -35,6 +35,15 @@ fn set(quotas: &[(&str, u64)]) -> QuotaOverrides {
             .map(|(name, value)| ((*name).to_owned(), *value))
             .collect(),
     )
+}
+
+/// Sets the quotas, as an admin does.
+async fn put(store: &Store, tenant: &TenantId, quotas: &[(&str, u64)]) {
+    let (quotas, admin) = (set(quotas), author("token:a"));
+    let put = store
+        .allowances
+        .put_quotas(tenant, &quotas, None, &admin, NOW);
+    put.await.unwrap();
 }
 
 fn ceiling(value: u64) -> LimitPolicy {
@@ -87,8 +96,11 @@ async fn what_is_allowed_is_kept_and_written_down(mut fixture: Fixture) {
     assert_eq!(snapshot.limits(&nothing).memory_bytes, 1 << 20);
     let granted = snapshot.bounded_grants().limits.apply().unwrap();
     assert_eq!(granted.memory_bytes, 1 << 20);
-    let filter = AuditFilter::Tenant(tenant.clone());
-    let log = store.audit.list(&filter, Cursor::FIRST).await.unwrap();
+    let log = store
+        .audit
+        .entries_of(tenant, None, Cursor::FIRST)
+        .await
+        .unwrap();
     let actions: Vec<_> = log
         .items
         .iter()
@@ -145,8 +157,7 @@ async fn hosts_take_no_more_starts_than_there_are(fixture: Fixture) {
         Taken::None(Duration::from_millis(250))
     );
     // At another rate the bucket begins anew.
-    let put = allowances.put_quotas(&tenant, &set(&[]), None, &author("token:a"), NOW);
-    put.await.unwrap();
+    put(&fixture.store, &tenant, &[]).await;
     assert_eq!(lacking(NOW + 3_600_000).await, 0);
 }
 
@@ -154,13 +165,9 @@ async fn of_two_that_push_one_gets_the_last_place(fixture: Fixture) {
     let acme = fixture.scope("acme/production").await;
     let (tenant, store) = (&acme.tenant, &fixture.store);
     publish(store, &acme, "one").await;
-    let put = set(&[("releases", 2)]);
-    let put = store
-        .allowances
-        .put_quotas(tenant, &put, None, &author("token:a"), NOW);
-    put.await.unwrap();
+    put(store, tenant, &[("releases", 2)]).await;
     let other = fixture.another_host().await;
-    let push = async |store: &tenterhook_store::Store, plugin: &str, text: &'static str| {
+    let push = async |store: &Store, plugin: &str, text: &'static str| {
         let (plugin, somebody) = (plugin.parse().unwrap(), author("token:a"));
         let (release, bytes) = (release(text), component(text));
         let published = store.publish(&acme, &plugin, &release, bytes, &somebody);
@@ -265,11 +272,7 @@ async fn a_plugin_without_room_may_only_keep_less(fixture: Fixture) {
     assert!(!store.state.exists(bucket, "b").await.unwrap());
     assert!(!store.state.exists(bucket, "n").await.unwrap());
 
-    let quotas = set(&[("state_bytes", 20)]);
-    let put = store
-        .allowances
-        .put_quotas(&acme.tenant, &quotas, None, &author("token:a"), NOW);
-    put.await.unwrap();
+    put(store, &acme.tenant, &[("state_bytes", 20)]).await;
     assert_eq!(set_within("c", 7, ROOM).await, Ok(()));
     let (code, detail) = set_within("d", 1, ROOM).await.unwrap_err();
     assert_eq!(code, Code::QuotaExceeded);
@@ -291,14 +294,9 @@ async fn limits_of_a_tenant_are_heard_of_by_every_host() {
     publish(&fixture.store, &staging, "one").await;
     let other = fixture.another_host().await;
     let mut there = other.changes.subscribe();
-    let policy = ceiling(1 << 20);
-    let put = fixture.store.allowances.put_limit_policy(
-        &acme.tenant,
-        &policy,
-        None,
-        &author("token:a"),
-        NOW,
-    );
+    let (policy, admin) = (ceiling(1 << 20), author("token:a"));
+    let allowances = &fixture.store.allowances;
+    let put = allowances.put_limit_policy(&acme.tenant, &policy, None, &admin, NOW);
     put.await.unwrap();
     let mut heard = Vec::new();
     for _ in 0..2 {

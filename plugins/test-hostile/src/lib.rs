@@ -14,8 +14,9 @@ use activities::{
     Spin,
 };
 use workflows::{
-    Behaves, CallsStranger, FloodsCommands, FloodsLog, ForgesPin, Grows, HugePayload, Overflows,
-    Panics, PanicsInQuery, PanicsInValidator, PanicsOnSignal, Sleeps, Spins, SpinsInQuery,
+    Behaves, CallsStranger, FloodsCommands, FloodsLog, ForgesPin, Grows, HugePayload, NeverEnds,
+    Overflows, Panics, PanicsInQuery, PanicsInValidator, PanicsOnSignal, PilesUpActivities,
+    PilesUpChildren, PilesUpTimers, Sleeps, Spins, SpinsInQuery,
 };
 
 plugin! {
@@ -40,6 +41,14 @@ plugin! {
         Overflows,
         /// Starts 20,000 timers in one task.
         FloodsCommands,
+        /// Has so many timers under way at once.
+        PilesUpTimers,
+        /// Has so many runs of `Innocent` under way at once.
+        PilesUpActivities,
+        /// Has so many children under way at once.
+        PilesUpChildren,
+        /// Lets one short timer follow another, and its history grow.
+        NeverEnds,
         /// Writes 200,000 log lines, half of them to standard output.
         FloodsLog,
         /// Blocks its thread for a minute.

@@ -5,11 +5,10 @@
 use std::{
     collections::HashMap,
     sync::{Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use tenterhook_domain::{PluginName, Scope};
-use tokio::time::Instant;
 
 use crate::owner::Owner;
 
@@ -27,13 +26,16 @@ pub(super) struct Rates {
 impl Rates {
     /// Takes one out of the bucket of `owner`, which gets `per_second`; false when there is none.
     pub(super) fn take(&self, owner: &Owner, per_second: u64) -> bool {
+        self.take_at(owner, per_second, Instant::now())
+    }
+
+    fn take_at(&self, owner: &Owner, per_second: u64, now: Instant) -> bool {
         let Some(each) = u32::try_from(per_second)
             .ok()
             .and_then(|rate| BURST.checked_div(rate))
         else {
             return false;
         };
-        let now = Instant::now();
         let mut buckets = self
             .full_again
             .lock()
@@ -67,17 +69,19 @@ mod tests {
         }
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn each_plugin_has_what_its_rate_brings() {
+    #[test]
+    fn each_plugin_has_what_its_rate_brings() {
         let rates = Rates::default();
         let (acme, globex) = (owner("acme/production"), owner("globex/production"));
-        let taken = |owner: &Owner, tries: u32| (0..tries).filter(|_| rates.take(owner, 4)).count();
-        assert_eq!(taken(&acme, 9), 4);
-        assert_eq!(taken(&globex, 9), 4);
-        tokio::time::advance(Duration::from_millis(500)).await;
-        assert_eq!(taken(&acme, 9), 2);
-        tokio::time::advance(Duration::from_secs(60)).await;
-        assert_eq!(taken(&acme, 9), 4);
+        let begin = Instant::now();
+        let taken = |owner: &Owner, millis| {
+            let at = begin + Duration::from_millis(millis);
+            (0..9).filter(|_| rates.take_at(owner, 4, at)).count()
+        };
+        assert_eq!(taken(&acme, 0), 4);
+        assert_eq!(taken(&globex, 0), 4);
+        assert_eq!(taken(&acme, 500), 2);
+        assert_eq!(taken(&acme, 60_000), 4);
         assert!(!rates.take(&globex, 0));
     }
 }

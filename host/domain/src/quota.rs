@@ -145,15 +145,24 @@ impl utoipa::PartialSchema for QuotaOverrides {
 impl utoipa::ToSchema for QuotaOverrides {}
 
 impl QuotaOverrides {
-    /// The defaults with these values in place.
+    /// The defaults with these values in place. What another version stored is brought into its range, or left out.
+    pub fn in_force(&self) -> Quotas {
+        let mut quotas = Quotas::default();
+        for row in Quotas::TABLE {
+            if let (Some(&value), Some(field)) = (self.0.get(row.name), quotas.field(row.name)) {
+                *field = value.clamp(row.lowest, row.highest);
+            }
+        }
+        quotas
+    }
+
+    /// Holds names and values against the table.
     ///
     /// # Errors
     /// `quota-invalid` when a name is unknown or a value outside its range.
-    pub fn apply(&self) -> Result<Quotas> {
-        let mut quotas = Quotas::default();
+    pub fn check(&self) -> Result<()> {
         for (name, &value) in &self.0 {
-            let row = Quotas::TABLE.iter().find(|row| row.name == name);
-            let (Some(row), Some(field)) = (row, quotas.field(name)) else {
+            let Some(row) = Quotas::TABLE.iter().find(|row| row.name == name) else {
                 let known: Vec<_> = Quotas::TABLE.iter().map(|row| row.name).collect();
                 let known = known.join(", ");
                 return Err(Error::new(
@@ -162,17 +171,14 @@ impl QuotaOverrides {
                 ));
             };
             if !(row.lowest..=row.highest).contains(&value) {
+                let (lowest, highest) = (row.lowest, row.highest);
                 return Err(Error::new(
                     Code::QuotaInvalid,
-                    format!(
-                        "quota {name} cannot be {value}: use {} to {}",
-                        row.lowest, row.highest
-                    ),
+                    format!("quota {name} cannot be {value}: use {lowest} to {highest}"),
                 ));
             }
-            *field = value;
         }
-        Ok(quotas)
+        Ok(())
     }
 }
 
@@ -193,13 +199,15 @@ mod tests {
 
     #[test]
     fn overrides_are_checked() {
-        let set = |name: &str, value| QuotaOverrides([(name.to_owned(), value)].into()).apply();
-        assert_eq!(set("releases", 3).unwrap().releases, 3);
+        let set = |name: &str, value| QuotaOverrides([(name.to_owned(), value)].into());
+        assert!(set("releases", 3).check().is_ok());
+        assert_eq!(set("releases", 3).in_force().releases, 3);
+        assert_eq!(set("starts_per_second", 0).in_force().starts_per_second, 1);
         for (name, value, says) in [
             ("starts_per_second", 0, "starts_per_second cannot be 0"),
             ("starts", 1, "starts_per_second"),
         ] {
-            let error = set(name, value).unwrap_err();
+            let error = set(name, value).check().unwrap_err();
             assert_eq!(error.code(), Code::QuotaInvalid);
             assert!(error.detail().contains(says), "{error}");
         }

@@ -20,7 +20,7 @@ use std::{
 };
 
 use tenterhook_domain::{
-    Error, Result, TenantId,
+    Code, Error, Result, TenantId,
     quota::{QuotaOverrides, Quotas, exceeded},
 };
 use tokio::sync::Mutex as AsyncMutex;
@@ -46,10 +46,17 @@ pub(crate) struct Door {
 struct Counted {
     /// Its quotas, and when they were read.
     quotas: Mutex<Option<(Quotas, u64)>>,
-    starts: AsyncMutex<Starts>,
-    open: AsyncMutex<Open>,
+    executions: AsyncMutex<Executions>,
     requests: AtomicU64,
     refusals: Mutex<Refusals>,
+}
+
+/// What decides on starts. One start of a tenant after the other, so that of two that would take the last place one
+/// finds it taken.
+#[derive(Default)]
+struct Executions {
+    starts: Starts,
+    open: Open,
 }
 
 /// Refusals that are not told of yet.
@@ -92,25 +99,18 @@ impl Door {
     pub(crate) async fn start(&self, state: &ApiState, tenant: &TenantId) -> Result<()> {
         let counted = self.of(tenant);
         let quotas = counted.quotas(state, tenant).await?;
-        let now = state.clock.now_millis();
         let admitted = async {
-            let open = counted
-                .open
-                .lock()
-                .await
-                .refreshed(state, tenant, now)
-                .await;
-            quotas.check(tenant, "open_executions", open, open.saturating_add(1))?;
-            let mut starts = counted.starts.lock().await;
-            starts.take(&state.store, tenant, &quotas, now).await
+            let mut executions = counted.executions.lock().await;
+            let Executions { starts, open } = &mut *executions;
+            let now = state.clock.now_millis();
+            let used = open.refreshed(state, tenant, now).await;
+            quotas.check(tenant, "open_executions", used, used.saturating_add(1))?;
+            starts.take(&state.store, tenant, &quotas, now).await?;
+            open.note(now);
+            Ok(())
         };
-        match admitted.await {
-            Ok(()) => {
-                counted.open.lock().await.note(now);
-                Ok(())
-            }
-            Err(error) => Err(counted.refused(state, tenant, error)),
-        }
+        let admitted: Result<()> = admitted.await;
+        admitted.map_err(|error| counted.refused(state, tenant, error))
     }
 
     /// Forgets the quotas of `tenant`: they were changed here.
@@ -131,12 +131,12 @@ impl Door {
         let (counted, now) = (self.of(tenant), state.clock.now_millis());
         let allowances = &state.store.allowances;
         let kept = allowances.kept(tenant).await?;
-        let taken = allowances.starts_taken(tenant, &set.apply()?, now).await?;
+        let taken = allowances
+            .starts_taken(tenant, &set.in_force(), now)
+            .await?;
+        let started = counted.executions.lock().await.open.last_second(now);
         let mut used = HashMap::from([
-            (
-                "starts_per_second",
-                counted.open.lock().await.last_second(now),
-            ),
+            ("starts_per_second", started),
             ("starts_burst", taken),
             ("requests_at_once", counted.requests.load(Ordering::Relaxed)),
             ("releases", kept.releases),
@@ -169,13 +169,16 @@ impl Counted {
         {
             return Ok(quotas);
         }
-        let quotas = state.store.allowances.quotas(tenant).await?.apply()?;
+        let quotas = state.store.allowances.quotas(tenant).await?.in_force();
         *lock(&self.quotas) = Some((quotas, now));
         Ok(quotas)
     }
 
     /// Tells of refusals in the log, with how many there were since it did so last.
     fn refused(&self, state: &ApiState, tenant: &TenantId, error: Error) -> Error {
+        if error.code() != Code::QuotaExceeded {
+            return error;
+        }
         let now = state.clock.now_millis();
         let mut refusals = lock(&self.refusals);
         refusals.number += 1;

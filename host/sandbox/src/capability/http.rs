@@ -41,7 +41,7 @@ use crate::{
 };
 
 pub(crate) use self::pool::Outbound;
-use self::{body::AnswerBody, connect::ConnectError, request_body::RequestBody};
+use self::{body::AnswerBody, connect::ConnectError, request_body::bounded};
 
 /// Marks a wanted host that is given by the URL in a configuration key.
 const WANTED_BY_CONFIG: &str = "config:";
@@ -210,8 +210,7 @@ impl Gate {
             .await
             .map_err(|_| Error::ConnectionLimitReached)?
             .map_err(|_| Error::ConnectionLimitReached)?;
-        let limit = self.limits.outbound_request_body_bytes;
-        let request = request.map(|body| RequestBody::new(body, limit).boxed_unsync());
+        let request = bounded(request, self.limits.outbound_request_body_bytes)?;
         let answer = self.head(request, &options, deadline).await?;
         let limit = self.limits.outbound_body_bytes;
         let between = options.between_bytes_timeout.unwrap_or(total);

@@ -69,7 +69,7 @@ pub(crate) async fn put(
     expected: IfMatch,
     Json(quotas): Json<QuotaOverrides>,
 ) -> Answer<Tagged<TenantQuotas>> {
-    quotas.apply()?;
+    quotas.check()?;
     let (allowances, tenant) = (&api.state.store.allowances, &at.tenant);
     let known = match expected.is_given() {
         true => {
@@ -95,7 +95,7 @@ async fn in_force(
     tenant: &TenantId,
     set: QuotaOverrides,
 ) -> Result<Tagged<TenantQuotas>> {
-    let (values, tag) = (set.apply()?, entity_tag(&set)?);
+    let (values, tag) = (set.in_force(), entity_tag(&set)?);
     let used = api.door.used(&api.state, tenant, &set).await?;
     let rows = Quotas::TABLE.iter().map(|row| QuotaInForce {
         quota: *row,

@@ -65,7 +65,7 @@ pub(super) async fn admit_release(
     bytes: u64,
 ) -> Result<()> {
     let (quotas, _) = read(connection, tenant, "").await?;
-    let quotas = quotas.apply()?;
+    let quotas = quotas.in_force();
     let (releases, stored) = kept_releases(connection, tenant).await?;
     quotas.check(tenant, "releases", releases, releases.saturating_add(1))?;
     let wanted = stored.saturating_add(bytes);
@@ -132,7 +132,7 @@ impl Allowances for Db {
         author: &Author,
         now_millis: u64,
     ) -> Result<()> {
-        quotas.apply()?;
+        quotas.check()?;
         let (this, tenant, author) = (self.clone(), tenant.clone(), author.clone());
         let (action, expected) = (("quotas", to_json(quotas)?), expected.cloned());
         to_the_end(async move {

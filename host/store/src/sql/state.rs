@@ -42,7 +42,7 @@ async fn check(connection: &mut Connection, bucket: Bucket<'_>, room: StateRoom)
     .await
     .map_err(failed("count state"))?;
     check_room(bucket, keys.unsigned_abs(), bytes.unsigned_abs(), room)?;
-    let quotas = read_json::<QuotaOverrides>(&quotas, "quotas")?.apply()?;
+    let quotas = read_json::<QuotaOverrides>(&quotas, "quotas")?.in_force();
     let (tenant, of_tenant) = (&bucket.scope.tenant, of_tenant.unsigned_abs());
     quotas.check(tenant, "state_bytes", of_tenant, of_tenant)
 }

@@ -134,32 +134,31 @@ pub struct LimitOptions {
         long = "limit",
         value_name = "NAME=VALUE",
         env = "TENTERHOOK_LIMITS",
-        value_delimiter = ','
+        value_delimiter = ',',
+        value_parser = ceiling
     )]
-    pub limits: Vec<String>,
+    pub limits: Vec<(String, u64)>,
 }
 
 impl LimitOptions {
-    /// The ceilings by name.
-    ///
-    /// # Errors
-    /// `host-config-invalid` for a text that sets no limit, a name that is unknown or a value outside its range.
-    pub fn ceilings(&self) -> Result<LimitOverrides> {
-        let mut ceilings = LimitOverrides::default();
-        for text in &self.limits {
-            let pair = text.split_once('=');
-            let pair = pair.and_then(|(name, value)| Some((name, value.parse().ok()?)));
-            let Some((name, value)) = pair else {
-                return Err(Error::new(
-                    Code::HostConfigInvalid,
-                    format!("--limit {text:?} sets no limit: write NAME=VALUE with a whole number"),
-                ));
-            };
-            ceilings.0.insert(name.to_owned(), value);
-        }
-        ceilings.check(Code::HostConfigInvalid)?;
-        Ok(ceilings)
+    /// The ceilings by name; of one that is given twice the last.
+    pub fn ceilings(&self) -> LimitOverrides {
+        LimitOverrides(self.limits.iter().cloned().collect())
     }
+}
+
+/// Reads `NAME=VALUE`.
+fn ceiling(text: &str) -> Result<(String, u64)> {
+    let pair = text.split_once('=');
+    let pair = pair.and_then(|(name, value)| Some((name.to_owned(), value.parse().ok()?)));
+    let Some(pair) = pair else {
+        return Err(Error::new(
+            Code::HostConfigInvalid,
+            format!("{text:?} sets no limit: write NAME=VALUE with a whole number"),
+        ));
+    };
+    LimitOverrides([pair.clone()].into()).check(Code::HostConfigInvalid)?;
+    Ok(pair)
 }
 
 /// Where components may come from, and who may have signed them.

@@ -150,6 +150,9 @@ async fn wrong_use_exits_with_2_and_says_what() {
         ("limits --url ftp://x", "neither http nor https"),
         ("limits --output yaml", "table, json"),
         ("dev --listen nowhere", "nowhere"),
+        ("dev --limit memory_bytes", "sets no limit"),
+        ("serve --limit memory_bytes=1", "use 1048576 to"),
+        ("serve --limit stack_bytes=1048576", "there is no limit"),
         ("dev --log-filter a=b=c=d", "is not a log filter"),
     ];
     for (line, says) in cases {

@@ -54,7 +54,8 @@ pub(crate) async fn get(State(api): State<Arc<Api>>, at: AtTenant) -> Answer<Tag
     tagged(api.state.store.allowances.limit_policy(&at.tenant).await?)
 }
 
-/// Sets what all plugins of the tenant get, if it is as the caller knows it. It holds from the next task of each.
+/// Sets what all plugins of the tenant get, if it is as the caller knows it. It holds for what begins from
+/// then on, and for what is built again.
 pub(crate) async fn put(
     State(api): State<Arc<Api>>,
     at: AtTenant,

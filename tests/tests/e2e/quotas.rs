@@ -203,7 +203,6 @@ async fn a_host_gives_no_more_than_it_was_told_to() {
 #[tokio::test]
 async fn a_plugin_keeps_no_more_than_it_may() {
     let world = tenant("limits-of-state").await;
-    let granted = |limits: Value| json!({"keyvalue": true, "limits": limits});
     let add = async |id: &str, input: u64| {
         let chain = chain_of(&world, id, "AddToCounter", json!(input)).await;
         chain.last().map(Value::to_string).unwrap_or_default()

@@ -31,18 +31,18 @@ pub(crate) enum TenantLimitsCommand {
 
 /// `tenant limits set TENANT …`.
 #[derive(Debug, Args)]
-#[command(group = ArgGroup::new("limits").required(true).multiple(true))]
+#[command(group = ArgGroup::new("changes").required(true).multiple(true))]
 pub(crate) struct SetArguments {
     /// The tenant
     tenant: String,
     /// What a plugin gets whose grants do not say otherwise (see `tenterhook limits`); once for each limit
-    #[arg(long = "default", value_name = "NAME=VALUE", group = "limits")]
+    #[arg(long = "default", value_name = "NAME=VALUE", group = "changes")]
     defaults: Vec<String>,
     /// The most that any plugin gets, whatever its grants say; once for each limit
-    #[arg(long = "ceiling", value_name = "NAME=VALUE", group = "limits")]
+    #[arg(long = "ceiling", value_name = "NAME=VALUE", group = "changes")]
     ceilings: Vec<String>,
     /// A limit that has neither of the two any more; once for each
-    #[arg(long, value_name = "NAME", group = "limits")]
+    #[arg(long, value_name = "NAME", group = "changes")]
     unset: Vec<String>,
     #[command(flatten)]
     reason: ReasonArgument,

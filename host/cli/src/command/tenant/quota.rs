@@ -35,15 +35,15 @@ pub(crate) enum QuotaCommand {
 
 /// `tenant quota set TENANT …`.
 #[derive(Debug, Args)]
-#[command(group = ArgGroup::new("quotas").required(true).multiple(true))]
+#[command(group = ArgGroup::new("changes").required(true).multiple(true))]
 pub(crate) struct SetArguments {
     /// The tenant
     tenant: String,
     /// A quota and its value (see `tenterhook quotas`); once for each
-    #[arg(long = "quota", value_name = "NAME=VALUE", group = "quotas")]
+    #[arg(long = "quota", value_name = "NAME=VALUE", group = "changes")]
     quotas: Vec<String>,
     /// A quota that goes back to its default; once for each
-    #[arg(long, value_name = "NAME", group = "quotas")]
+    #[arg(long, value_name = "NAME", group = "changes")]
     unset: Vec<String>,
     #[command(flatten)]
     reason: ReasonArgument,

@@ -75,6 +75,8 @@ pub(crate) enum Command {
     SecretKey(Remote<SecretKeyCommand>),
     /// The limits a plugin runs under, with their defaults and ranges
     Limits(ConnectionArguments),
+    /// The quotas a tenant has, with their defaults and ranges
+    Quotas(ConnectionArguments),
     /// Write a shell's completion script to stdout
     Completions(CompletionsCommand),
     /// Compile the component that comes over the socket that standard input is: a host starts this for itself

@@ -1,5 +1,6 @@
 //! The subcommands: one file each, with its arguments and what it does.
 
+mod assignment;
 pub(crate) mod completions;
 pub(crate) mod environment;
 mod limits;
@@ -121,6 +122,9 @@ async fn run_remote(command: Command, console: &Console) -> Result<()> {
         }
         Command::SecretKey(remote) => remote.command.run(&remote.connection, console).await,
         Command::Limits(connection) => limits::show(&client(&connection, console)?, console).await,
+        Command::Quotas(connection) => {
+            limits::show_quotas(&client(&connection, console)?, console).await
+        }
         Command::Dev(_)
         | Command::Serve(_)
         | Command::Completions(_)

@@ -22,7 +22,7 @@ use std::{
 };
 
 use anyhow::Context as _;
-use tenterhook_domain::clock::SystemClock;
+use tenterhook_domain::{clock::SystemClock, limit::LimitOverrides};
 use tenterhook_release::Rehearsals;
 use tenterhook_server::{ApiState, Server};
 use tenterhook_store::Store;
@@ -66,6 +66,7 @@ pub async fn dev(options: DevOptions) -> anyhow::Result<()> {
         target,
         embedded,
         task_queue: TASK_QUEUE.to_owned(),
+        ceilings: options.limits.ceilings(),
         listen: options.listen,
         notice: Duration::ZERO,
         drain: options.drain_timeout,
@@ -96,6 +97,7 @@ pub async fn serve(options: ServeOptions) -> anyhow::Result<()> {
         target,
         embedded: None,
         task_queue: options.task_queue.unwrap_or_else(|| TASK_QUEUE.to_owned()),
+        ceilings: options.limits.ceilings(),
         listen: options.listen,
         notice: options.stop_notice,
         drain: options.drain_timeout,
@@ -112,6 +114,7 @@ struct Parts {
     target: tenterhook_worker::Target,
     embedded: Option<Embedded>,
     task_queue: String,
+    ceilings: LimitOverrides,
     listen: SocketAddr,
     notice: Duration,
     drain: Duration,
@@ -161,6 +164,7 @@ async fn start(parts: Parts) -> anyhow::Result<Running> {
         target,
         embedded,
         task_queue,
+        ceilings,
         listen,
         notice,
         drain,
@@ -197,6 +201,7 @@ async fn start(parts: Parts) -> anyhow::Result<Running> {
         temporal: &temporal,
         keys: &keys,
         task_queue: &task_queue,
+        ceilings: &ceilings,
         drain,
     };
     let work = match role.works() {
@@ -212,6 +217,7 @@ async fn start(parts: Parts) -> anyhow::Result<Running> {
         executions: Arc::new(Gateway::new(temporal, task_queue, keys)),
         rehearsal: Arc::new(Rehearsals::new(store.clone(), sandbox, gate)),
         census: Some(census),
+        ceilings,
         registries: origins.registries,
         signatures: origins.signatures,
         secret_keys,

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Args, ValueEnum};
-use tenterhook_domain::secret_key::SecretKeys;
+use tenterhook_domain::{Code, Error, Result, limit::LimitOverrides, secret_key::SecretKeys};
 use tenterhook_registry::AllowedPlace;
 
 use crate::duration;
@@ -47,6 +47,9 @@ pub struct DevOptions {
     /// How long requests and tasks under way may take to end when the host stops
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration::parse)]
     pub drain_timeout: Duration,
+    /// What any plugin gets at most.
+    #[command(flatten)]
+    pub limits: LimitOptions,
     /// Where components may come from, and who may have signed them.
     #[command(flatten)]
     pub origins: OriginOptions,
@@ -116,6 +119,9 @@ pub struct ServeOptions {
     /// How long requests and tasks under way may take to end when the host stops
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration::parse)]
     pub drain_timeout: Duration,
+    /// What any plugin gets at most.
+    #[command(flatten)]
+    pub limits: LimitOptions,
     /// Where components may come from, and who may have signed them.
     #[command(flatten)]
     pub origins: OriginOptions,
@@ -125,6 +131,43 @@ pub struct ServeOptions {
     /// What the host says of itself.
     #[command(flatten)]
     pub log: LogOptions,
+}
+
+/// What any plugin gets at most on this host.
+#[derive(Debug, Clone, Default, Args)]
+pub struct LimitOptions {
+    /// The most that any plugin gets of a limit on this host, whatever its grants say (see `tenterhook limits`); once for
+    /// each [default: none]
+    #[arg(
+        id = "host_limit",
+        long = "limit",
+        value_name = "NAME=VALUE",
+        env = "TENTERHOOK_LIMITS",
+        value_delimiter = ',',
+        value_parser = ceiling
+    )]
+    pub limits: Vec<(String, u64)>,
+}
+
+impl LimitOptions {
+    /// The ceilings by name; of one that is given twice the last.
+    pub fn ceilings(&self) -> LimitOverrides {
+        LimitOverrides(self.limits.iter().cloned().collect())
+    }
+}
+
+/// Reads `NAME=VALUE`.
+fn ceiling(text: &str) -> Result<(String, u64)> {
+    let pair = text.split_once('=');
+    let pair = pair.and_then(|(name, value)| Some((name.to_owned(), value.parse().ok()?)));
+    let Some(pair) = pair else {
+        return Err(Error::new(
+            Code::HostConfigInvalid,
+            format!("{text:?} sets no limit: write NAME=VALUE with a whole number"),
+        ));
+    };
+    LimitOverrides([pair.clone()].into()).check(Code::HostConfigInvalid)?;
+    Ok(pair)
 }
 
 /// Where components may come from, and who may have signed them.

@@ -9,6 +9,8 @@ mod fake_host;
 mod plugins;
 #[path = "cli/program.rs"]
 mod program;
+#[path = "cli/quotas.rs"]
+mod quotas;
 #[path = "cli/releases.rs"]
 mod releases;
 #[path = "cli/secrets.rs"]

@@ -2,7 +2,7 @@
 //!
 //! The same code stands in an API problem, on the command line, in the log and in a Temporal failure.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 /// A result whose error carries a stable code.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -213,6 +213,20 @@ codes! {
     SecretKeyMissing = "secret-key-missing", Unavailable;
     /// A stored secret cannot be decrypted: it was changed, or moved from another place.
     SecretUnreadable = "secret-unreadable", Internal;
+    /// The tenant has used up one of its quotas.
+    QuotaExceeded = "quota-exceeded", Limited;
+    /// A quota has no such name, or a value outside its range.
+    QuotaInvalid = "quota-invalid", Invalid;
+    /// A limit has no such name, or a value outside its range.
+    LimitInvalid = "limit-invalid", Invalid;
+    /// A plugin's key-value state has as much as its limits allow, or is asked more often.
+    KeyvalueLimitExceeded = "keyvalue-limit-exceeded", Plugin;
+    /// A run has more activities, children or timers under way than its limit.
+    GuestTooManyPending = "guest-too-many-pending", Plugin;
+    /// A run's history is longer than its limit, and the run neither ends nor continues as new.
+    GuestHistoryTooLong = "guest-history-too-long", Plugin;
+    /// A plugin sends more or larger outbound requests than its limits allow.
+    OutboundLimitExceeded = "outbound-limit-exceeded", Plugin;
     /// Temporal does not answer.
     TemporalUnavailable = "temporal-unavailable", Unavailable;
     /// The host is stopping.
@@ -239,6 +253,7 @@ impl fmt::Display for Code {
 pub struct Error {
     code: Code,
     detail: String,
+    after: Option<Duration>,
     #[source]
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
@@ -249,8 +264,16 @@ impl Error {
         Self {
             code,
             detail: detail.into(),
+            after: None,
             source: None,
         }
+    }
+
+    /// Adds when it is worth trying again.
+    #[must_use]
+    pub fn retry_after(mut self, after: Duration) -> Self {
+        self.after = Some(after);
+        self
     }
 
     /// Adds what caused it. The cause is for the log, never shown to a tenant.
@@ -277,6 +300,11 @@ impl Error {
             next = cause.source();
         }
         words.join(": ")
+    }
+
+    /// When it is worth trying again, if that is known.
+    pub fn after(&self) -> Option<Duration> {
+        self.after
     }
 
     /// The sentence.

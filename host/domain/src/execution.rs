@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::{
     digest::Digest,
     error::Result,
-    name::{Scope, TypeName},
+    name::{Scope, TenantId, TypeName},
 };
 
 /// A request to start an execution.
@@ -229,6 +229,9 @@ impl<T: utoipa::ToSchema> utoipa::ToSchema for Page<T> {
 pub trait Executions: Send + Sync + 'static {
     /// Starts one. `workflow-already-started` when an open one has the id.
     async fn start(&self, scope: &Scope, start: Start) -> Result<Started>;
+    /// Open executions of all scopes of `tenant` that began before `before_millis` (since the Unix epoch). What is
+    /// counted lags a second or two behind.
+    async fn count_open(&self, tenant: &TenantId, before_millis: u64) -> Result<u64>;
     /// What is known of the newest run of `id`.
     async fn describe(&self, scope: &Scope, id: &str) -> Result<Execution>;
     /// How it ended; waits up to `wait` for the end, following continue-as-new.

@@ -18,6 +18,7 @@ pub mod limit;
 pub mod name;
 pub mod origin;
 pub mod policy;
+pub mod quota;
 pub mod release;
 pub mod replay;
 pub mod rollout;

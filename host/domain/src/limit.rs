@@ -1,4 +1,11 @@
 //! One table of limits: every bound on what a plugin may use has a name, a unit, a default and a range.
+//!
+//! A limit decides whether a task goes on, never what its commands are: a plugin's code can observe none of them. So a
+//! limit may change while executions run, and their histories replay as before.
+
+mod effective;
+
+pub use effective::{EffectiveLimit, LimitPolicy, LimitSource, effective};
 
 use std::collections::BTreeMap;
 
@@ -35,10 +42,32 @@ pub struct Limit {
     pub highest: u64,
     /// What it bounds.
     pub about: &'static str,
+    /// True: the same for all plugins of every host, and not to be set.
+    pub fixed: bool,
+}
+
+impl Limit {
+    /// True if grants, tenants and hosts may set it.
+    pub const fn is_settable(&self) -> bool {
+        !self.fixed
+    }
+
+    const fn fixed(name: &'static str, unit: Unit, value: u64, about: &'static str) -> Self {
+        Self {
+            name,
+            unit,
+            default: value,
+            lowest: value,
+            highest: value,
+            about,
+            fixed: true,
+        }
+    }
 }
 
 macro_rules! limits {
-    ($($(#[doc = $doc:literal])+ $field:ident: $unit:ident, $default:expr, $lowest:expr, $highest:expr;)+) => {
+    ($($(#[doc = $doc:literal])+ $field:ident: $unit:ident, $default:expr, $lowest:expr, $highest:expr;)+
+     fixed: $($(#[doc = $fixed_doc:literal])+ $fixed:ident: $fixed_unit:ident, $value:expr;)+) => {
         /// The limits in force for one plugin of one scope.
         #[derive(Debug, Clone, PartialEq, Eq)]
         pub struct Limits { $($(#[doc = $doc])+ pub $field: u64,)+ }
@@ -52,7 +81,9 @@ macro_rules! limits {
                 lowest: $lowest,
                 highest: $highest,
                 about: concat!($($doc),+),
-            },)+];
+                fixed: false,
+            },)+
+            $(Limit::fixed(stringify!($fixed), Unit::$fixed_unit, $value, concat!($($fixed_doc),+)),)+];
 
             /// Every limit at the highest that a grant may set.
             pub const fn highest() -> Self {
@@ -61,6 +92,11 @@ macro_rules! limits {
 
             fn field(&mut self, name: &str) -> Option<&mut u64> {
                 match name { $(stringify!($field) => Some(&mut self.$field),)+ _ => None }
+            }
+
+            /// The value of the limit `name`; none if no plugin has such a limit of its own.
+            pub fn get(&self, name: &str) -> Option<u64> {
+                match name { $(stringify!($field) => Some(self.$field),)+ _ => None }
             }
         }
 
@@ -71,6 +107,21 @@ macro_rules! limits {
         }
     };
 }
+
+/// Memory that the compiler of one component may have, in bytes.
+pub const COMPILE_MEMORY_BYTES: u64 = 2 * 1024 * MIB;
+/// Processor time that it may have, all cores together, in milliseconds.
+pub const COMPILE_CPU_MILLIS: u64 = 120_000;
+/// Wall time that it may take, in milliseconds: more than its processor time, for it gives way to the host's own work.
+pub const COMPILE_MILLIS: u64 = 300_000;
+/// Stack of one instance, in bytes.
+pub const STACK_BYTES: u64 = MIB;
+/// Most core instances in one instance of a component. A Rust component has 3, QuickJS 9, Python 14.
+pub const CORE_INSTANCES: u64 = 100;
+/// Most linear memories of one instance: what compilers make has one, or two with an adapter.
+pub const MEMORIES: u64 = 2;
+/// Most tables of one instance.
+pub const TABLES: u64 = 8;
 
 const KIB: u64 = 1024;
 const MIB: u64 = 1024 * KIB;
@@ -90,6 +141,16 @@ limits! {
     payload_bytes: Bytes, 2 * MIB, KIB, 2 * MIB;
     /// Commands of one activation.
     activation_commands: Count, 2_000, 1, 10_000;
+    /// Activities of one run under way at once.
+    pending_activities: Count, 2_000, 1, 2_000;
+    /// Child workflows of one run under way at once.
+    pending_children: Count, 2_000, 1, 2_000;
+    /// Timers of one run under way at once.
+    pending_timers: Count, 2_000, 1, 20_000;
+    /// Events of one run's history, after which a task must end the run or continue it as new.
+    history_events: Count, 50_000, 100, 51_200;
+    /// Bytes of one run's history, after which a task must end the run or continue it as new.
+    history_bytes: Bytes, 48 * MIB, 64 * KIB, 50 * MIB;
     /// Log lines of one activation or attempt; further ones are dropped and counted.
     log_lines: Count, 1_000, 0, 100_000;
     /// Bytes of one log line; the rest is cut off.
@@ -98,6 +159,10 @@ limits! {
     outbound_requests: Count, 1_000, 0, 100_000;
     /// Outbound requests of one attempt under way at once.
     outbound_concurrency: Count, 16, 1, 256;
+    /// Outbound requests that the plugin sends in a second on each host.
+    outbound_per_second: Count, 1_000, 0, 100_000;
+    /// Body of one outbound request.
+    outbound_request_body_bytes: Bytes, 16 * MIB, 0, 256 * MIB;
     /// Body of one outbound answer.
     outbound_body_bytes: Bytes, 16 * MIB, KIB, 256 * MIB;
     /// Time of one outbound request, connecting included.
@@ -106,6 +171,29 @@ limits! {
     keyvalue_key_bytes: Bytes, 512, 1, 4 * KIB;
     /// One key-value value.
     keyvalue_value_bytes: Bytes, MIB, 1, 16 * MIB;
+    /// Key-value keys that the plugin keeps.
+    keyvalue_keys: Count, 1_000_000, 0, 1_000_000_000;
+    /// Bytes of key-value state that the plugin keeps, keys included.
+    keyvalue_bytes: Bytes, 1024 * MIB, 0, 1024 * 1024 * MIB;
+    /// Key-value operations of the plugin in a second on each host.
+    keyvalue_per_second: Count, 10_000, 0, 1_000_000;
+    fixed:
+    /// One component.
+    component_bytes: Bytes, crate::component::COMPONENT_BYTES_MAX as u64;
+    /// Memory that the compiler of one component may have.
+    compile_memory_bytes: Bytes, COMPILE_MEMORY_BYTES;
+    /// Processor time that the compiler of one component may have, all cores together.
+    compile_cpu_millis: Millis, COMPILE_CPU_MILLIS;
+    /// Time that the compiler of one component may take.
+    compile_millis: Millis, COMPILE_MILLIS;
+    /// Stack of one instance: deep recursion ends at the same place on every host.
+    stack_bytes: Bytes, STACK_BYTES;
+    /// Core instances in one instance of a component.
+    core_instances: Count, CORE_INSTANCES;
+    /// Linear memories of one instance of a component.
+    memories: Count, MEMORIES;
+    /// Tables of one instance of a component.
+    tables: Count, TABLES;
 }
 
 /// Limits an operator sets for a plugin, by name.
@@ -117,26 +205,38 @@ pub struct LimitOverrides(
 
 impl utoipa::PartialSchema for LimitOverrides {
     fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
-        use utoipa::openapi::{
-            ObjectBuilder,
-            schema::{AdditionalProperties, Type},
-        };
-        let limits = ObjectBuilder::new()
-            .description(Some("Limits an operator sets for a plugin, by name."))
-            .additional_properties(Some(AdditionalProperties::FreeForm(false)));
-        let limits = Limits::TABLE.iter().fold(limits, |limits, limit| {
-            let range = ObjectBuilder::new()
-                .schema_type(Type::Integer)
-                .description(Some(limit.about.trim()))
-                .minimum(Some(limit.lowest))
-                .maximum(Some(limit.highest));
-            limits.property(limit.name, range)
-        });
-        limits.into()
+        let rows = Limits::TABLE.iter().filter(|row| row.is_settable());
+        numbers_by_name(
+            "Limits by name.",
+            rows.map(|row| (row.name, row.about, row.lowest, row.highest)),
+        )
     }
 }
 
 impl utoipa::ToSchema for LimitOverrides {}
+
+/// The schema of an object with a number for each of `rows`: name, meaning, lowest and highest.
+pub(crate) fn numbers_by_name(
+    about: &str,
+    rows: impl Iterator<Item = (&'static str, &'static str, u64, u64)>,
+) -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+    use utoipa::openapi::{
+        ObjectBuilder,
+        schema::{AdditionalProperties, Type},
+    };
+    let object = ObjectBuilder::new()
+        .description(Some(about))
+        .additional_properties(Some(AdditionalProperties::FreeForm(false)));
+    let object = rows.fold(object, |object, (name, about, lowest, highest)| {
+        let range = ObjectBuilder::new()
+            .schema_type(Type::Integer)
+            .description(Some(about.trim()))
+            .minimum(Some(lowest))
+            .maximum(Some(highest));
+        object.property(name, range)
+    });
+    object.into()
+}
 
 impl LimitOverrides {
     /// The defaults with these values in place.
@@ -144,31 +244,41 @@ impl LimitOverrides {
     /// # Errors
     /// `grant-invalid` when a name is unknown or a value outside its range.
     pub fn apply(&self) -> Result<Limits> {
+        self.check(Code::GrantInvalid)?;
         let mut limits = Limits::default();
         for (name, &value) in &self.0 {
+            if let Some(field) = limits.field(name) {
+                *field = value;
+            }
+        }
+        Ok(limits)
+    }
+
+    /// Holds names and values against the table.
+    ///
+    /// # Errors
+    /// `code` when a name is unknown or a value outside its range.
+    pub fn check(&self, code: Code) -> Result<()> {
+        for (name, &value) in &self.0 {
             let row = Limits::TABLE.iter().find(|row| row.name == name);
-            let (Some(row), Some(field)) = (row, limits.field(name)) else {
-                let known: Vec<_> = Limits::TABLE.iter().map(|row| row.name).collect();
+            let Some(row) = row.filter(|row| row.is_settable()) else {
+                let known = Limits::TABLE.iter().filter(|row| row.is_settable());
+                let known: Vec<_> = known.map(|row| row.name).collect();
+                let known = known.join(", ");
                 return Err(Error::new(
-                    Code::GrantInvalid,
-                    format!(
-                        "there is no limit {name:?}: use one of {}",
-                        known.join(", ")
-                    ),
+                    code,
+                    format!("there is no limit {name:?} to set: use one of {known}"),
                 ));
             };
             if !(row.lowest..=row.highest).contains(&value) {
+                let (lowest, highest) = (row.lowest, row.highest);
                 return Err(Error::new(
-                    Code::GrantInvalid,
-                    format!(
-                        "limit {name} cannot be {value}: use {} to {}",
-                        row.lowest, row.highest
-                    ),
+                    code,
+                    format!("limit {name} cannot be {value}: use {lowest} to {highest}"),
                 ));
             }
-            *field = value;
         }
-        Ok(limits)
+        Ok(())
     }
 }
 

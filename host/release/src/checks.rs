@@ -147,7 +147,7 @@ impl Checks {
         let current = self.store.releases.current(&key.scope, &key.plugin).await?;
         let context = InspectionContext {
             plugin: &key.plugin,
-            grants: &snapshot.grants,
+            grants: &snapshot.bounded_grants(),
             current: current.as_ref().map(|release| &release.metadata),
         };
         let inspection = self.inspector.inspect(context, component, &watch).await?;

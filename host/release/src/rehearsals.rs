@@ -41,7 +41,7 @@ impl Rehearsals {
     /// What the plugin may do and how its releases are handled; of one that is not there, what a new one gets.
     async fn terms(&self, scope: &Scope, plugin: &PluginName) -> Result<(Grants, ReleasePolicy)> {
         match self.store.plugins.snapshot(scope, plugin).await {
-            Ok(snapshot) => Ok((snapshot.grants, snapshot.policy)),
+            Ok(snapshot) => Ok((snapshot.bounded_grants(), snapshot.policy)),
             Err(error) if error.code() == Code::PluginNotFound => Ok(Default::default()),
             Err(error) => Err(error),
         }

@@ -6,6 +6,7 @@ pub(crate) mod config;
 pub(crate) mod http;
 pub(crate) mod keyvalue;
 pub(crate) mod logging;
+mod rate;
 
 use std::sync::Arc;
 
@@ -20,6 +21,7 @@ use self::{
     http::{Http, Outbound, Secrets},
     keyvalue::{KeyValue, KeyValues},
     logging::Logging,
+    rate::Rates,
 };
 
 /// A log that several capabilities write to.
@@ -40,6 +42,8 @@ pub(crate) struct Shared {
     keyvalue: Option<Arc<dyn KeyValue>>,
     secrets: Option<Arc<dyn Secrets>>,
     outbound: Outbound,
+    outbound_rates: Rates,
+    keyvalue_rates: Rates,
 }
 
 impl Shared {
@@ -51,6 +55,8 @@ impl Shared {
             keyvalue,
             secrets,
             outbound: Outbound::new()?,
+            outbound_rates: Rates::default(),
+            keyvalue_rates: Rates::default(),
         })
     }
 }

@@ -26,18 +26,18 @@ use std::{
 
 use rustix::process::Signal;
 use serde::{Deserialize, Serialize};
-use tenterhook_domain::{Code, Error, Result};
+use tenterhook_domain::{Code, Error, Result, limit};
 
 pub use self::child::compile_stdin;
 use self::frame::Wire;
 use crate::engine::{Engines, Kind};
 
 /// Most memory that the compiler of one component may have, in bytes.
-pub const COMPILE_MEMORY_BYTES_MAX: u64 = 2 * 1024 * 1024 * 1024;
+pub const COMPILE_MEMORY_BYTES_MAX: u64 = limit::COMPILE_MEMORY_BYTES;
 /// Most processor time of it, all cores together, in milliseconds.
-pub const COMPILE_CPU_MILLIS_MAX: u64 = 120_000;
+pub const COMPILE_CPU_MILLIS_MAX: u64 = limit::COMPILE_CPU_MILLIS;
 /// Most wall time of it, in milliseconds: more than its processor time, for it gives way to the host's own work.
-pub const COMPILE_MILLIS_MAX: u64 = 300_000;
+pub const COMPILE_MILLIS_MAX: u64 = limit::COMPILE_MILLIS;
 /// How often a child is started for one component when something else than its limits ends it.
 const CHILDREN_MAX: usize = 2;
 /// Most bytes of compiled code of one kind.

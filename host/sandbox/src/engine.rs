@@ -14,7 +14,7 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
-use tenterhook_domain::{Code, Error, Result};
+use tenterhook_domain::{Code, Error, Result, limit};
 use wasmtime::{Config, Engine, EngineWeak, InstanceAllocationStrategy, OptLevel};
 
 pub(crate) use self::pool::{CORE_INSTANCES_MAX, MEMORIES_MAX, TABLES_MAX};
@@ -22,7 +22,7 @@ pub(crate) use self::pool::{CORE_INSTANCES_MAX, MEMORIES_MAX, TABLES_MAX};
 /// How often epochs move, and so how precisely `activation_millis` is kept.
 pub(crate) const TICK: Duration = Duration::from_millis(10);
 /// Stack of one guest, in bytes. Deep recursion must end at the same place on every host.
-const WASM_STACK_BYTES: usize = 1024 * 1024;
+const WASM_STACK_BYTES: usize = limit::STACK_BYTES as usize;
 /// Stack of a guest that runs as a future: its own, and room for the host functions it calls.
 const ASYNC_STACK_BYTES: usize = 2 * 1024 * 1024;
 

@@ -1,6 +1,9 @@
 //! From what wasmtime reports to the sentence a plugin's author reads.
 
-use tenterhook_domain::{Code, limit::Limits};
+use tenterhook_domain::{
+    Code,
+    limit::{Limits, STACK_BYTES},
+};
 use tenterhook_workflow::guest::Fault;
 use wasmtime::{Trap, WasmBacktrace};
 
@@ -76,7 +79,8 @@ fn explain(
         Some(Trap::StackOverflow) => (
             Code::GuestTrapped,
             format!(
-                "the plugin's call stack is full: it recurses too deep{}",
+                "the plugin's call stack is full: it recurses too deep for its {STACK_BYTES} bytes (limit stack_bytes, the same \
+                 for all plugins){}",
                 place(error)
             ),
         ),

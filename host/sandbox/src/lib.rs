@@ -36,7 +36,7 @@ pub use activity::{
 };
 pub use capability::{
     http::Secrets,
-    keyvalue::{KeyPage, KeyValue},
+    keyvalue::{KeyPage, KeyRoom, KeyValue},
 };
 pub use compiler::{
     COMPILE_CPU_MILLIS_MAX, COMPILE_MEMORY_BYTES_MAX, COMPILE_MILLIS_MAX, CompileLimits,

@@ -87,6 +87,11 @@ async fn guarded(api: &Api, route: &Route, request: Request, next: Next) -> Answ
     let admitted = async {
         let (mut parts, body) = request.into_parts();
         let caller = caller::authenticate(api, &parts).await?;
+        // Whoever looks after the host gets in however busy a tenant is.
+        let _place = match caller.principal.tenant() {
+            Some(tenant) => Some(api.door.enter(&api.state, tenant).await?),
+            None => None,
+        };
         permit::permit(route.access, &caller.principal, &mut parts).await?;
         parts.extensions.insert(caller);
         Ok(next.run(Request::from_parts(parts, body)).await)

@@ -7,6 +7,7 @@
 //! | file | what it holds |
 //! | --- | --- |
 //! | `route` | the table, and the router made of it |
+//! | `door` | what a tenant's quotas let in |
 //! | `guard` | room, token, tenant, time-out: what every request passes |
 //! | `problem` | how an error is answered |
 //! | `answer` | what handlers answer besides plain JSON |
@@ -18,6 +19,7 @@
 
 mod answer;
 mod document;
+mod door;
 mod guard;
 mod handle;
 mod problem;
@@ -29,8 +31,8 @@ mod serving;
 use std::sync::Arc;
 
 use tenterhook_domain::{
-    Result, clock::Clock, execution::Executions, origin::Registries, replay::Rehearsal,
-    rollout::Census, secret_key::SecretKeyring, trust::Signatures,
+    Result, clock::Clock, execution::Executions, limit::LimitOverrides, origin::Registries,
+    replay::Rehearsal, rollout::Census, secret_key::SecretKeyring, trust::Signatures,
 };
 use tenterhook_store::Store;
 use tokio::sync::Semaphore;
@@ -68,6 +70,8 @@ pub struct ApiState {
     pub executions: Arc<dyn Executions>,
     /// Counts the executions of a release; none where nobody can.
     pub census: Option<Arc<dyn Census>>,
+    /// What any plugin gets at most on this host, for the table of its limits.
+    pub ceilings: LimitOverrides,
     /// Looks at components that are not kept.
     pub rehearsal: Arc<dyn Rehearsal>,
     /// Where components may be pulled from.
@@ -86,6 +90,7 @@ pub struct ApiState {
 struct Api {
     state: ApiState,
     schemas: schema::Schemas,
+    door: door::Door,
     requests: Arc<Semaphore>,
     uploads: Semaphore,
     pulls: Semaphore,
@@ -97,6 +102,7 @@ impl Api {
         Self {
             state,
             schemas: schema::Schemas::default(),
+            door: door::Door::default(),
             requests: Arc::new(Semaphore::new(REQUESTS_MAX)),
             uploads: Semaphore::new(UPLOADS_MAX),
             pulls: Semaphore::new(PULLS_MAX),

@@ -10,7 +10,7 @@ use tenterhook_domain::{Code, Error, error::Kind};
 
 /// What stands before the code in a problem's `type`.
 pub const PROBLEM_TYPE: &str = "urn:tenterhook:problem:";
-/// Seconds after which a caller may try again what is limited or unavailable.
+/// Seconds after which a caller may try again what is limited or unavailable, where nothing better is known.
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
 
 /// The status that answers `code`.
@@ -24,6 +24,8 @@ pub fn status(code: Code) -> StatusCode {
         | Code::GrantInvalid
         | Code::ConfigInvalid
         | Code::PolicyInvalid
+        | Code::QuotaInvalid
+        | Code::LimitInvalid
         | Code::RolloutInvalid
         | Code::DigestMismatch
         | Code::SignatureInvalid
@@ -118,11 +120,22 @@ impl IntoResponse for Problem {
                 headers.insert(header::WWW_AUTHENTICATE, challenge);
             }
             Kind::Limited | Kind::Unavailable => {
-                headers.insert(header::RETRY_AFTER, RETRY_AFTER_SECONDS);
+                headers.insert(header::RETRY_AFTER, retry_after(&error));
             }
             _ => {}
         }
         response
+    }
+}
+
+/// After how many whole seconds a caller may try again.
+fn retry_after(error: &Error) -> HeaderValue {
+    match error.after() {
+        Some(after) => {
+            let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
+            HeaderValue::from(seconds.max(1))
+        }
+        None => RETRY_AFTER_SECONDS,
     }
 }
 

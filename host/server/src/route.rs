@@ -118,7 +118,9 @@ routes! {
     /// This document, for people.
     GetDocs: Get "/docs" Open => handle::contract::page;
     /// The table of limits.
-    ListLimits: Get "/v1/limits" Authenticated => handle::health::limits;
+    ListLimits: Get "/v1/limits" Authenticated => handle::limit::table;
+    /// The table of quotas.
+    ListQuotas: Get "/v1/quotas" Authenticated => handle::quota::table;
     /// Makes a token; its text is shown in this answer only.
     CreateToken: Post "/v1/tokens" Admin => handle::token::create;
     /// Tokens without their secrets.
@@ -148,6 +150,14 @@ routes! {
     GetTrust: Get "/v1/tenants/{tenant}/trust" Member => handle::trust::get;
     /// Sets whom the tenant trusts to sign its releases. Releases that are there stay what they are.
     PutTrust: Put "/v1/tenants/{tenant}/trust" Operator => handle::trust::put;
+    /// What the tenant may ask of the hosts, and how much of it is used.
+    GetQuotas: Get "/v1/tenants/{tenant}/quotas" Operator => handle::quota::get;
+    /// Sets what the tenant may ask of the hosts.
+    PutQuotas: Put "/v1/tenants/{tenant}/quotas" Admin => handle::quota::put;
+    /// What is set for the limits of all plugins of the tenant.
+    GetTenantLimits: Get "/v1/tenants/{tenant}/limits" Operator => handle::limit::get;
+    /// Sets defaults and ceilings for the limits of all plugins of the tenant.
+    PutTenantLimits: Put "/v1/tenants/{tenant}/limits" Admin => handle::limit::put;
     /// A tenant's environments.
     ListEnvironments: Get "/v1/tenants/{tenant}/environments" Operator => handle::tenant::list_environments;
     /// Makes an environment.
@@ -162,6 +172,8 @@ routes! {
     PutGrants: Put "/v1/tenants/{tenant}/environments/{environment}/plugins/{plugin}/grants" Admin => handle::plugin::put_grants;
     /// What a plugin may do.
     GetGrants: Get "/v1/tenants/{tenant}/environments/{environment}/plugins/{plugin}/grants" Author => handle::plugin::get_grants;
+    /// The limits in force for a plugin on the host that answers, and where each value comes from.
+    GetPluginLimits: Get "/v1/tenants/{tenant}/environments/{environment}/plugins/{plugin}/limits" Author => handle::limit::of_plugin;
     /// Sets a plugin's configuration.
     PutConfig: Put "/v1/tenants/{tenant}/environments/{environment}/plugins/{plugin}/config" Operator => handle::plugin::put_config;
     /// A plugin's configuration.

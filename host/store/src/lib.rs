@@ -7,6 +7,7 @@
 //! Two rules hold for every write. A blob is stored before the row that names it, so that no row points at
 //! nothing; and what was answered is on disk.
 
+mod allowance;
 mod blob;
 mod change;
 mod config;
@@ -32,6 +33,7 @@ use tenterhook_domain::{
     release::Release,
 };
 
+pub use allowance::{Allowances, Kept, Taken};
 pub use blob::{BLOB_BYTES_MAX, Blob, Blobs, ObjectBlobs};
 pub use change::{CHANGES_QUEUED_MAX, Change, ChangeListener, Changes};
 pub use config::StoreConfig;
@@ -44,7 +46,7 @@ pub use plugin::{
 };
 pub use release::{Checked, Findings, NewRelease, ReleaseKey, Releases};
 pub use secret::{SecretEntry, Secrets};
-pub use state::{Bucket, KeyValueState, STATE_KEY_BYTES_MAX};
+pub use state::{Bucket, KeyValueState, STATE_KEY_BYTES_MAX, StateRoom};
 pub use task_failure::{FailedRuns, TaskFailures};
 pub use tenant::{Environments, Tenants};
 pub use token::Tokens;
@@ -80,6 +82,8 @@ pub trait Database: Send + Sync + 'static {
 pub struct Store {
     /// Tenants.
     pub tenants: Arc<dyn Tenants>,
+    /// What admins allow them.
+    pub allowances: Arc<dyn Allowances>,
     /// Their environments.
     pub environments: Arc<dyn Environments>,
     /// Plugins of a scope, their grants and configuration.
@@ -150,6 +154,7 @@ impl Store {
     fn of<D>(database: D, blobs: ObjectBlobs, changes: Changes) -> Self
     where
         D: Tenants
+            + Allowances
             + Environments
             + Plugins
             + Releases
@@ -166,6 +171,7 @@ impl Store {
         let blobs = Arc::new(blobs);
         Self {
             tenants: database.clone(),
+            allowances: database.clone(),
             environments: database.clone(),
             plugins: database.clone(),
             releases: database.clone(),
@@ -188,7 +194,7 @@ impl Store {
     /// Repeating it with the same bytes changes nothing and answers the release that is there.
     ///
     /// # Errors
-    /// `tenant-not-found` or `environment-not-found`; `internal` when `component` is not what
+    /// `tenant-not-found` or `environment-not-found`; `quota-exceeded`; `internal` when `component` is not what
     /// `release.digest` names; `store-failed`.
     pub async fn publish(
         &self,
@@ -200,6 +206,15 @@ impl Store {
     ) -> Result<(Written, Release)> {
         // Looked at first, so that nobody leaves blobs behind by pushing to a scope that is not there.
         self.environments.require(scope).await?;
+        // The same for those who push over a quota; `insert` looks again, when nobody else can take the room.
+        if !self
+            .releases
+            .is_kept(scope, plugin, &release.digest)
+            .await?
+        {
+            let tenant = &scope.tenant;
+            self.allowances.admit_release(tenant, release.bytes).await?;
+        }
         self.blobs.put(&release.digest, component.clone()).await?;
         let answer = self.releases.insert(scope, plugin, release, author).await?;
         // Between the two, a sweep may have found bytes that nobody needed: see `discard`.

@@ -5,8 +5,13 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use tenterhook_domain::{
-    Code, Digest, Error, PluginName, Result, Scope, audit::Author, execution::Page, grant::Grants,
-    policy::ReleasePolicy, rollout::Line,
+    Code, Digest, Error, PluginName, Result, Scope,
+    audit::Author,
+    execution::Page,
+    grant::Grants,
+    limit::{LimitOverrides, LimitPolicy, Limits, effective},
+    policy::ReleasePolicy,
+    rollout::Line,
 };
 
 use crate::Cursor;
@@ -43,10 +48,32 @@ pub struct PluginSnapshot {
     pub moves: bool,
     /// What it may do.
     pub grants: Grants,
+    /// What is set for the limits of all plugins of its tenant.
+    pub tenant_limits: LimitPolicy,
     /// Its configuration.
     pub config: Config,
     /// Grows with every change of the plugin.
     pub revision: u64,
+}
+
+impl PluginSnapshot {
+    /// The limits in force on a host with the ceilings `host`.
+    pub fn limits(&self, host: &LimitOverrides) -> Limits {
+        effective(&self.grants.limits, &self.tenant_limits, host).0
+    }
+
+    /// The grants with the limits that the tenant's policy leaves of them: what releases are checked under, on
+    /// whichever host.
+    pub fn bounded_grants(&self) -> Grants {
+        let nothing = LimitOverrides::default();
+        let (_, table) = effective(&self.grants.limits, &self.tenant_limits, &nothing);
+        let settable = table.iter().filter(|row| row.limit.is_settable());
+        let limits = settable.map(|row| (row.limit.name.to_owned(), row.value));
+        Grants {
+            limits: LimitOverrides(limits.collect()),
+            ..self.grants.clone()
+        }
+    }
 }
 
 /// One of the settings of a plugin.

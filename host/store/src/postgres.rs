@@ -14,7 +14,7 @@ use sqlx::{
     migrate::Migrator,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
-use tenterhook_domain::{Code, Error, PluginName, Result, Scope};
+use tenterhook_domain::{Code, Error, PluginName, Result, Scope, TenantId};
 
 use self::{
     listener::{CHANNEL, Listener},
@@ -124,6 +124,50 @@ impl Db {
             .await
             .map_err(failed("change a plugin"))?;
         self.changes.announce(scope, plugin);
+        Ok(())
+    }
+}
+
+impl Db {
+    /// Commits a change of all plugins of a tenant and tells all hosts of each.
+    async fn tell_of_tenant(
+        &self,
+        mut transaction: Transaction<'static, sqlx::Postgres>,
+        tenant: &TenantId,
+    ) -> Result<()> {
+        // Their rows first: the counter is the last row that is locked.
+        sqlx::query(
+            "SELECT 1 FROM plugins WHERE tenant = $1 ORDER BY environment, plugin FOR NO KEY UPDATE",
+        )
+        .bind(tenant.as_str())
+        .execute(&mut *transaction)
+        .await
+        .map_err(failed("change a tenant"))?;
+        // A number each, for hosts read a bounded number of changes at a time and go on after the last number.
+        sqlx::query(
+            "WITH placed AS (SELECT environment, plugin, \
+             ROW_NUMBER() OVER (ORDER BY environment, plugin) - 1 AS place FROM plugins WHERE tenant = $2), \
+             counted AS (UPDATE changes SET number = number + (SELECT COUNT(*) FROM placed) RETURNING number) \
+             UPDATE plugins SET changed = counted.number - placed.place, changed_by = $1 FROM counted, placed \
+             WHERE plugins.tenant = $2 AND plugins.environment = placed.environment \
+             AND plugins.plugin = placed.plugin",
+        )
+        .bind(&*self.host)
+        .bind(tenant.as_str())
+        .execute(&mut *transaction)
+        .await
+        .map_err(failed("change a tenant"))?;
+        sqlx::query("SELECT pg_notify($1, $2)")
+            .bind(CHANNEL)
+            .bind(tenant.as_str())
+            .execute(&mut *transaction)
+            .await
+            .map_err(failed("tell of a change"))?;
+        transaction
+            .commit()
+            .await
+            .map_err(failed("change a tenant"))?;
+        self.changes.announce_missed();
         Ok(())
     }
 }

@@ -75,6 +75,7 @@ pub enum Checked {
 pub trait Releases: Send + Sync + 'static {
     /// Adds a release in state `uploaded`; its blob is stored. The plugin comes into being with its first release.
     /// A repetition answers the release that is there; one that was retired or refused is `uploaded` again.
+    /// `quota-exceeded` when the tenant has no room for a further one.
     async fn insert(
         &self,
         scope: &Scope,
@@ -84,6 +85,8 @@ pub trait Releases: Send + Sync + 'static {
     ) -> Result<(Written, Release)>;
     /// One release. `release-not-found` when this plugin of this scope has none of that digest.
     async fn get(&self, scope: &Scope, plugin: &PluginName, digest: &Digest) -> Result<Release>;
+    /// True if there is such a release, neither retired nor refused.
+    async fn is_kept(&self, scope: &Scope, plugin: &PluginName, digest: &Digest) -> Result<bool>;
     /// The signature that came with a release, if one did. Read by its checks alone.
     async fn signature(&self, key: &ReleaseKey) -> Result<Option<String>>;
     /// Newest first.

@@ -13,7 +13,7 @@ use sqlx::{
     migrate::Migrator,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
-use tenterhook_domain::{Code, Error, PluginName, Result, Scope};
+use tenterhook_domain::{Code, Error, PluginName, Result, Scope, TenantId};
 
 use crate::{
     Changes, Database,
@@ -107,6 +107,22 @@ impl Db {
             .await
             .map_err(failed("change a plugin"))?;
         self.changes.announce(scope, plugin);
+        Ok(())
+    }
+}
+
+impl Db {
+    /// Commits a change of all plugins of a tenant and tells of it.
+    async fn tell_of_tenant(
+        &self,
+        transaction: Transaction<'static, sqlx::Sqlite>,
+        _: &TenantId,
+    ) -> Result<()> {
+        transaction
+            .commit()
+            .await
+            .map_err(failed("change a tenant"))?;
+        self.changes.announce_missed();
         Ok(())
     }
 }

@@ -20,18 +20,30 @@ pub struct Bucket<'a> {
     pub name: &'a str,
 }
 
+/// How much a plugin may keep.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StateRoom {
+    /// Keys of all its buckets together.
+    pub keys: u64,
+    /// Bytes of all its buckets' names, keys and values together.
+    pub bytes: u64,
+}
+
 /// Keys and values of a plugin. The sizes of keys and values are the caller's to bound: they are limits of
 /// the plugin (`keyvalue_key_bytes`, `keyvalue_value_bytes`).
 ///
 /// # Errors
 /// Every operation: `store-failed`; `request-invalid` for a bucket and key that together are longer than
-/// [`STATE_KEY_BYTES_MAX`], or have a NUL character. Writes: `plugin-not-found` when there is no such plugin.
+/// [`STATE_KEY_BYTES_MAX`], or have a NUL character. Writes: `plugin-not-found` when there is no such plugin;
+/// `keyvalue-limit-exceeded` for one that would make the plugin keep more than its room, and `quota-exceeded` where it is
+/// the tenant's. What does not grow is always written.
 #[async_trait]
 pub trait KeyValueState: Send + Sync + 'static {
     /// The value of `key`.
     async fn get(&self, bucket: Bucket<'_>, key: &str) -> Result<Option<Bytes>>;
     /// Sets the value of `key`.
-    async fn set(&self, bucket: Bucket<'_>, key: &str, value: Bytes) -> Result<()>;
+    async fn set(&self, bucket: Bucket<'_>, key: &str, value: Bytes, room: StateRoom)
+    -> Result<()>;
     /// Forgets `key`; false when it was not there.
     async fn delete(&self, bucket: Bucket<'_>, key: &str) -> Result<bool>;
     /// True if `key` has a value.
@@ -41,7 +53,36 @@ pub trait KeyValueState: Send + Sync + 'static {
     /// Adds `delta` to the number in `key` and answers the sum, at once against all other writers. The number
     /// is kept as decimal text; a key without a value counts as 0. `request-invalid` when the value is no
     /// whole number of 64 bits or the sum is none.
-    async fn increment(&self, bucket: Bucket<'_>, key: &str, delta: i64) -> Result<i64>;
+    async fn increment(
+        &self,
+        bucket: Bucket<'_>,
+        key: &str,
+        delta: i64,
+        room: StateRoom,
+    ) -> Result<i64>;
+}
+
+/// Holds what `bucket`'s plugin keeps now against its room.
+///
+/// # Errors
+/// `keyvalue-limit-exceeded`.
+pub(crate) fn check_room(bucket: Bucket<'_>, keys: u64, bytes: u64, room: StateRoom) -> Result<()> {
+    for (limit, kept, value) in [
+        ("keyvalue_keys", keys, room.keys),
+        ("keyvalue_bytes", bytes, room.bytes),
+    ] {
+        if kept > value {
+            let (scope, plugin) = (bucket.scope, bucket.plugin);
+            return Err(Error::new(
+                Code::KeyvalueLimitExceeded,
+                format!(
+                    "plugin {plugin} of {scope} would keep {kept}, its limit {limit} is {value}: delete keys, or have an \
+                     operator raise {limit} in the plugin's grants"
+                ),
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// Holds a key against the bounds of every database.

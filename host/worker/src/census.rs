@@ -46,18 +46,7 @@ impl VisibilityCensus {
     }
 
     async fn count(&self, query: String) -> Result<CountWorkflowExecutionsResponse> {
-        let request = CountWorkflowExecutionsRequest {
-            namespace: self.temporal.namespace().to_owned(),
-            query,
-        };
-        let counted = self
-            .temporal
-            .service()
-            .count_workflow_executions(Request::new(request))
-            .await;
-        counted
-            .map(|response| response.into_inner())
-            .map_err(|status| refusal(&status, ""))
+        count(&self.temporal, query).await
     }
 
     /// The p99 of the durations of what `query` finds, in milliseconds.
@@ -77,6 +66,24 @@ impl VisibilityCensus {
             .into_inner();
         Ok(p99(listed.executions.iter().filter_map(duration).collect()))
     }
+}
+
+/// Counts the executions that `query` finds.
+pub(crate) async fn count(
+    temporal: &Temporal,
+    query: String,
+) -> Result<CountWorkflowExecutionsResponse> {
+    let request = CountWorkflowExecutionsRequest {
+        namespace: temporal.namespace().to_owned(),
+        query,
+    };
+    let counted = temporal
+        .service()
+        .count_workflow_executions(Request::new(request))
+        .await;
+    counted
+        .map(|response| response.into_inner())
+        .map_err(|status| refusal(&status, ""))
 }
 
 #[async_trait]

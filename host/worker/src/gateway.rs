@@ -33,12 +33,13 @@ use temporalio_protos::temporal::api::{
     },
 };
 use tenterhook_domain::{
-    Code, Error, Result, Scope,
+    Code, Error, Result, Scope, TenantId,
     context::{Context, ContextKeys, HEADER},
     execution::{Event, Execution, Executions, Outcome, Page, ReusePolicy, Start, Started},
 };
 
 use crate::{
+    census,
     connection::{SEARCH_ATTRIBUTES, Temporal, refusal},
     payload,
 };
@@ -161,6 +162,16 @@ impl Executions for Gateway {
             id: start.id,
             run_id: response.into_inner().run_id,
         })
+    }
+
+    async fn count_open(&self, tenant: &TenantId, before_millis: u64) -> Result<u64> {
+        let before = Duration::from_millis(before_millis).as_nanos();
+        // Names have no quotes by their own rules, so they cannot leave the string.
+        let query =
+            format!("Tenant = '{tenant}' AND ExecutionStatus = 'Running' AND StartTime < {before}");
+        census::count(&self.temporal, query)
+            .await
+            .map(|counted| counted.count.unsigned_abs())
     }
 
     async fn describe(&self, scope: &Scope, id: &str) -> Result<Execution> {

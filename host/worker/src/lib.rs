@@ -40,6 +40,8 @@ pub async fn start_lane(
     sandbox: Arc<Sandbox>,
     keys: Arc<ContextKeys>,
 ) -> Result<Lane> {
-    let resolver = Arc::new(resolver::Resolver::new(store, sandbox, keys));
+    let ceilings = config.ceilings.clone();
+    let resolver = resolver::Resolver::new(store, sandbox, keys, ceilings);
+    let resolver = Arc::new(resolver);
     Lane::start(temporal, config, resolver).await
 }

@@ -12,7 +12,7 @@ use tenterhook_domain::{
     component::WantedGrants,
     context::{Context, ContextKeys, HEADER},
     grant::Grants,
-    limit::Limits,
+    limit::{LimitOverrides, Limits},
     policy::ReleasePolicy,
     rollout::Line,
 };
@@ -47,15 +47,16 @@ pub(crate) struct Terms {
 }
 
 impl Terms {
-    fn of(snapshot: PluginSnapshot) -> Result<Self> {
-        Ok(Self {
+    fn of(snapshot: PluginSnapshot, ceilings: &LimitOverrides) -> Self {
+        let limits = snapshot.limits(ceilings);
+        Self {
             line: snapshot.line,
             policy: snapshot.policy,
             moves: snapshot.moves,
-            limits: Arc::new(snapshot.grants.limits.apply()?),
+            limits: Arc::new(limits),
             grants: Arc::new(snapshot.grants),
             config: Arc::new(snapshot.config),
-        })
+        }
     }
 }
 
@@ -74,13 +75,20 @@ pub(crate) struct Resolver {
     store: Store,
     sandbox: Arc<Sandbox>,
     keys: Arc<ContextKeys>,
+    /// What this host gives any plugin at most.
+    ceilings: LimitOverrides,
     remembered: Mutex<Remembered>,
     waiting: Semaphore,
     stopping: CancellationToken,
 }
 
 impl Resolver {
-    pub(crate) fn new(store: Store, sandbox: Arc<Sandbox>, keys: Arc<ContextKeys>) -> Self {
+    pub(crate) fn new(
+        store: Store,
+        sandbox: Arc<Sandbox>,
+        keys: Arc<ContextKeys>,
+        ceilings: LimitOverrides,
+    ) -> Self {
         let changes = store.changes.subscribe();
         let remembered = Mutex::new(Remembered {
             terms: HashMap::new(),
@@ -91,6 +99,7 @@ impl Resolver {
             store,
             sandbox,
             keys,
+            ceilings,
             remembered,
             waiting: Semaphore::new(WAITING_MAX),
             stopping: CancellationToken::new(),
@@ -162,7 +171,7 @@ impl Resolver {
             }
             read => read?,
         };
-        let terms = Arc::new(Terms::of(snapshot)?);
+        let terms = Arc::new(Terms::of(snapshot, &self.ceilings));
         let mut remembered = self
             .remembered
             .lock()

@@ -17,6 +17,7 @@ mod inbound;
 mod job;
 mod outbound;
 mod payload;
+mod pending;
 mod pin;
 mod rehearsal;
 mod reserved;

@@ -9,7 +9,7 @@ use temporalio_protos::{
             InitializeWorkflow, WorkflowActivation, WorkflowActivationJob,
             workflow_activation_job::Variant as Job,
         },
-        workflow_commands::{WorkflowCommand, workflow_command::Variant as Command},
+        workflow_commands::WorkflowCommand,
         workflow_completion::{
             Success, WorkflowActivationCompletion, workflow_activation_completion::Status,
         },
@@ -26,6 +26,7 @@ use crate::{
     job::{self, Expected},
     outbound::Firewall,
     payload,
+    pending::{History, Pending},
     pin::{self, ReleasePin},
     routine::{Ended, Routines},
 };
@@ -43,8 +44,7 @@ pub struct Run {
     time_nanos: u64,
     seed: u64,
     workflow_type: String,
-    /// Local activities that were begun and did not come back.
-    local_activities: usize,
+    pending: Pending,
 }
 
 enum State {
@@ -86,7 +86,7 @@ impl Run {
             time_nanos: 0,
             seed: 0,
             workflow_type: String::new(),
-            local_activities: 0,
+            pending: Pending::default(),
         }
     }
 
@@ -134,7 +134,7 @@ impl Run {
 
     /// True while a local activity is out: its end comes to this run alone, and to none that is built anew.
     pub fn waits_locally(&self) -> bool {
-        self.local_activities > 0
+        self.pending.waits_locally()
     }
 
     /// Linear memory of the instance, in bytes.
@@ -159,11 +159,11 @@ impl Run {
         activation: WorkflowActivation,
     ) -> Result<Vec<WorkflowCommand>, TaskFailure> {
         let pins = self.pins(&activation)?;
-        let ended = local_ends(&activation);
+        let history = History::of(&activation);
+        self.pending.end(&activation);
         let mut commands: Vec<WorkflowCommand> = pins.iter().copied().map(pin::marker).collect();
         commands.extend(self.commands(activation)?);
-        self.local_activities =
-            self.local_activities.saturating_sub(ended) + local_begins(&commands);
+        self.pending.begin(&commands, history, &self.limits)?;
         if pins.contains(&self.identity.release()) {
             self.identity.pin = Pin::Written;
         }
@@ -355,18 +355,6 @@ fn succeed(run_id: String, commands: Vec<WorkflowCommand>) -> WorkflowActivation
         })),
         ..Default::default()
     }
-}
-
-fn local_ends(activation: &WorkflowActivation) -> usize {
-    let is_end = |job: &&WorkflowActivationJob| matches!(&job.variant, Some(Job::ResolveActivity(it)) if it.is_local);
-    activation.jobs.iter().filter(is_end).count()
-}
-
-fn local_begins(commands: &[WorkflowCommand]) -> usize {
-    let is_begin = |command: &&WorkflowCommand| {
-        matches!(command.variant, Some(Command::ScheduleLocalActivity(_)))
-    };
-    commands.iter().filter(is_begin).count()
 }
 
 /// A query reads. What it pushes would be in no history, and replay would miss it.

@@ -15,8 +15,8 @@ use activities::{
 };
 use workflows::{
     Behaves, CallsStranger, Computes, FansOut, FloodsCommands, FloodsLog, ForgesPin, Grows,
-    HugePayload, Overflows, Panics, PanicsInQuery, PanicsInValidator, PanicsOnSignal, Sleeps,
-    Spins, SpinsInQuery,
+    HugePayload, NeverEnds, Overflows, Panics, PanicsInQuery, PanicsInValidator, PanicsOnSignal,
+    PilesUpActivities, PilesUpChildren, PilesUpTimers, Sleeps, Spins, SpinsInQuery,
 };
 
 plugin! {
@@ -45,6 +45,14 @@ plugin! {
         Overflows,
         /// Starts 20,000 timers in one task.
         FloodsCommands,
+        /// Has so many timers under way at once.
+        PilesUpTimers,
+        /// Has so many runs of `Innocent` under way at once.
+        PilesUpActivities,
+        /// Has so many children under way at once.
+        PilesUpChildren,
+        /// Lets one short timer follow another, and its history grow.
+        NeverEnds,
         /// Writes 200,000 log lines, half of them to standard output.
         FloodsLog,
         /// Blocks its thread for a minute.

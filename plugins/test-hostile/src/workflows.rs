@@ -7,8 +7,8 @@ use serde_json::Value;
 use temporalio_workflow::common::UntypedActivity;
 use temporalio_workflow::common::data_converters::{PayloadConverter, RawValue};
 use temporalio_workflow::{
-    SyncWorkflowContext, WorkflowContext, WorkflowContextView, WorkflowResult, workflow,
-    workflow_methods,
+    ChildWorkflowOptions, SyncWorkflowContext, WorkflowContext, WorkflowContextView,
+    WorkflowResult, workflow, workflow_methods,
 };
 use tenterhook_sdk::log::{self, Level};
 use tenterhook_sdk::presets::{Retry, Timeout, activity_options};
@@ -89,6 +89,42 @@ runs!(FloodsCommands, |ctx, _input: ()| -> () {
         timer.await;
     }
     Ok(())
+});
+
+runs!(PilesUpTimers, |ctx, count: u64| -> () {
+    let timers: Vec<_> = (0..count).map(|_| ctx.timer(LONG)).collect();
+    for timer in timers {
+        timer.await;
+    }
+    Ok(())
+});
+
+runs!(PilesUpActivities, |ctx, count: usize| -> () {
+    let run = |number| {
+        let options = activity_options(Timeout::Short, Retry::Standard);
+        ctx.execute_activity(Innocent, format!("{number}"), options)
+    };
+    let activities: Vec<_> = (0..count).map(run).collect();
+    for activity in activities {
+        activity.await?;
+    }
+    Ok(())
+});
+
+runs!(PilesUpChildren, |ctx, count: usize| -> () {
+    let run =
+        |_| ctx.start_child_workflow(Behaves::run, String::new(), ChildWorkflowOptions::default());
+    let children: Vec<_> = (0..count).map(run).collect();
+    for child in children {
+        child.await?;
+    }
+    Ok(())
+});
+
+runs!(NeverEnds, |ctx, _input: ()| -> () {
+    loop {
+        ctx.timer(Duration::from_millis(1)).await;
+    }
 });
 
 runs!(FloodsLog, |ctx, _input: ()| -> () {

@@ -13,6 +13,7 @@ mod guests;
 mod hosts;
 mod lanes;
 mod payments;
+mod quotas;
 mod registries;
 mod releases;
 mod rollouts;

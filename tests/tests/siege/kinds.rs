@@ -31,7 +31,7 @@ pub(crate) struct Kind {
 /// More than a payload may have.
 const TOO_MANY_BYTES: u32 = 3 * 1024 * 1024;
 /// More than is taken.
-const FLOOD: u32 = 50_000;
+const FLOOD: u32 = 5_000;
 /// Attempts of each activity at once.
 const AT_ONCE: usize = 4;
 

@@ -242,10 +242,6 @@ async fn a_good_tenant_beside_every_misdeed_at_once() {
     tokio::time::sleep(until - WINDOW - Instant::now()).await;
     let after = least_memory(&host).await;
     let besieged = besieged.await.unwrap();
-    for siege in sieges {
-        siege.await.unwrap();
-    }
-    let tally = tally.lock().unwrap().clone();
     for (what, times) in [("alone", &alone), ("besieged", &besieged)] {
         let [p50, p90, p99] = [50, 90, 99].map(|percent| percentile(times, percent));
         eprintln!(
@@ -257,6 +253,10 @@ async fn a_good_tenant_beside_every_misdeed_at_once() {
             story(&good, &times.last().unwrap().1).await
         );
     }
+    for siege in sieges {
+        siege.await.unwrap();
+    }
+    let tally = tally.lock().unwrap().clone();
     eprintln!(
         "{} misdeeds of {} kinds; memory {} then {} MiB",
         tally.values().sum::<usize>(),

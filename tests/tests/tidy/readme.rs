@@ -5,6 +5,7 @@ use std::{fmt::Write as _, fs};
 use tenterhook_domain::{
     Code,
     limit::{Limits, Unit},
+    quota::Quotas,
 };
 
 use super::{assert_none, root};
@@ -24,6 +25,26 @@ const FOLDERS: &[&str] = &[
 fn limits() -> String {
     let mut table = "| limit | default | lowest | highest | what it bounds |\n| --- | --- | --- | --- | --- |\n".to_owned();
     for row in Limits::TABLE {
+        let [default, lowest, highest] =
+            [row.default, row.lowest, row.highest].map(|value| quantity(value, row.unit));
+        let (lowest, highest) = match row.fixed {
+            true => (String::new(), String::new()),
+            false => (lowest, highest),
+        };
+        let about = row.about.trim().trim_end_matches('.');
+        let _ = writeln!(
+            table,
+            "| `{}` | {default} | {lowest} | {highest} | {about} |",
+            row.name
+        );
+    }
+    table
+}
+
+/// Every quota, as README shows it.
+fn quotas() -> String {
+    let mut table = "| quota | default | lowest | highest | what it bounds |\n| --- | --- | --- | --- | --- |\n".to_owned();
+    for row in Quotas::TABLE {
         let [default, lowest, highest] =
             [row.default, row.lowest, row.highest].map(|value| quantity(value, row.unit));
         let about = row.about.trim().trim_end_matches('.');
@@ -124,6 +145,7 @@ fn missing(document: &str, is_there: impl Fn(&str) -> bool) -> Vec<String> {
 fn tables_are_what_the_code_has() {
     // One after the other, for both are written to one file.
     check_table("limits", &limits());
+    check_table("quotas", &quotas());
     check_table("codes", &codes());
 }
 

@@ -18,6 +18,7 @@ use self::{
     push::PushArguments, replay::ReplayArguments, secret::SecretCommand,
 };
 use super::{
+    limits,
     page::{self, PageArguments},
     release::promote,
 };
@@ -66,6 +67,11 @@ pub(crate) enum PluginCommand {
         #[command(flatten)]
         reason: ReasonArgument,
     },
+    /// Show the limits in force for the plugin, and where each value comes from
+    Limits {
+        /// The plugin
+        plugin: String,
+    },
     /// What the plugin may do
     #[command(subcommand)]
     Grants(GrantsCommand),
@@ -111,6 +117,7 @@ impl PluginCommand {
                 let release = promote(client, scope, plugin, &digest, reason).await?;
                 console.record(&release, super::release::FIELDS)
             }
+            Self::Limits { plugin } => limits::show_in_force(client, scope, plugin, console).await,
             Self::Grants(command) => command.run(client, scope, console).await,
             Self::Config(command) => command.run(client, scope, console).await,
             Self::Secret(command) => command.run(client, scope, console).await,

@@ -1,10 +1,12 @@
 //! `tenant`: who owns plugins and executions.
 
+mod limits;
+mod quota;
 mod trust;
 
 use clap::Subcommand;
 
-use self::trust::TrustCommand;
+use self::{limits::TenantLimitsCommand, quota::QuotaCommand, trust::TrustCommand};
 use super::page::{self, PageArguments};
 use crate::{
     client::{Call, Client},
@@ -38,6 +40,12 @@ pub(crate) enum TenantCommand {
     /// Whom the tenant trusts to sign its releases
     #[command(subcommand)]
     Trust(TrustCommand),
+    /// What the tenant may ask of the hosts
+    #[command(subcommand)]
+    Quota(QuotaCommand),
+    /// What all plugins of the tenant get
+    #[command(subcommand)]
+    Limits(TenantLimitsCommand),
 }
 
 impl TenantCommand {
@@ -59,6 +67,8 @@ impl TenantCommand {
                 console.record(&tenant, COLUMNS)
             }
             Self::Trust(command) => command.run(client, console).await,
+            Self::Quota(command) => command.run(client, console).await,
+            Self::Limits(command) => command.run(client, console).await,
         }
     }
 }

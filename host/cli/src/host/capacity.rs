@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tenterhook_domain::limit::LimitOverrides;
 use tenterhook_worker::{LaneConfig, REPLAYS_AT_ONCE};
 
 /// Cached runs, where the machine's memory mappings allow them.
@@ -18,7 +19,7 @@ const ACTIVITY_TASKS: usize = 200;
 const STICKY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A lane as large as this machine bears.
-pub(super) fn lane(task_queue: &str, drain: Duration) -> LaneConfig {
+pub(super) fn lane(task_queue: &str, ceilings: LimitOverrides, drain: Duration) -> LaneConfig {
     LaneConfig {
         task_queue: task_queue.to_owned(),
         cached_runs: cached_runs(),
@@ -27,6 +28,7 @@ pub(super) fn lane(task_queue: &str, drain: Duration) -> LaneConfig {
         workflow_tasks: WORKFLOW_TASKS,
         activity_tasks: ACTIVITY_TASKS,
         sticky_timeout: STICKY_TIMEOUT,
+        ceilings,
         drain,
     }
 }

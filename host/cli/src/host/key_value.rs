@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use tenterhook_domain::{Code, Error, PluginName, Result, Scope};
-use tenterhook_sandbox::{KeyPage, KeyValue};
-use tenterhook_store::{Bucket, Cursor, KeyValueState};
+use tenterhook_sandbox::{KeyPage, KeyRoom, KeyValue};
+use tenterhook_store::{Bucket, Cursor, KeyValueState, StateRoom};
 
 /// The store behind `wasi:keyvalue`.
 pub(super) struct StoredKeyValue {
@@ -23,6 +23,13 @@ fn bucket<'a>(scope: &'a Scope, plugin: &'a PluginName, name: &'a str) -> Bucket
         scope,
         plugin,
         name,
+    }
+}
+
+fn room(room: KeyRoom) -> StateRoom {
+    StateRoom {
+        keys: room.keys,
+        bytes: room.bytes,
     }
 }
 
@@ -46,9 +53,10 @@ impl KeyValue for StoredKeyValue {
         name: &str,
         key: &str,
         value: Vec<u8>,
+        within: KeyRoom,
     ) -> Result<()> {
         self.state
-            .set(bucket(scope, plugin, name), key, value.into())
+            .set(bucket(scope, plugin, name), key, value.into(), room(within))
             .await
     }
 
@@ -118,6 +126,7 @@ impl KeyValue for StoredKeyValue {
         name: &str,
         key: &str,
         delta: u64,
+        within: KeyRoom,
     ) -> Result<u64> {
         let delta = i64::try_from(delta).map_err(|_| {
             Error::new(
@@ -127,7 +136,7 @@ impl KeyValue for StoredKeyValue {
         })?;
         let sum = self
             .state
-            .increment(bucket(scope, plugin, name), key, delta)
+            .increment(bucket(scope, plugin, name), key, delta, room(within))
             .await?;
         u64::try_from(sum).map_err(|_| {
             Error::new(

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tenterhook_domain::{clock::SystemClock, context::ContextKeys};
+use tenterhook_domain::{clock::SystemClock, context::ContextKeys, limit::LimitOverrides};
 use tenterhook_release::{Checks, Ramps, Retirement, Sweep};
 use tenterhook_sandbox::Sandbox;
 use tenterhook_signature::SigstoreSignatures;
@@ -22,6 +22,7 @@ pub(super) struct Surroundings<'a> {
     pub(super) temporal: &'a Temporal,
     pub(super) keys: &'a Arc<ContextKeys>,
     pub(super) task_queue: &'a str,
+    pub(super) ceilings: &'a LimitOverrides,
     pub(super) drain: Duration,
 }
 
@@ -36,7 +37,7 @@ impl Work {
     pub(super) async fn start(of: Surroundings<'_>) -> anyhow::Result<Self> {
         let lane = tenterhook_worker::start_lane(
             of.temporal,
-            &capacity::lane(of.task_queue, of.drain),
+            &capacity::lane(of.task_queue, of.ceilings.clone(), of.drain),
             of.store.clone(),
             of.sandbox.clone(),
             of.keys.clone(),

@@ -11,6 +11,10 @@ const COMMANDS: &[&str] = &[
     "tenant show",
     "tenant trust get",
     "tenant trust set",
+    "tenant quota get",
+    "tenant quota set",
+    "tenant limits get",
+    "tenant limits set",
     "environment put",
     "environment list",
     "environment show",
@@ -18,6 +22,7 @@ const COMMANDS: &[&str] = &[
     "plugin list",
     "plugin show",
     "plugin current",
+    "plugin limits",
     "plugin grants get",
     "plugin grants put",
     "plugin config get",
@@ -56,6 +61,7 @@ const COMMANDS: &[&str] = &[
     "secret-key rotate",
     "secret-key reseal",
     "limits",
+    "quotas",
     "completions",
 ];
 
@@ -125,6 +131,9 @@ async fn wrong_use_exits_with_2_and_says_what() {
         ("plugin push --oci registry.example/x@y", "is not a digest"),
         ("plugin push --oci registry.example/x:1", "names no digest"),
         ("tenant trust set acme", "--mode"),
+        ("tenant quota set acme", "--quota"),
+        ("tenant quota set acme --quota releases", "sets no quota"),
+        ("tenant limits set acme --ceiling x=lots", "sets no limit"),
         ("dev --oci-registry https://r.example", "names no registry"),
         ("plugin policy set payment", "--retention"),
         ("release ramp payment sha256:x", "--percentage"),
@@ -154,6 +163,9 @@ async fn wrong_use_exits_with_2_and_says_what() {
         ("limits --url ftp://x", "neither http nor https"),
         ("limits --output yaml", "table, json"),
         ("dev --listen nowhere", "nowhere"),
+        ("dev --limit memory_bytes", "sets no limit"),
+        ("serve --limit memory_bytes=1", "use 1048576 to"),
+        ("serve --limit stack_bytes=1048576", "there is no limit"),
         ("dev --log-filter a=b=c=d", "is not a log filter"),
     ];
     for (line, says) in cases {

@@ -10,6 +10,7 @@ mod body;
 mod connect;
 mod mask;
 mod pool;
+mod request_body;
 mod secret;
 
 use std::{
@@ -48,6 +49,7 @@ pub use self::secret::Secrets;
 use self::{
     body::AnswerBody,
     connect::ConnectError,
+    request_body::bounded,
     secret::{Handled, Vault},
 };
 
@@ -171,13 +173,15 @@ impl Gate {
     fn check_count(&self, sent: u64) -> Result<(), Error> {
         let limit = self.limits.outbound_requests;
         if sent > limit {
-            self.say(&format!(
-                "{}: more than {limit} requests in one attempt (limit outbound_requests)",
-                Code::OutboundDenied
-            ));
-            return Err(Error::HttpRequestDenied);
+            let what = format!("this would be request {sent} of one attempt");
+            return Err(over_limit(&what, "outbound_requests", limit));
         }
-        Ok(())
+        let limit = self.limits.outbound_per_second;
+        if self.shared.outbound_rates.take(&self.owner, limit) {
+            return Ok(());
+        }
+        let what = "the plugin sends requests faster than it may on one host";
+        Err(over_limit(what, "outbound_per_second", limit))
     }
 
     /// Checks that `method` on `uri` is well formed, wanted and granted.
@@ -233,6 +237,7 @@ impl Gate {
             .await
             .map_err(|_| Error::ConnectionTimeout)?
             .map_err(|refused| self.end(&refused))?;
+        let request = bounded(request, self.limits.outbound_request_body_bytes)?;
         let answer = self.head(request, &options, deadline, &secrets).await?;
         let limit = self.limits.outbound_body_bytes;
         let between = options.between_bytes_timeout.unwrap_or(total);
@@ -337,6 +342,9 @@ impl Gate {
                 }
                 return refused.to_wasi();
             }
+            if let Some(Error::InternalError(Some(words))) = cause.downcast_ref::<Error>() {
+                return Error::InternalError(Some(words.clone()));
+            }
             if let Some(io) = cause.downcast_ref::<std::io::Error>() {
                 return match io.kind() {
                     std::io::ErrorKind::ConnectionRefused => Error::ConnectionRefused,
@@ -364,6 +372,14 @@ pub(crate) struct Reach {
     pub(crate) private_network: bool,
     /// True: without TLS, none but those.
     pub(crate) inside_only: bool,
+}
+
+/// What the guest is told of a request that goes over the limit `name`.
+fn over_limit(what: &str, name: &str, limit: u64) -> Error {
+    Error::InternalError(Some(format!(
+        "{}: {what}, its limit {name} is {limit}: send less, or have an operator raise {name} in the plugin's grants",
+        Code::OutboundLimitExceeded
+    )))
 }
 
 /// The port that a request goes to.

@@ -1,8 +1,10 @@
 //! `wasi:keyvalue`: state of the plugin's own, in buckets, under its scope and name.
 
+mod backing;
+
 use std::sync::Arc;
 
-use tenterhook_domain::{Error as DomainError, PluginName, Result as DomainResult, Scope};
+use tenterhook_domain::{Code, Error as DomainError, limit::Limits};
 use wasmtime::component::{HasSelf, Linker, Resource};
 
 use super::{Capability, Shared, SharedLog};
@@ -15,6 +17,8 @@ use crate::{
     owner::Owner,
 };
 
+pub use self::backing::{KeyPage, KeyRoom, KeyValue};
+
 /// Longest name of a bucket, in bytes.
 const BUCKET_BYTES_MAX: usize = 63;
 /// Most keys in one batch.
@@ -23,91 +27,6 @@ const BATCH_KEYS_MAX: usize = 100;
 const BATCH_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Most keys in one page of a listing.
 const PAGE_KEYS_MAX: usize = 1000;
-
-/// One page of a bucket's keys.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct KeyPage {
-    /// The keys, in the order of their bytes.
-    pub keys: Vec<String>,
-    /// Where the next page starts; `None` after the last one.
-    pub cursor: Option<u64>,
-}
-
-/// What stands behind `wasi:keyvalue`. Every call names the scope, plugin and bucket that its keys belong to; keys of
-/// different owners never meet. Sizes are checked before.
-#[async_trait::async_trait]
-pub trait KeyValue: Send + Sync + 'static {
-    /// The value of `key`.
-    ///
-    /// # Errors
-    /// `store-failed`.
-    async fn get(
-        &self,
-        scope: &Scope,
-        plugin: &PluginName,
-        bucket: &str,
-        key: &str,
-    ) -> DomainResult<Option<Vec<u8>>>;
-    /// Sets `key` to `value`.
-    ///
-    /// # Errors
-    /// `store-failed`.
-    async fn set(
-        &self,
-        scope: &Scope,
-        plugin: &PluginName,
-        bucket: &str,
-        key: &str,
-        value: Vec<u8>,
-    ) -> DomainResult<()>;
-    /// Removes `key`; it is no error if it is not there.
-    ///
-    /// # Errors
-    /// `store-failed`.
-    async fn delete(
-        &self,
-        scope: &Scope,
-        plugin: &PluginName,
-        bucket: &str,
-        key: &str,
-    ) -> DomainResult<()>;
-    /// True if `key` has a value.
-    ///
-    /// # Errors
-    /// `store-failed`.
-    async fn exists(
-        &self,
-        scope: &Scope,
-        plugin: &PluginName,
-        bucket: &str,
-        key: &str,
-    ) -> DomainResult<bool>;
-    /// At most `limit` keys, from `cursor` (0: the first) on.
-    ///
-    /// # Errors
-    /// `store-failed`.
-    async fn list(
-        &self,
-        scope: &Scope,
-        plugin: &PluginName,
-        bucket: &str,
-        cursor: u64,
-        limit: usize,
-    ) -> DomainResult<KeyPage>;
-    /// Adds `delta` to the number at `key` (0 if there is none), in one step, and answers the sum. The number is
-    /// kept as its decimal digits.
-    ///
-    /// # Errors
-    /// `store-failed`; `request-invalid` when the value at `key` is no number or the sum is too large.
-    async fn increment(
-        &self,
-        scope: &Scope,
-        plugin: &PluginName,
-        bucket: &str,
-        key: &str,
-        delta: u64,
-    ) -> DomainResult<u64>;
-}
 
 /// An opened bucket. Public for the generated bindings; nothing names it outside.
 #[allow(unreachable_pub, reason = "generated code re-exports it")]
@@ -119,14 +38,22 @@ pub struct Bucket {
 pub(crate) struct KeyValues {
     owner: Arc<Owner>,
     granted: bool,
-    key_bytes_max: u64,
-    value_bytes_max: u64,
+    limits: Arc<Limits>,
     shared: Arc<Shared>,
 }
 
 impl KeyValues {
+    /// The store, for one operation.
     fn store(&self) -> Result<&dyn KeyValue, Error> {
+        let limit = self.limits.keyvalue_per_second;
         match &self.shared.keyvalue {
+            Some(_) if self.granted && !self.shared.keyvalue_rates.take(&self.owner, limit) => {
+                let code = Code::KeyvalueLimitExceeded;
+                Err(Error::Other(format!(
+                    "{code}: the plugin asks for its state more often than it may on one host, its limit keyvalue_per_second \
+                     is {limit}: ask less often, or have an operator raise keyvalue_per_second in the plugin's grants"
+                )))
+            }
             Some(store) if self.granted => Ok(&**store),
             Some(_) => Err(Error::AccessDenied),
             None => Err(Error::Other("this host has no key-value store".to_owned())),
@@ -134,23 +61,28 @@ impl KeyValues {
     }
 
     fn check_key(&self, key: &str) -> Result<(), Error> {
-        let (bytes, limit) = (key.len() as u64, self.key_bytes_max);
-        if bytes == 0 || bytes > limit {
-            return Err(Error::Other(format!(
-                "the key has {bytes} bytes: 1 to {limit} are allowed (limit keyvalue_key_bytes)"
-            )));
+        if key.is_empty() {
+            return Err(Error::Other("a key has 1 byte at least".to_owned()));
         }
-        Ok(())
+        let limit = self.limits.keyvalue_key_bytes;
+        within("the key", key.len() as u64, "keyvalue_key_bytes", limit)
     }
 
     fn check_value(&self, value: &[u8]) -> Result<(), Error> {
-        let (bytes, limit) = (value.len() as u64, self.value_bytes_max);
-        if bytes > limit {
-            return Err(Error::Other(format!(
-                "the value has {bytes} bytes, {limit} are allowed (limit keyvalue_value_bytes)"
-            )));
+        let limit = self.limits.keyvalue_value_bytes;
+        within(
+            "the value",
+            value.len() as u64,
+            "keyvalue_value_bytes",
+            limit,
+        )
+    }
+
+    fn room(&self) -> KeyRoom {
+        KeyRoom {
+            keys: self.limits.keyvalue_keys,
+            bytes: self.limits.keyvalue_bytes,
         }
-        Ok(())
     }
 
     async fn get(&self, bucket: &str, key: &str) -> Result<Option<Vec<u8>>, Error> {
@@ -166,7 +98,7 @@ impl KeyValues {
         let Owner { scope, plugin, .. } = &*self.owner;
         let store = self.store()?;
         store
-            .set(scope, plugin, bucket, key, value)
+            .set(scope, plugin, bucket, key, value, self.room())
             .await
             .map_err(failed)
     }
@@ -209,7 +141,7 @@ impl KeyValues {
         let Owner { scope, plugin, .. } = &*self.owner;
         let store = self.store()?;
         store
-            .increment(scope, plugin, bucket, key, delta)
+            .increment(scope, plugin, bucket, key, delta, self.room())
             .await
             .map_err(failed)
     }
@@ -226,8 +158,7 @@ impl Capability for KeyValues {
         Self {
             owner: access.owner.clone(),
             granted: access.grants.keyvalue && access.wants.keyvalue,
-            key_bytes_max: access.limits.keyvalue_key_bytes,
-            value_bytes_max: access.limits.keyvalue_value_bytes,
+            limits: access.limits.clone(),
             shared: shared.clone(),
         }
     }
@@ -391,9 +322,26 @@ fn check_batch(keys: usize) -> Result<(), Error> {
     Ok(())
 }
 
-/// The guest is told the sentence, never what caused it.
+/// Holds the size of `what` against a limit.
+fn within(what: &str, bytes: u64, name: &str, limit: u64) -> Result<(), Error> {
+    if bytes <= limit {
+        return Ok(());
+    }
+    let code = Code::KeyvalueLimitExceeded;
+    Err(Error::Other(format!(
+        "{code}: {what} has {bytes} bytes, its limit {name} is {limit}: make it smaller, or have an operator raise {name} in \
+         the plugin's grants"
+    )))
+}
+
+/// The guest is told the sentence, never what caused it; and the code of what it can do something about.
 #[allow(clippy::needless_pass_by_value, reason = "taken by map_err")]
 fn failed(error: DomainError) -> Error {
     tracing::warn!(code = %error.code(), %error, "key-value state");
-    Error::Other(error.detail().to_owned())
+    Error::Other(match error.code() {
+        code @ (Code::KeyvalueLimitExceeded | Code::QuotaExceeded) => {
+            format!("{code}: {}", error.detail())
+        }
+        _ => error.detail().to_owned(),
+    })
 }

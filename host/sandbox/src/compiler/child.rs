@@ -67,6 +67,8 @@ fn bound(order: &Order) -> io::Result<()> {
         (Resource::Cpu, order.cpu_millis.div_ceil(1000)),
         (Resource::Core, 0),
         (Resource::Fsize, 0),
+        // No more files than it has, and so no sockets: the component came over the one that is there.
+        (Resource::Nofile, 0),
     ];
     for (resource, most) in limits {
         // The signal for too much processor time comes at the lower bound, and says what it was.

@@ -3,15 +3,12 @@
 //! A mapping made and unmade for each instance interrupts every core of the machine, which cost a busy host more
 //! than the guests' own code did. A slot is cleaned instead, and only where the guest wrote.
 
-use tenterhook_domain::limit::Limits;
+use tenterhook_domain::limit::{self, Limits};
 use wasmtime::{Enabled, InstanceAllocationStrategy, PoolingAllocationConfig};
 
-/// Most core instances in one component instance. A Rust component has 3, QuickJS 9, Python 14.
-pub(crate) const CORE_INSTANCES_MAX: u32 = 100;
-/// Most linear memories of one component instance: what compilers make has one, or two with an adapter.
-pub(crate) const MEMORIES_MAX: u32 = 2;
-/// Most tables of one component instance.
-pub(crate) const TABLES_MAX: u32 = 8;
+pub(crate) const CORE_INSTANCES_MAX: u32 = limit::CORE_INSTANCES as u32;
+pub(crate) const MEMORIES_MAX: u32 = limit::MEMORIES as u32;
+pub(crate) const TABLES_MAX: u32 = limit::TABLES as u32;
 
 /// Most bytes of the host's own state of one instance, core or component: a few for each function and type.
 const INSTANCE_STATE_BYTES_MAX: usize = 16 * 1024 * 1024;

@@ -1,6 +1,13 @@
 //! Components that are too much for the compiler end a child, and nothing else.
 
-use std::{fmt::Write as _, path::PathBuf, process::Command};
+use std::{
+    fmt::Write as _,
+    io::{Read as _, Write as _},
+    os::{fd::OwnedFd, unix::net::UnixStream},
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
 
 use tempfile::TempDir;
 use tenterhook_domain::{
@@ -149,24 +156,54 @@ async fn a_child_that_is_killed_is_a_fault_of_the_host() {
     }
 }
 
+/// A compiler that has its order, from the process of this number, and waits for the component.
+fn ordered(parent: u32) -> (UnixStream, Child) {
+    let (mut ours, theirs) = UnixStream::pair().unwrap();
+    let order =
+        format!(r#"{{"parent":{parent},"kinds":[],"memory_bytes":1073741824,"cpu_millis":1000}}"#);
+    for part in [&(order.len() as u64).to_le_bytes()[..], order.as_bytes()] {
+        ours.write_all(part).unwrap();
+    }
+    let child = Command::new(std::env::current_exe().unwrap())
+        .args(COMPILER)
+        .stdin(OwnedFd::from(theirs))
+        .stdout(Stdio::null())
+        .spawn();
+    (ours, child.unwrap())
+}
+
+/// Before it sees a byte of the component it can open nothing any more: no file, and no socket.
+#[test]
+fn a_compiler_has_no_files_and_no_network() {
+    let (ours, mut child) = ordered(std::process::id());
+    let limits = format!("/proc/{}/limits", child.id());
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        let limits = std::fs::read_to_string(&limits).unwrap();
+        let most = |what: &str| {
+            let line = limits
+                .lines()
+                .find_map(|line| line.strip_prefix(what))
+                .unwrap();
+            line.split_whitespace().next().unwrap().to_owned()
+        };
+        if most("Max open files") == "0" {
+            assert_eq!(most("Max file size"), "0");
+            break;
+        }
+        assert!(Instant::now() < deadline, "it is not bounded:\n{limits}");
+    }
+    drop(ours);
+    child.wait().unwrap();
+}
+
 /// The compiler of a host that is gone is gone too, here before it began.
 #[test]
 fn an_orphan_does_not_compile() {
-    use std::os::{fd::OwnedFd, unix::net::UnixStream};
-    let (mut ours, theirs) = UnixStream::pair().unwrap();
-    let order = br#"{"parent":1,"kinds":[],"memory_bytes":1073741824,"cpu_millis":1000}"#;
-    for part in [&(order.len() as u64).to_le_bytes()[..], order] {
-        std::io::Write::write_all(&mut ours, part).unwrap();
-    }
-    let mut child = Command::new(std::env::current_exe().unwrap());
-    let stdin = OwnedFd::from(theirs);
-    let status = child
-        .args(COMPILER)
-        .stdin(stdin)
-        .stdout(std::process::Stdio::null());
-    assert!(status.status().unwrap().success());
-    drop(child);
+    let (mut ours, mut child) = ordered(1);
+    let status = child.wait().unwrap();
+    assert!(status.success(), "{status}");
     let mut answer = Vec::new();
-    std::io::Read::read_to_end(&mut ours, &mut answer).unwrap();
+    ours.read_to_end(&mut answer).unwrap();
     assert!(answer.is_empty(), "{answer:?}");
 }

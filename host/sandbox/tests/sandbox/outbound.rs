@@ -286,6 +286,60 @@ async fn requests_are_bounded_in_number_and_time() {
 }
 
 #[tokio::test]
+async fn what_is_sent_is_bounded_and_the_refusal_says_by_what() {
+    let server = Server::start(Answer::Body(CHARGED.to_owned())).await;
+    let (_place, module) = payment().await;
+    let mut access = Access::to(&server);
+    type Set = fn(&mut Limits);
+    let cases: [(Set, &str); 3] = [
+        (
+            |limits| limits.outbound_requests = 0,
+            "outbound_requests is 0",
+        ),
+        (
+            |limits| limits.outbound_per_second = 0,
+            "outbound_per_second is 0",
+        ),
+        (
+            |limits| limits.outbound_request_body_bytes = 20,
+            "outbound_request_body_bytes is 20",
+        ),
+    ];
+    for (set, says) in cases {
+        access.limits = limits(set);
+        let failure = charge(&module, &access, LONG).await.unwrap().unwrap_err();
+        let words = format!("{failure:?}");
+        for part in [Code::OutboundLimitExceeded.as_str(), says, "raise"] {
+            assert!(words.contains(part), "{part}: {words}");
+        }
+    }
+    assert!(server.requests().is_empty(), "no whole request arrives");
+    // Just within them it arrives.
+    let bytes = CHARGE.len() as u64 * 2;
+    access.limits = limits(|limits| limits.outbound_request_body_bytes = bytes);
+    charge(&module, &access, LONG).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_plugin_sends_no_faster_than_it_may_whichever_attempt_sends() {
+    let server = Server::start(Answer::Body(CHARGED.to_owned())).await;
+    let (_place, module) = payment().await;
+    let mut access = Access::to(&server);
+    access.limits = limits(|limits| limits.outbound_per_second = 2);
+    let mut refused = 0;
+    // However slow the machine is: two a second and no more.
+    let begun = std::time::Instant::now();
+    for _ in 0..10 {
+        refused += usize::from(charge(&module, &access, LONG).await.unwrap().is_err());
+    }
+    let may = 2 + 2 * usize::try_from(begun.elapsed().as_secs() + 1).unwrap();
+    let sent = 10 - refused;
+    assert!((2..=may).contains(&sent), "{sent} of {may}");
+    access.scope = "globex/production";
+    charge(&module, &access, LONG).await.unwrap().unwrap();
+}
+
+#[tokio::test]
 async fn an_attempt_that_waits_is_ended_in_time() {
     let server = Server::start(Answer::Never).await;
     let (_place, module) = payment().await;

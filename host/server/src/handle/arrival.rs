@@ -72,7 +72,8 @@ pub(crate) async fn push(
     upload: SignedUpload,
 ) -> Answer<Located<Release>> {
     let wait = query.wait()?;
-    // Nobody sends megabytes to learn that there is no such place.
+    // Nobody sends megabytes to learn that there is no such place. Whether there is room for a further release is
+    // asked once its digest is known: the bytes may be there already.
     api.state.store.environments.require(&at.scope).await?;
     let turn = turn(&api.uploads).await?;
     let received = upload.receive().await?;

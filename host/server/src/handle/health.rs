@@ -1,13 +1,10 @@
-//! Does the process run, can it work, and within which limits.
+//! Does the process run, and can it work.
 
 use std::sync::Arc;
 
 use axum::{Json, extract::State};
 use serde::Serialize;
-use tenterhook_domain::{
-    Code, Error,
-    limit::{Limit, Limits},
-};
+use tenterhook_domain::{Code, Error};
 
 use crate::{Api, problem::Answer};
 
@@ -28,18 +25,4 @@ pub(crate) async fn ready(State(api): State<Arc<Api>>) -> Answer<Json<Liveness>>
     }
     api.state.readiness.check().await?;
     Ok(Json(Liveness { status: "ready" }))
-}
-
-/// Every limit there is.
-#[derive(Serialize, utoipa::ToSchema)]
-pub(crate) struct LimitTable {
-    /// One row each.
-    #[schema(inline = false)]
-    items: &'static [Limit],
-}
-
-pub(crate) async fn limits() -> Json<LimitTable> {
-    Json(LimitTable {
-        items: Limits::TABLE,
-    })
 }

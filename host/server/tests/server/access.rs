@@ -15,6 +15,10 @@ fn row(operation: Operation) -> (u16, Body<'static>) {
         | O::GetContract
         | O::GetDocs
         | O::ListLimits
+        | O::ListQuotas
+        | O::GetQuotas
+        | O::GetTenantLimits
+        | O::GetPluginLimits
         | O::ListTokens
         | O::ListAudit
         | O::ListTenants
@@ -51,6 +55,11 @@ fn row(operation: Operation) -> (u16, Body<'static>) {
         O::PutGrants => (200, Body::Json(r#"{"keyvalue": true}"#)),
         O::PutConfig => (200, Body::Json(r#"{"key": "value"}"#)),
         O::PutPolicy => (200, Body::Json(r#"{"on_divergence": "refuse"}"#)),
+        O::PutQuotas => (200, Body::Json(r#"{"starts_per_second": 500}"#)),
+        O::PutTenantLimits => (
+            200,
+            Body::Json(r#"{"ceilings": {"memory_bytes": 33554432}}"#),
+        ),
         O::PutTrust => (200, Body::Json(r#"{"mode": "off"}"#)),
         // Whoever may pull is told what is wrong with the reference.
         O::PullRelease => (

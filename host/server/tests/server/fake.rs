@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use serde_json::{Value, json};
 use tenterhook_domain::{
-    Code, Digest, Error, PluginName, Result, Scope,
+    Code, Digest, Error, PluginName, Result, Scope, TenantId,
     check::Check,
     component::{Inspection, InspectionContext, Inspector, MessageType, Metadata, WorkflowType},
     execution::{Event, Execution, Executions, Outcome, Page, Start, Started, Status},
@@ -149,6 +149,22 @@ pub(crate) struct FakeExecutions {
     entries: Mutex<BTreeMap<String, Entry>>,
     /// Counts waits that have begun, so that tests need not guess.
     pub(crate) waits: watch::Sender<usize>,
+    /// What Temporal counts of open executions.
+    pub(crate) open: Mutex<Counted>,
+    /// How often it was asked to.
+    pub(crate) counts: AtomicU64,
+}
+
+/// What is answered to who counts open executions.
+pub(crate) enum Counted {
+    As(u64),
+    Not,
+}
+
+impl Default for Counted {
+    fn default() -> Self {
+        Self::As(0)
+    }
 }
 
 impl FakeExecutions {
@@ -241,6 +257,17 @@ impl Executions for FakeExecutions {
             },
         );
         Ok(started)
+    }
+
+    async fn count_open(&self, _: &TenantId, _: u64) -> Result<u64> {
+        self.counts.fetch_add(1, Ordering::SeqCst);
+        match *self.open.lock().unwrap() {
+            Counted::As(open) => Ok(open),
+            Counted::Not => Err(Error::new(
+                Code::TemporalUnavailable,
+                "Temporal does not answer",
+            )),
+        }
     }
 
     async fn describe(&self, scope: &Scope, id: &str) -> Result<Execution> {

@@ -1,6 +1,9 @@
 //! A host of these tests: the API on a free port over a store in a temporary folder.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicU64, Ordering},
+};
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode, header};
@@ -14,6 +17,7 @@ use tempfile::TempDir;
 use tenterhook_domain::{
     Result, Scope,
     clock::Clock,
+    limit::LimitOverrides,
     token::{self, Principal},
 };
 use tenterhook_registry::OciRegistries;
@@ -38,11 +42,18 @@ pub(crate) const WORKFLOWS: &str = "/v1/tenants/acme/environments/production/wor
 /// When every release of these tests is uploaded.
 pub(crate) const NOW: u64 = 1_700_000_000_000;
 
-struct FixedClock;
+/// Stands still unless a test moves it.
+pub(crate) struct TestClock(AtomicU64);
 
-impl Clock for FixedClock {
+impl TestClock {
+    pub(crate) fn forward(&self, millis: u64) {
+        self.0.fetch_add(millis, Ordering::SeqCst);
+    }
+}
+
+impl Clock for TestClock {
     fn now_millis(&self) -> u64 {
-        NOW
+        self.0.load(Ordering::SeqCst)
     }
 }
 
@@ -52,6 +63,7 @@ pub(crate) struct Host {
     pub(crate) census: Arc<FakeCensus>,
     /// What secrets are encrypted under; a key from the start.
     pub(crate) secret_keys: Arc<FakeKeys>,
+    pub(crate) clock: Arc<TestClock>,
     /// Lets the checks of slow components end.
     pub(crate) go_on: Arc<Notify>,
     pub(crate) not_ready: Arc<Mutex<bool>>,
@@ -74,11 +86,13 @@ pub(crate) async fn host() -> Host {
     let readiness = FakeReadiness::default();
     let not_ready = readiness.failing.clone();
     let secret_keys = Arc::new(FakeKeys::default());
+    let clock = Arc::new(TestClock(AtomicU64::new(NOW)));
     let signatures = Arc::new(SigstoreSignatures::new(None).unwrap());
     let state = ApiState {
         store: store.clone(),
         executions: executions.clone(),
         census: Some(census.clone()),
+        ceilings: LimitOverrides([("outbound_requests".to_owned(), 500)].into()),
         rehearsal: Arc::new(Rehearsals::new(
             store.clone(),
             inspector.clone(),
@@ -87,19 +101,18 @@ pub(crate) async fn host() -> Host {
         registries: Arc::new(OciRegistries::default()),
         signatures: signatures.clone(),
         secret_keys: secret_keys.clone(),
-        clock: Arc::new(FixedClock),
+        clock: clock.clone(),
         readiness: Arc::new(readiness),
     };
     let server = Server::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
     let address = server.local_addr();
     let stop = CancellationToken::new();
-    let clock = Arc::new(FixedClock);
     let checks = Checks::new(
         store.clone(),
         inspector,
         Some(gate),
         signatures,
-        clock,
+        clock.clone(),
         "test",
     );
     tokio::spawn(checks.run(stop.clone()));
@@ -108,6 +121,7 @@ pub(crate) async fn host() -> Host {
         executions,
         census,
         secret_keys,
+        clock,
         go_on,
         not_ready,
         serving: tokio::spawn(server.serve(state, stop.clone())),

@@ -9,6 +9,7 @@ mod fake;
 mod host;
 mod plugins;
 mod problems;
+mod quotas;
 mod releases;
 mod rollouts;
 mod secrets;

@@ -111,6 +111,7 @@ struct Snapshot {
     config: String,
     policy: String,
     moves: bool,
+    tenant_limits: String,
 }
 
 impl Snapshot {
@@ -121,6 +122,7 @@ impl Snapshot {
             policy: read_json(&self.policy, "a policy")?,
             moves: self.moves,
             grants: read_json(&self.grants, "grants")?,
+            tenant_limits: read_json(&self.tenant_limits, "limits of a tenant")?,
             config: read_json(&self.config, "a configuration")?,
             revision,
         })
@@ -172,7 +174,8 @@ impl Plugins for Db {
     async fn snapshot(&self, scope: &Scope, plugin: &PluginName) -> Result<PluginSnapshot> {
         let mut connection = self.reader().await?;
         let found: Option<Snapshot> = sqlx::query_as(sqlx::AssertSqlSafe(format!(
-            "SELECT {}, grants, config, policy, moves FROM plugins \
+            "SELECT {}, grants, config, policy, moves, \
+             (SELECT limits FROM tenants WHERE tenants.tenant = plugins.tenant) AS tenant_limits FROM plugins \
              WHERE tenant = $1 AND environment = $2 AND plugin = $3",
             line::COLUMNS
         )))

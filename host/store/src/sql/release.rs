@@ -12,9 +12,11 @@ use tenterhook_domain::{
 };
 
 use super::{
-    BindAt as _, Connection, Db, audit, claim, failed, number, place,
+    At, BindAt as _, Connection, Db, allowance, audit, claim, failed, number, place,
     plugin::{ensure, why_missing},
-    read_json, read_scope, to_json, to_the_end, unreadable,
+    read_json, read_scope,
+    tenant::hold_tenant,
+    to_json, to_the_end, unreadable,
 };
 use crate::{Checked, Cursor, Findings, NewRelease, Plugins, ReleaseKey, Releases, Written};
 
@@ -92,6 +94,19 @@ pub(super) async fn find(
     ))
 }
 
+async fn is_kept(connection: &mut Connection, at: At<'_>, digest: &Digest) -> Result<bool> {
+    let found = sqlx::query(
+        "SELECT 1 FROM releases WHERE tenant = $1 AND environment = $2 AND plugin = $3 AND digest = $4 \
+         AND state NOT IN ('retired', 'refused')",
+    )
+    .bind_at(at)
+    .bind(digest.to_string())
+    .fetch_optional(connection)
+    .await
+    .map_err(failed("read a release"))?;
+    Ok(found.is_some())
+}
+
 /// Adds the row, or brings one that was retired or refused back to its beginning.
 async fn add(
     connection: &mut Connection,
@@ -142,7 +157,14 @@ impl Releases for Db {
         to_the_end(async move {
             let mut transaction = this.write().await?;
             let at = (&scope, &plugin);
+            let tenant = &scope.tenant;
+            // The tenant's row first, for all who push for the tenant: of two that would take the last place one
+            // waits for the other.
+            hold_tenant(&mut transaction, tenant).await?;
             ensure(&mut transaction, at).await?;
+            if !is_kept(&mut transaction, at, &release.digest).await? {
+                allowance::admit_release(&mut transaction, tenant, release.bytes).await?;
+            }
             let written = add(&mut transaction, &scope, &plugin, &release).await?;
             let stored = find(&mut transaction, &scope, &plugin, &release.digest).await?;
             if written == Written::Created {
@@ -159,6 +181,11 @@ impl Releases for Db {
     async fn get(&self, scope: &Scope, plugin: &PluginName, digest: &Digest) -> Result<Release> {
         let mut connection = self.reader().await?;
         find(&mut connection, scope, plugin, digest).await
+    }
+
+    async fn is_kept(&self, scope: &Scope, plugin: &PluginName, digest: &Digest) -> Result<bool> {
+        let mut connection = self.reader().await?;
+        is_kept(&mut connection, (scope, plugin), digest).await
     }
 
     async fn signature(&self, key: &ReleaseKey) -> Result<Option<String>> {

@@ -2,10 +2,13 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use tenterhook_domain::{Code, Error, Result, execution::Page};
+use tenterhook_domain::{Code, Error, Result, execution::Page, quota::QuotaOverrides};
 
-use super::{BindAt as _, Connection, Db, LOCK, failed, plugin::not_found};
-use crate::{Bucket, Cursor, KeyValueState, state::check_key};
+use super::{BindAt as _, Connection, Db, LOCK, failed, plugin::not_found, read_json};
+use crate::{
+    Bucket, Cursor, KeyValueState, StateRoom,
+    state::{check_key, check_room},
+};
 
 async fn read(
     connection: &mut Connection,
@@ -26,8 +29,26 @@ async fn read(
     Ok(row.map(|(value,)| value))
 }
 
-/// Makes a row of the number 0 where there is none.
-async fn begin(connection: &mut Connection, bucket: Bucket<'_>, key: &str) -> Result<()> {
+/// What the plugin of `bucket` keeps with all that this transaction wrote, held against its room and its tenant's quota.
+async fn check(connection: &mut Connection, bucket: Bucket<'_>, room: StateRoom) -> Result<()> {
+    let (keys, bytes, quotas, of_tenant): (i64, i64, String, i64) = sqlx::query_as(
+        "SELECT u.keys, u.bytes, t.quotas, \
+         (SELECT CAST(SUM(a.bytes) AS BIGINT) FROM state_use a WHERE a.tenant = u.tenant) \
+         FROM state_use u JOIN tenants t ON t.tenant = u.tenant \
+         WHERE u.tenant = $1 AND u.environment = $2 AND u.plugin = $3",
+    )
+    .bind_at((bucket.scope, bucket.plugin))
+    .fetch_one(connection)
+    .await
+    .map_err(failed("count state"))?;
+    check_room(bucket, keys.unsigned_abs(), bytes.unsigned_abs(), room)?;
+    let quotas = read_json::<QuotaOverrides>(&quotas, "quotas")?.in_force();
+    let (tenant, of_tenant) = (&bucket.scope.tenant, of_tenant.unsigned_abs());
+    quotas.check(tenant, "state_bytes", of_tenant, of_tenant)
+}
+
+/// Makes a row of the number 0 where there is none. True if it did.
+async fn begin(connection: &mut Connection, bucket: Bucket<'_>, key: &str) -> Result<bool> {
     let insert = "INSERT INTO state (tenant, environment, plugin, bucket, key, value) \
                   VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING";
     put(connection, insert, bucket, key, b"0").await
@@ -38,7 +59,7 @@ async fn write(
     bucket: Bucket<'_>,
     key: &str,
     value: &[u8],
-) -> Result<()> {
+) -> Result<bool> {
     let insert = "INSERT INTO state (tenant, environment, plugin, bucket, key, value) \
                   VALUES ($1, $2, $3, $4, $5, $6) \
                   ON CONFLICT (tenant, environment, plugin, bucket, key) DO UPDATE SET value = excluded.value";
@@ -51,7 +72,7 @@ async fn put(
     bucket: Bucket<'_>,
     key: &str,
     value: &[u8],
-) -> Result<()> {
+) -> Result<bool> {
     let done = sqlx::query(insert)
         .bind_at((bucket.scope, bucket.plugin))
         .bind(bucket.name)
@@ -60,7 +81,7 @@ async fn put(
         .execute(connection)
         .await;
     match done {
-        Ok(_) => Ok(()),
+        Ok(done) => Ok(done.rows_affected() > 0),
         Err(sqlx::Error::Database(error)) if error.is_foreign_key_violation() => {
             Err(not_found(bucket.scope, bucket.plugin))
         }
@@ -94,10 +115,30 @@ impl KeyValueState for Db {
         Ok(value.map(Bytes::from))
     }
 
-    async fn set(&self, bucket: Bucket<'_>, key: &str, value: Bytes) -> Result<()> {
+    async fn set(
+        &self,
+        bucket: Bucket<'_>,
+        key: &str,
+        value: Bytes,
+        room: StateRoom,
+    ) -> Result<()> {
         check_key(bucket, key)?;
-        let mut connection = self.writer.acquire().await.map_err(failed("write state"))?;
-        write(&mut connection, bucket, key, &value).await
+        let mut transaction = self.write().await?;
+        write(&mut transaction, bucket, key, &value).await?;
+        if let Err(full) = check(&mut transaction, bucket, room).await {
+            transaction
+                .rollback()
+                .await
+                .map_err(failed("write state"))?;
+            // Whoever has too much may still keep less.
+            transaction = self.write().await?;
+            let before = read(&mut transaction, bucket, key, LOCK).await?;
+            if before.is_none_or(|before| before.len() < value.len()) {
+                return Err(full);
+            }
+            write(&mut transaction, bucket, key, &value).await?;
+        }
+        transaction.commit().await.map_err(failed("write state"))
     }
 
     async fn delete(&self, bucket: Bucket<'_>, key: &str) -> Result<bool> {
@@ -155,11 +196,20 @@ impl KeyValueState for Db {
         Ok(cursor.page(keys, String::clone))
     }
 
-    async fn increment(&self, bucket: Bucket<'_>, key: &str, delta: i64) -> Result<i64> {
+    async fn increment(
+        &self,
+        bucket: Bucket<'_>,
+        key: &str,
+        delta: i64,
+        room: StateRoom,
+    ) -> Result<i64> {
         check_key(bucket, key)?;
         let mut transaction = self.write().await?;
         // There must be a row to lock: of two that count from nothing, one waits for the other.
-        begin(&mut transaction, bucket, key).await?;
+        if begin(&mut transaction, bucket, key).await? {
+            // A number that is there grows by a few digits at most: it is not held against the room again.
+            check(&mut transaction, bucket, room).await?;
+        }
         let value = read(&mut transaction, bucket, key, LOCK).await?;
         let sum = sum(key, value, delta)?;
         write(&mut transaction, bucket, key, sum.to_string().as_bytes()).await?;

@@ -1,5 +1,6 @@
 //! The tables, one file a noun: included by each database's module, from which the words below come.
 
+mod allowance;
 mod audit;
 mod claim;
 mod context_key;

@@ -28,6 +28,18 @@ pub(super) async fn require_tenant(connection: &mut Connection, tenant: &TenantI
         .ok_or_else(|| Error::new(Code::TenantNotFound, format!("there is no tenant {tenant}")))
 }
 
+/// Holds the tenant's row until the transaction ends, where the tenant is there.
+pub(super) async fn hold_tenant(connection: &mut Connection, tenant: &TenantId) -> Result<()> {
+    sqlx::query(sqlx::AssertSqlSafe(format!(
+        "SELECT 1 FROM tenants WHERE tenant = $1{LOCK}"
+    )))
+    .bind(tenant.as_str())
+    .fetch_optional(connection)
+    .await
+    .map(|_| ())
+    .map_err(failed("hold a tenant"))
+}
+
 pub(super) async fn require_scope(connection: &mut Connection, scope: &Scope) -> Result<()> {
     let found = sqlx::query("SELECT 1 FROM environments WHERE tenant = $1 AND environment = $2")
         .bind(scope.tenant.as_str())

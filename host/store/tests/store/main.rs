@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod allowances;
 mod audit;
 mod blobs;
 mod bucket;

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use tenterhook_domain::{Code, grant::Grants};
-use tenterhook_store::{Bucket, Cursor, STATE_KEY_BYTES_MAX};
+use tenterhook_store::{Bucket, Cursor, STATE_KEY_BYTES_MAX, StateRoom};
 
 use crate::{Fixture, on_every_store, payment};
 
@@ -13,6 +13,11 @@ on_every_store!(
     increments_at_once_all_count,
     keys_that_not_every_database_can_hold_are_refused,
 );
+
+const ROOM: StateRoom = StateRoom {
+    keys: 1_000,
+    bytes: 1_000_000,
+};
 
 fn text(value: &'static str) -> Bytes {
     Bytes::from_static(value.as_bytes())
@@ -43,8 +48,16 @@ async fn keys_belong_to_one_bucket_of_one_plugin_of_one_scope(fixture: Fixture) 
         bucket(&acme, &billing, "a"),
         bucket(&globex, &payment, "a"),
     ];
-    store.state.set(own, "key", text("one")).await.unwrap();
-    store.state.set(own, "key", text("two")).await.unwrap();
+    store
+        .state
+        .set(own, "key", text("one"), ROOM)
+        .await
+        .unwrap();
+    store
+        .state
+        .set(own, "key", text("two"), ROOM)
+        .await
+        .unwrap();
     assert_eq!(
         store.state.get(own, "key").await.unwrap(),
         Some(text("two"))
@@ -75,7 +88,11 @@ async fn a_plugin_that_is_not_there_keeps_nothing(fixture: Fixture) {
         plugin: &payment(),
         name: "",
     };
-    let refused = store.state.set(bucket, "key", text("x")).await.unwrap_err();
+    let refused = store
+        .state
+        .set(bucket, "key", text("x"), ROOM)
+        .await
+        .unwrap_err();
     assert_eq!(refused.code(), Code::PluginNotFound);
     assert_eq!(store.state.get(bucket, "key").await.unwrap(), None);
 }
@@ -94,7 +111,11 @@ async fn keys_are_listed_in_pages_the_empty_one_included(fixture: Fixture) {
         name: "",
     };
     for key in ["b", "", "a", "ä"] {
-        store.state.set(bucket, key, Bytes::new()).await.unwrap();
+        store
+            .state
+            .set(bucket, key, Bytes::new(), ROOM)
+            .await
+            .unwrap();
     }
     let first = Cursor {
         after: None,
@@ -132,7 +153,7 @@ async fn increments_at_once_all_count(fixture: Fixture) {
                 plugin: &plugin,
                 name: "",
             };
-            store.state.increment(bucket, "n", 3).await.unwrap()
+            store.state.increment(bucket, "n", 3, ROOM).await.unwrap()
         });
     }
     let mut sums = tasks.join_all().await;
@@ -148,15 +169,26 @@ async fn increments_at_once_all_count(fixture: Fixture) {
         store.state.get(bucket, "n").await.unwrap(),
         Some(text("60"))
     );
-    assert_eq!(store.state.increment(bucket, "n", -61).await.unwrap(), -1);
-    store.state.set(bucket, "word", text("x")).await.unwrap();
+    assert_eq!(
+        store.state.increment(bucket, "n", -61, ROOM).await.unwrap(),
+        -1
+    );
     store
         .state
-        .set(bucket, "full", text("9223372036854775807"))
+        .set(bucket, "word", text("x"), ROOM)
+        .await
+        .unwrap();
+    store
+        .state
+        .set(bucket, "full", text("9223372036854775807"), ROOM)
         .await
         .unwrap();
     for key in ["word", "full"] {
-        let refused = store.state.increment(bucket, key, 1).await.unwrap_err();
+        let refused = store
+            .state
+            .increment(bucket, key, 1, ROOM)
+            .await
+            .unwrap_err();
         assert_eq!(refused.code(), Code::RequestInvalid, "{key}");
     }
 }
@@ -179,7 +211,11 @@ async fn keys_that_not_every_database_can_hold_are_refused(fixture: Fixture) {
         .map(|n| char::from(b'!' + u8::try_from(n * n % 89).unwrap()))
         .collect();
     let own = bucket("b");
-    store.state.set(own, &longest, text("x")).await.unwrap();
+    store
+        .state
+        .set(own, &longest, text("x"), ROOM)
+        .await
+        .unwrap();
     assert_eq!(
         store.state.get(own, &longest).await.unwrap(),
         Some(text("x"))
@@ -195,7 +231,7 @@ async fn keys_that_not_every_database_can_hold_are_refused(fixture: Fixture) {
             store.state.get(bucket, key).await.unwrap_err().code(),
             store
                 .state
-                .set(bucket, key, text("x"))
+                .set(bucket, key, text("x"), ROOM)
                 .await
                 .unwrap_err()
                 .code(),
@@ -203,7 +239,7 @@ async fn keys_that_not_every_database_can_hold_are_refused(fixture: Fixture) {
             store.state.exists(bucket, key).await.unwrap_err().code(),
             store
                 .state
-                .increment(bucket, key, 1)
+                .increment(bucket, key, 1, ROOM)
                 .await
                 .unwrap_err()
                 .code(),

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use temporalio_common::worker::WorkerTaskTypes;
 use temporalio_sdk_core::{PollerBehavior, WorkerConfig, WorkerVersioningStrategy};
+use tenterhook_domain::limit::LimitOverrides;
 
 use crate::{activity::TASKS_PER_PLACE, connection::Temporal, runs::Budget};
 
@@ -31,6 +32,8 @@ pub struct LaneConfig {
     /// How long a task may lie on this host's own queue before any host may take it. It is what an execution
     /// waits after its host died.
     pub sticky_timeout: Duration,
+    /// What any plugin gets at most on this host.
+    pub ceilings: LimitOverrides,
     /// How long stopping may take: running attempts get so long to end.
     pub drain: Duration,
 }

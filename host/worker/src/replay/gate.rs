@@ -13,6 +13,7 @@ use tenterhook_domain::{
     Digest, PluginName, Result, Scope,
     clock::Clock,
     component::Metadata,
+    limit::{LimitOverrides, Limits},
     policy::ReleasePolicy,
     replay::{ReplayGate, ReplayReport, Replayed},
 };
@@ -150,10 +151,11 @@ impl Gate {
         metadata: &Metadata,
     ) -> Result<Candidate> {
         let limits = match self.store.plugins.snapshot(scope, plugin).await {
-            Ok(snapshot) => snapshot.grants.limits.apply()?,
+            // Not held against one host's ceilings: the verdict is for all hosts.
+            Ok(snapshot) => snapshot.limits(&LimitOverrides::default()),
             // Nothing was ever said of a plugin that is only being tried.
             Err(error) if error.code() == tenterhook_domain::Code::PluginNotFound => {
-                tenterhook_domain::limit::Limits::default()
+                Limits::default()
             }
             Err(error) => return Err(error),
         };

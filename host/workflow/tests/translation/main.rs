@@ -6,6 +6,7 @@ mod boundary;
 mod commands;
 mod limits;
 mod malformed;
+mod pending;
 mod recorded;
 mod rehearsal;
 mod rules;

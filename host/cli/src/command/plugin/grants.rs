@@ -10,6 +10,7 @@ use tenterhook_domain::{
 use crate::{
     client::{Call, Client},
     column::Field,
+    command::assignment,
     failure::{Failure, Result},
     input,
     output::Console,
@@ -23,6 +24,9 @@ const FIELDS: &[Field] = &[
     Field::new("Secrets", "/secrets"),
     Field::new("Limits", "/limits"),
 ];
+
+/// How a limit is given.
+const EXAMPLE: &str = "--limit memory_bytes=134217728";
 
 /// `plugin grants …`.
 #[derive(Debug, Subcommand)]
@@ -106,7 +110,7 @@ impl PutArguments {
             limits: LimitOverrides(
                 self.limit
                     .iter()
-                    .map(|text| limit(text))
+                    .map(|text| assignment::read(text, "limit", EXAMPLE))
                     .collect::<Result<_>>()?,
             ),
         };
@@ -141,15 +145,5 @@ fn secret(text: &str) -> Result<SecretGrant> {
     Ok(SecretGrant {
         name: name.parse()?,
         host: host.to_owned(),
-    })
-}
-
-fn limit(text: &str) -> Result<(String, u64)> {
-    let pair = text
-        .split_once('=')
-        .and_then(|(name, value)| Some((name.to_owned(), value.parse().ok()?)));
-    pair.ok_or_else(|| {
-        Failure::usage(format!("{text:?} sets no limit"))
-            .with_hint("write NAME=VALUE with a whole number, as in --limit memory_bytes=134217728")
     })
 }

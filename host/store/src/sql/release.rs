@@ -172,6 +172,12 @@ impl Releases for Db {
                 let now = release.uploaded_at;
                 audit::write(&mut transaction, at, &action, &author, now).await?;
                 this.tell(transaction, &scope, &plugin).await?;
+            } else {
+                // At once: whoever looks for releases to check passes over rows that are held.
+                transaction
+                    .rollback()
+                    .await
+                    .map_err(failed("add a release"))?;
             }
             Ok((written, stored))
         })

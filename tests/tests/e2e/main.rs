@@ -7,7 +7,6 @@
 
 mod durability;
 mod failures;
-mod fairness;
 mod features;
 mod guests;
 mod hosts;

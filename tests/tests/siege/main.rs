@@ -1,8 +1,9 @@
-//! All ways to misbehave together, for minutes, beside a tenant that behaves: it fails nothing and waits for nobody,
-//! the host's memory does not grow, and each misdeed is told with its own code. A test program of its own: it takes all
-//! that the machine has.
+//! A tenant that behaves beside those that do not. All ways to misbehave together, for minutes: it fails nothing and
+//! waits for nobody, the host's memory does not grow, and each misdeed is told with its own code. And those that only want
+//! very much. A test program of its own: it takes all that the machine has.
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
+mod fairness;
 mod kinds;
 
 use std::{
@@ -14,6 +15,7 @@ use std::{
 use serde_json::{Value, json};
 use tenterhook_tests::host::{Host, World};
 use tokio::{
+    sync::Mutex as AsyncMutex,
     task::JoinSet,
     time::{MissedTickBehavior, interval},
 };
@@ -37,6 +39,9 @@ const WINDOW: Duration = Duration::from_secs(40);
 const STEADY: Duration = Duration::from_millis(200);
 /// A misdeed is told within this time, on a machine with this much to do.
 const TOLD_MAX: Duration = Duration::from_secs(90);
+
+/// One test at a time: each compares times.
+pub(crate) static TURN: AsyncMutex<()> = AsyncMutex::const_new(());
 
 /// The good tenant's work: one execution after another at a steady pace. Answers how long each took, the quickest
 /// first, with its id.
@@ -215,6 +220,7 @@ async fn hostile(host: &Host, name: &str) -> World {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_good_tenant_beside_every_misdeed_at_once() {
+    let _turn = TURN.lock().await;
     let data = tempfile::tempdir().unwrap();
     let host = Host::start(data.path()).await.unwrap();
     let good = World::make(&host.api, "good").await.unwrap();

@@ -34,9 +34,9 @@ type Job = Box<dyn FnOnce() + Send>;
 /// Guest frames live on these stacks: wasmtime's own limit plus room for the host's frames.
 const STACK_BYTES: usize = 4 * 1024 * 1024;
 /// A job that takes more processor time does not keep others from the queue any more.
-const SLICE: Duration = Duration::from_millis(20);
-/// A future that has taken so much processor time in all goes on in the background: a tenth of a second.
-const LONG_NANOS: u64 = 100_000_000;
+const SLICE: Duration = Duration::from_millis(10);
+/// A future that has taken so much processor time in all goes on in the background: a twentieth of a second.
+const LONG_NANOS: u64 = 50_000_000;
 
 struct Queue {
     name: &'static str,
@@ -189,7 +189,7 @@ impl Executor {
     /// `internal` when the system gives no thread.
     pub(crate) fn start(name: &'static str, threads: usize) -> Result<Self> {
         Ok(Self {
-            queue: Queue::start(name, threads, Priority::Guest)?,
+            queue: Queue::start(name, threads, Priority::Normal)?,
             background: None,
         })
     }

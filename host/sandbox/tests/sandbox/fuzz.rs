@@ -80,15 +80,22 @@ fn arbitrary_component(chance: &mut fastrand::Rng) -> Option<Vec<u8>> {
 fn arbitrary_plugin(chance: &mut fastrand::Rng) -> Option<Vec<u8>> {
     let frame = handmade::Workflow::default();
     let bytes = arbitrary_bytes(chance);
+    // Of what no engine of the host has, few have something: those are refused before they run.
+    let exotic = chance.u8(..16) == 0;
     let config = Config {
         module_shape: Some(wat::parse_str(frame.module()).unwrap()),
         memory_offset_choices: MemoryOffsetChoices(90, 9, 1),
-        min_funcs: 8,
-        max_imports: 2,
-        threads_enabled: false,
-        memory64_enabled: chance.bool(),
-        gc_enabled: chance.bool(),
-        exceptions_enabled: chance.bool(),
+        gc_enabled: exotic,
+        // The host has functions for references, and nothing that would be collected.
+        reference_types_enabled: exotic,
+        exceptions_enabled: exotic,
+        memory64_enabled: exotic,
+        relaxed_simd_enabled: exotic,
+        threads_enabled: exotic,
+        tail_call_enabled: exotic,
+        wide_arithmetic_enabled: exotic,
+        custom_page_sizes_enabled: exotic,
+        extended_const_enabled: exotic,
         ..Config::default()
     };
     let module = Module::new(config, &mut arbitrary::Unstructured::new(&bytes)).ok()?;
@@ -205,8 +212,8 @@ async fn whatever_is_uploaded_is_answered() {
     }
     assert_eq!(ends.values().sum::<u64>(), INPUTS);
     // It shows something only where all depths are reached.
-    for end in ["refused", "trapped", "ran"] {
+    for (end, least) in [("refused", 1_000), ("trapped", 1_000), ("ran", 5)] {
         let number = ends.get(end).copied().unwrap_or_default();
-        assert!(number >= INPUTS / 200, "too few {end}: {ends:?}");
+        assert!(number >= least, "too few {end}: {ends:?}");
     }
 }

@@ -56,13 +56,12 @@ impl Overtime {
     }
 }
 
-/// How much a thread gives way to others (`nice`): the host's own threads, which poll, answer and serve, go before
-/// guests, and so does a Temporal server on the same machine.
+/// How much a thread gives way to others (`nice`).
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Priority {
-    /// A third of what a thread of the host gets, where both want the processor.
-    Guest = 5,
-    /// A tenth of what another guest gets.
+    /// As the host's own threads.
+    Normal = 0,
+    /// A thirtieth of what another thread gets, where both want the processor.
     Background = 15,
 }
 

@@ -33,6 +33,9 @@ const ABANDONED_GRACE_MAX: Duration = Duration::from_secs(5);
 pub(crate) const TASKS_PER_PLACE: usize = 4;
 /// So many attempts of one tenant wait, for each place that there is. Those above are handed back.
 const WAITING_PER_PLACE: usize = 2;
+/// So many of what Core is told of stay free for whoever comes, as a part of the places: all attempts that wait, and
+/// those that have a place, are less by this.
+const ARRIVALS: usize = 4;
 
 type Token = Vec<u8>;
 
@@ -64,7 +67,11 @@ impl Activities {
             resolver,
             tasks,
             executor: Arc::new(executor),
-            places: Places::new(places, WAITING_PER_PLACE * places),
+            places: Places::new(
+                places,
+                WAITING_PER_PLACE * places,
+                (TASKS_PER_PLACE - 1) * places - places / ARRIVALS,
+            ),
             // Core asks attempts to end at half of the drain time.
             grace: (drain / 4).min(ABANDONED_GRACE_MAX),
             running: Arc::default(),
@@ -119,14 +126,18 @@ impl Activities {
     async fn attempt(&self, claim: Claim, host: Arc<Host>) -> Status {
         let begun = Instant::now();
         let flow = claim.flow();
-        let Some(_place) = self.places.take(&flow.tenant).await else {
+        let Some(place) = self.places.take(&flow.tenant).await else {
             return failure::of_host(
                 Code::ActivityPlacesTaken,
                 "as many attempts of this tenant wait for a place as may: the attempt is tried again later",
             );
         };
         let resolver = self.resolver.clone();
-        let attempt = async move { attempt::run(&resolver, claim, begun, host).await };
+        let attempt = async move {
+            // Given back when the attempt's instance is gone, which may be after nobody waits for it any more.
+            let _place = place;
+            attempt::run(&resolver, claim, begun, host).await
+        };
         let status = self.executor.spawn(flow, attempt).await;
         status.unwrap_or_else(|| {
             failure::of_host(Code::Internal, "the host failed while it ran this attempt")

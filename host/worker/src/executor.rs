@@ -158,7 +158,9 @@ impl Queue {
         };
         if running.in_overtime {
             state.overtime.end(running.turn.tenant());
-            // What its tenant has waiting may go on now.
+        }
+        // What its tenant has waiting may go on now, or there is nothing more to wait for.
+        if running.in_overtime || state.closed {
             self.more.notify_all();
         }
         let nanos = cpu.saturating_sub(running.cpu_before);

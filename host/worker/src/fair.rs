@@ -188,9 +188,8 @@ impl<K: Eq + Hash + Clone, Q: Backlog> Level<K, Q> {
         });
         if !account.backlog.is_waiting() {
             account.entered = self.entries;
-            if account.running == 0 {
-                account.used = account.used.max(self.now);
-            }
+            // Also with work under way: who always has one piece running would save up what it does not use.
+            account.used = account.used.max(self.now);
         }
         account.weight = u64::from(weight.max(1));
         &mut account.backlog

@@ -237,18 +237,17 @@ fn let_go(shared: &Arc<Shared>, run: Option<Run>, run_id: String) {
     let Some(run) = run else {
         return complete(shared, nothing(run_id), false);
     };
-    let shared = shared.clone();
-    // Unmapping an instance takes long enough to keep it off the poll loop.
-    shared
-        .clone()
-        .executor
-        .submit(&run.identity().into(), move || {
-            // Whatever happens, the activation is answered: Core would wait for ever.
-            if catch_unwind(AssertUnwindSafe(|| drop(run))).is_err() {
-                tracing::error!(code = %Code::Internal, "letting go of a run panicked");
-            }
-            complete(&shared, nothing(run_id), false);
-        });
+    // Unmapping an instance takes long enough to keep it off the poll loop; and it must not wait behind what its tenant
+    // has queued, for others wait for its memory and its place in Core's cache.
+    let of_shared = shared.clone();
+    let drops = move || {
+        // Whatever happens, the activation is answered: Core would wait for ever.
+        if catch_unwind(AssertUnwindSafe(|| drop(run))).is_err() {
+            tracing::error!(code = %Code::Internal, "letting go of a run panicked");
+        }
+        complete(&of_shared, nothing(run_id), false);
+    };
+    shared.tasks.spawn_blocking_on(drops, &shared.runtime);
 }
 
 /// Activates a run that this host holds, by the plugin's policy as it is now.

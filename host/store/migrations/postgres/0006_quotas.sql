@@ -18,6 +18,9 @@ CREATE TABLE state_use (
     PRIMARY KEY (tenant, environment, plugin)
 );
 
+-- Hosts of the version before go on writing: none of it between the count and the trigger.
+LOCK TABLE state IN SHARE ROW EXCLUSIVE MODE;
+
 INSERT INTO state_use (tenant, environment, plugin, keys, bytes)
 SELECT tenant, environment, plugin, COUNT(*), SUM(octet_length(bucket) + octet_length(key) + octet_length(value))
 FROM state GROUP BY tenant, environment, plugin;

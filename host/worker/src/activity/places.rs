@@ -28,7 +28,8 @@ struct State {
     free: usize,
     share: usize,
     kept_free: usize,
-    waiting_max: usize,
+    /// How many attempts of one tenant may wait, and how many of all.
+    waiting_max: (usize, usize),
     tenants: HashMap<TenantId, Tenant>,
 }
 
@@ -46,13 +47,13 @@ pub(super) struct Place {
 }
 
 impl Places {
-    /// So many places, for which at most `waiting_max` attempts of one tenant wait.
-    pub(super) fn new(number: usize, waiting_max: usize) -> Self {
+    /// So many places, for which at most `of_tenant_max` attempts of one tenant wait, and `of_all_max` of all.
+    pub(super) fn new(number: usize, of_tenant_max: usize, of_all_max: usize) -> Self {
         let state = State {
             free: number,
             share: (number / SHARES).max(1),
             kept_free: number / KEPT_FREE,
-            waiting_max,
+            waiting_max: (of_tenant_max, of_all_max),
             tenants: HashMap::new(),
         };
         Self {
@@ -65,18 +66,20 @@ impl Places {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for a place. Nothing where as many attempts of the tenant wait as may.
+    /// Waits for a place. Nothing where as many attempts of the tenant wait as may; or where as many of all do, and of
+    /// this tenant most.
     pub(super) async fn take(&self, tenant: &TenantId) -> Option<Place> {
         let waiting = {
             let mut state = self.lock();
             let (sender, waiting) = oneshot::channel();
-            let waiting_max = state.waiting_max;
+            let (of_tenant_max, _) = state.waiting_max;
             let entry = state.tenants.entry(tenant.clone()).or_default();
             entry.waiting.retain(|waiter| !waiter.is_closed());
-            if entry.waiting.len() >= waiting_max {
+            if entry.waiting.len() >= of_tenant_max {
                 return None;
             }
             entry.waiting.push_back(sender);
+            state.turn_away();
             waiting
         };
         self.hand_out();
@@ -118,6 +121,24 @@ impl Places {
 }
 
 impl State {
+    /// Where more wait than may, the newest of the tenant of which most do goes away without a place.
+    fn turn_away(&mut self) {
+        let (_, of_all_max) = self.waiting_max;
+        let all: usize = self
+            .tenants
+            .values()
+            .map(|tenant| tenant.waiting.len())
+            .sum();
+        if all > of_all_max
+            && let Some(most) = self
+                .tenants
+                .values_mut()
+                .max_by_key(|tenant| tenant.waiting.len())
+        {
+            most.waiting.pop_back();
+        }
+    }
+
     /// Who gets a place now: of those who may have one, the tenant with fewest.
     fn next(&mut self) -> Option<(TenantId, oneshot::Sender<Place>)> {
         let (free, share, kept_free) = (self.free, self.share, self.kept_free);
@@ -166,7 +187,7 @@ mod tests {
 
     #[test]
     fn one_tenant_never_gets_the_last_places() {
-        let places = Places::new(16, 100);
+        let places = Places::new(16, 100, 100);
         let greedy: Vec<_> = (0..16).map_while(|_| try_take(&places, "greedy")).collect();
         assert_eq!(greedy.len(), 12);
         // Others have their shares of what is kept free.
@@ -176,7 +197,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_free_place_goes_to_who_has_fewest() {
-        let places = Places::new(4, 100);
+        let places = Places::new(4, 100, 100);
         let mut of_greedy: Vec<_> = (0..3).map_while(|_| try_take(&places, "greedy")).collect();
         assert_eq!(of_greedy.len(), 3);
         let (greedy, first, second) = (tenant("greedy"), tenant("first"), tenant("second"));
@@ -196,7 +217,7 @@ mod tests {
 
     #[test]
     fn those_that_wait_are_bounded_and_may_go_away() {
-        let places = Places::new(1, 2);
+        let places = Places::new(1, 2, 100);
         let held = try_take(&places, "a").expect("it is free");
         let name = tenant("a");
         let mut first = Box::pin(places.take(&name));
@@ -227,5 +248,23 @@ mod tests {
             .expect("it was next");
         drop((given, second, third));
         assert!(places.lock().tenants.is_empty());
+    }
+
+    #[test]
+    fn where_too_many_wait_the_tenant_with_most_makes_room() {
+        let places = Places::new(1, 100, 3);
+        let _held = try_take(&places, "first").expect("it is free");
+        let (greedy, modest) = (tenant("greedy"), tenant("modest"));
+        let mut many: Vec<_> = (0..3).map(|_| Box::pin(places.take(&greedy))).collect();
+        for waiting in &mut many {
+            assert!(waiting.as_mut().now_or_never().is_none());
+        }
+        let mut one = Box::pin(places.take(&modest));
+        assert!(one.as_mut().now_or_never().is_none(), "it may wait");
+        assert!(
+            matches!(many[2].as_mut().now_or_never(), Some(None)),
+            "the newest of most goes"
+        );
+        assert!(many[0].as_mut().now_or_never().is_none());
     }
 }

@@ -98,6 +98,31 @@ fn nobody_saves_up_time_while_idle() {
 }
 
 #[test]
+fn nobody_saves_up_time_with_one_piece_always_under_way() {
+    let mut queue = FairQueue::default();
+    let (busy, sparing) = (flow("busy", "p", 1), flow("sparing", "p", 1));
+    fill(&mut queue, &busy, 2_000);
+    fill(&mut queue, &sparing, 1);
+    let mut running = None;
+    // The sparing one takes its next turn before the one before is over, and little of the time.
+    for _ in 0..500 {
+        let (turn, served) = queue.pop(|_| true).unwrap();
+        if served == sparing {
+            if let Some(before) = running.replace(turn) {
+                queue.settle(before, 10_000);
+            }
+            fill(&mut queue, &sparing, 1);
+        } else {
+            queue.settle(turn, 1_000_000);
+        }
+    }
+    fill(&mut queue, &sparing, 500);
+    let served = serve(&mut queue, 100, |_| 1_000_000);
+    let of_busy = served.iter().filter(|flow| **flow == busy).count();
+    assert!(of_busy >= 45, "{of_busy} of 100");
+}
+
+#[test]
 fn who_may_not_is_passed_over_and_not_forgotten() {
     let mut queue = FairQueue::default();
     let (first, second) = (flow("first", "p", 1), flow("second", "p", 1));

@@ -11,6 +11,7 @@ use std::{
     io::{Read as _, Write as _},
     os::unix::fs::{DirBuilderExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
+    sync::atomic::{AtomicU64, Ordering},
     time::SystemTime,
 };
 
@@ -210,8 +211,11 @@ struct TemporaryFile {
 
 impl TemporaryFile {
     fn create(destination: &Path) -> io::Result<Self> {
-        // Two processes may write the same destination: the name is the process's own.
-        let path = destination.with_extension(format!("{}.tmp", std::process::id()));
+        // Two processes may write the same destination, and two sandboxes of one: each has a name of its own.
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let extension = format!("{}-{number}.tmp", std::process::id());
+        let path = destination.with_extension(extension);
         let file = fs::File::create(&path)?;
         Ok(Self { file, path })
     }

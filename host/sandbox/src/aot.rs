@@ -79,6 +79,7 @@ impl AotFiles {
         }
     }
 
+    #[allow(unsafe_code)]
     fn try_load(&self, digest: &Digest, engines: &Engines) -> io::Result<Compiled> {
         let mut text = String::new();
         fs::File::open(self.manifest_path(digest))?
@@ -102,7 +103,6 @@ impl AotFiles {
             // seal says that it got them in the same way; in a directory of mode 0700 into which only this host's user can write, under a name that
             // carries the engines' compatibility hash. The file is replaced only by rename, never written in place,
             // so the mapping does not change under the running code.
-            #[allow(unsafe_code)]
             let component = unsafe { Component::deserialize_file(engines.of(kind), &path) }
                 .map_err(io::Error::other)?;
             // The time of use decides what is pruned; a file whose time cannot be set is pruned sooner.

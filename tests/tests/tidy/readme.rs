@@ -25,34 +25,28 @@ const FOLDERS: &[&str] = &[
 fn limits() -> String {
     let mut table = "| limit | default | lowest | highest | what it bounds |\n| --- | --- | --- | --- | --- |\n".to_owned();
     for row in Limits::TABLE {
-        let [default, lowest, highest] =
+        let mut bounds =
             [row.default, row.lowest, row.highest].map(|value| quantity(value, row.unit));
-        let (lowest, highest) = match row.fixed {
-            true => (String::new(), String::new()),
-            false => (lowest, highest),
-        };
-        let about = row.about.trim().trim_end_matches('.');
-        let _ = writeln!(
-            table,
-            "| `{}` | {default} | {lowest} | {highest} | {about} |",
-            row.name
-        );
+        if row.fixed {
+            bounds[1..].fill(String::new());
+        }
+        table += &bounds_row(row.name, &bounds, row.about);
     }
     table
+}
+
+/// A row of what is bounded: its default, its lowest and its highest value.
+fn bounds_row(name: &str, [default, lowest, highest]: &[String; 3], about: &str) -> String {
+    let about = about.trim().trim_end_matches('.');
+    format!("| `{name}` | {default} | {lowest} | {highest} | {about} |\n")
 }
 
 /// Every quota, as README shows it.
 fn quotas() -> String {
     let mut table = "| quota | default | lowest | highest | what it bounds |\n| --- | --- | --- | --- | --- |\n".to_owned();
     for row in Quotas::TABLE {
-        let [default, lowest, highest] =
-            [row.default, row.lowest, row.highest].map(|value| quantity(value, row.unit));
-        let about = row.about.trim().trim_end_matches('.');
-        let _ = writeln!(
-            table,
-            "| `{}` | {default} | {lowest} | {highest} | {about} |",
-            row.name
-        );
+        let bounds = [row.default, row.lowest, row.highest].map(|value| quantity(value, row.unit));
+        table += &bounds_row(row.name, &bounds, row.about);
     }
     table
 }

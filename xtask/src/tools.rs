@@ -48,12 +48,17 @@ pub(crate) fn ensure_wasm_target(workspace: &Workspace) -> anyhow::Result<()> {
     )
 }
 
-/// Makes sure that the C parts of the host (SQLite, ring) can be built.
+/// Makes sure that the C parts of the host (SQLite, ring, jemalloc) can be built.
 pub(crate) fn ensure_c_compiler() -> anyhow::Result<()> {
     let compiler = std::env::var("CC").unwrap_or_else(|_| "cc".to_owned());
     if step::answer(Command::new(&compiler).arg("--version")).is_none() {
         bail!(
             "no C compiler `{compiler}`: install one (Debian: apt install build-essential; macOS: xcode-select --install)"
+        );
+    }
+    if step::answer(Command::new("make").arg("--version")).is_none() {
+        bail!(
+            "no `make`: install it (Debian: apt install build-essential; macOS: xcode-select --install)"
         );
     }
     Ok(())

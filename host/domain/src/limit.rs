@@ -133,7 +133,7 @@ limits! {
     table_elements: Count, 20_000, 1_000, 1_000_000;
     /// Instructions of one workflow activation.
     activation_fuel: Fuel, 2_000_000_000, 1_000_000, 100_000_000_000;
-    /// Wall time of one workflow activation.
+    /// Processor time of one workflow activation.
     activation_millis: Millis, 5_000, 10, 60_000;
     /// Wall time of one activity attempt, whatever its time-outs say.
     activity_millis: Millis, 15 * 60_000, 100, 24 * 3_600_000;

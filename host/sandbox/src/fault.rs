@@ -69,7 +69,7 @@ fn explain(
             Work::Activation => (
                 Code::GuestDeadlineExceeded,
                 format!(
-                    "the workflow ran longer than {} ms in one activation (limit activation_millis): move the work \
+                    "the workflow took more than {} ms of processor time in one activation (limit activation_millis): move the work \
                      into an activity, or have an operator raise activation_millis in the plugin's grants",
                     limits.activation_millis
                 ),

@@ -26,6 +26,7 @@ mod inspection;
 mod meter;
 mod outline;
 mod owner;
+pub mod processor;
 mod sandbox;
 mod share;
 mod workflow;

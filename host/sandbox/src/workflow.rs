@@ -14,7 +14,7 @@ use std::sync::Arc;
 use tenterhook_domain::{Code, limit::Limits};
 use tenterhook_workflow::guest::{Fault, Init, Instance, JobResult, Module, Moment, Poll};
 use wasmtime::{
-    Engine, Store,
+    Engine, Store, UpdateDeadline,
     component::{HasSelf, Linker, ResourceAny},
 };
 
@@ -57,6 +57,12 @@ pub(crate) fn store(
     store.set_max_component_handles(HANDLES_MAX);
     store.set_fuel(limits.activation_fuel)?;
     store.set_epoch_deadline(engine::ticks(limits.activation_millis));
+    store.epoch_deadline_callback(|context| {
+        Ok(match context.data().millis_left() {
+            0 => UpdateDeadline::Interrupt,
+            left => UpdateDeadline::Continue(engine::ticks(left)),
+        })
+    });
     Ok(store)
 }
 

@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use temporalio_client::tonic::Request;
+use temporalio_client::{grpc::WorkflowService as _, tonic::Request};
 use temporalio_protos::temporal::api::{
     workflow::v1::WorkflowExecutionInfo,
     workflowservice::v1::{

@@ -15,6 +15,9 @@ use tenterhook_domain::{Code, Error, Result};
 
 /// How long one attempt to connect may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a call on behalf of a caller is tried again while Temporal is away or busy: a moment's trouble is nobody's
+/// business, and who waits is to hear of a longer one soon. Core's own calls are tried for as long as it sees fit.
+const RETRY_WITHIN: Duration = Duration::from_secs(5);
 
 /// The search attributes that every execution carries. All are keywords.
 pub const SEARCH_ATTRIBUTES: [&str; 3] = ["Tenant", "Environment", "Plugin"];
@@ -99,6 +102,8 @@ fn is_loopback(url: &Url) -> bool {
 #[derive(Clone)]
 pub struct Temporal {
     connection: Connection,
+    /// The same one, for calls on behalf of callers.
+    calls: Connection,
     namespace: String,
     identity: String,
 }
@@ -121,8 +126,11 @@ impl Temporal {
                 )
                 .caused_by(error)
             })?;
+        let mut calls = connection.clone();
+        calls.retry_options_mut().max_elapsed_time = Some(RETRY_WITHIN);
         Ok(Self {
             connection,
+            calls,
             namespace: target.namespace.clone(),
             identity: target.options.identity.clone(),
         })
@@ -180,8 +188,10 @@ impl Temporal {
         self.connection.clone()
     }
 
-    pub(crate) fn service(&self) -> Box<dyn WorkflowService> {
-        self.connection.workflow_service()
+    /// Calls that are tried again where it is worth it. Those that change something carry a request id, by which
+    /// Temporal knows one that it has done already.
+    pub(crate) fn service(&self) -> impl WorkflowService + use<> {
+        self.calls.clone()
     }
 }
 

@@ -22,8 +22,8 @@ use std::{
 };
 
 use async_task::{FallibleTask, Runnable};
-use rustix::time::{ClockId, clock_gettime};
 use tenterhook_domain::{Code, Error, Result};
+use tenterhook_sandbox::processor;
 use tokio::runtime::Handle;
 
 use self::overtime::{Overtime, Priority, Thread};
@@ -276,9 +276,7 @@ fn work(queue: &Arc<Queue>) {
 
 /// Processor time that this thread has taken, in nanoseconds.
 fn cpu_nanos() -> u64 {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
-    let (seconds, nanos) = (time.tv_sec.unsigned_abs(), time.tv_nsec.unsigned_abs());
-    seconds.saturating_mul(1_000_000_000).saturating_add(nanos)
+    u64::try_from(processor::time_taken().as_nanos()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

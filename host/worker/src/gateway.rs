@@ -14,7 +14,7 @@ use std::{
 use async_trait::async_trait;
 use prost_wkt_types::Duration as ProtoDuration;
 use serde_json::Value;
-use temporalio_client::tonic::Request;
+use temporalio_client::{grpc::WorkflowService as _, tonic::Request};
 use temporalio_protos::temporal::api::{
     common::v1::{
         Header, Memo, Payloads, Priority, SearchAttributes, WorkflowExecution, WorkflowType,

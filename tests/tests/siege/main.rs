@@ -17,19 +17,20 @@ use tenterhook_tests::host::{Host, World};
 use tokio::{
     sync::Mutex as AsyncMutex,
     task::JoinSet,
-    time::{MissedTickBehavior, interval},
+    time::{MissedTickBehavior, interval, interval_at},
 };
 
 use self::kinds::{Kind, Seen, all};
 
 /// Tenants that misbehave, each in every way.
-const HOSTILE: usize = 3;
+const HOSTILE: u32 = 3;
 /// Executions of one hostile tenant under way at once.
 const AT_ONCE: usize = 4;
 /// Between two starts of one hostile tenant: how much it may start is a matter of quotas, what it starts is not.
 const PACE: Duration = Duration::from_secs(1);
-/// How long the good tenant is alone, and how long it is besieged.
-const ALONE: Duration = Duration::from_secs(45);
+/// How long the good tenant is alone before it is besieged, and again afterwards: a machine may get slower meanwhile.
+const ALONE: Duration = Duration::from_secs(30);
+/// How long it is besieged.
 const SIEGE: Duration = Duration::from_secs(180);
 /// The host's memory counts from then on: what it needs once is there.
 const WARM: Duration = Duration::from_secs(60);
@@ -37,13 +38,13 @@ const WARM: Duration = Duration::from_secs(60);
 const WINDOW: Duration = Duration::from_secs(40);
 /// Between two starts of the good tenant.
 const STEADY: Duration = Duration::from_millis(200);
-/// The good tenant's median and its slowest hundredth may grow by so much. For the hundredth the aim is 2; on two
-/// processors that the Temporal server shares, 4 was measured.
+/// The good tenant's median and its slowest hundredth may grow by so much. For the hundredth the aim is 2, and 1.3 to
+/// 1.7 were measured; of few hundred executions it is two or three, so it gets room.
 const P50_TIMES_MAX: u32 = 2;
-const P99_TIMES_MAX: u32 = 8;
-/// The host's memory may be so many times what it was when it was warm. The aim is that it does not grow; 1.1 to 1.4
-/// were measured, of 160 to 190 MiB.
-const MEMORY_TIMES_MAX: u64 = 2;
+const P99_TIMES_MAX: u32 = 4;
+/// The host's memory may grow by one of so many parts of what it was when it was warm. The aim is none; a tenth was
+/// measured.
+const MEMORY_PART_MAX: u64 = 4;
 /// A misdeed is told within this time, on a machine with this much to do.
 const TOLD_MAX: Duration = Duration::from_secs(90);
 
@@ -166,13 +167,15 @@ async fn ended(world: &World, id: &str) -> Value {
 type Tally = Arc<Mutex<HashMap<&'static str, usize>>>;
 
 /// Misbehaves in all ways again and again, some at once.
-async fn besiege(world: World, tally: Tally, until: Instant) {
+async fn besiege(world: World, tally: Tally, begun: Instant, until: Instant) {
+    let begun = tokio::time::Instant::from_std(begun);
     let kinds = Arc::new(all());
     let mut streams = JoinSet::new();
     for stream in 0..AT_ONCE {
         let (world, tally, kinds) = (world.clone(), tally.clone(), kinds.clone());
         streams.spawn(async move {
-            let mut ticks = interval(PACE * u32::try_from(AT_ONCE).unwrap());
+            let pace = |starts: usize| PACE * u32::try_from(starts).unwrap();
+            let mut ticks = interval_at(begun + pace(stream), pace(AT_ONCE));
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
             for round in 0.. {
                 for kind in kinds.iter().skip(stream).step_by(AT_ONCE) {
@@ -239,12 +242,17 @@ async fn a_good_tenant_beside_every_misdeed_at_once() {
     good.execute("bench.OneActivity", "warm", json!(1))
         .await
         .unwrap();
-    let alone = steady(&good, "alone", ALONE).await;
+    let mut alone = steady(&good, "alone", ALONE).await;
 
-    let (tally, until) = (Tally::default(), Instant::now() + SIEGE);
-    let sieges: Vec<_> = besiegers
-        .into_iter()
-        .map(|world| tokio::spawn(besiege(world, tally.clone(), until)))
+    let (tally, begun) = (Tally::default(), Instant::now());
+    let until = begun + SIEGE;
+    let sieges: Vec<_> = (0..)
+        .zip(besiegers)
+        .map(|(number, world)| {
+            // They know nothing of each other, so they do not start all at the same moments.
+            let begun = begun + PACE * number / HOSTILE;
+            tokio::spawn(besiege(world, tally.clone(), begun, until))
+        })
         .collect();
     let besieged = tokio::spawn({
         let good = good.clone();
@@ -255,6 +263,11 @@ async fn a_good_tenant_beside_every_misdeed_at_once() {
     tokio::time::sleep(until - WINDOW - Instant::now()).await;
     let after = least_memory(&host).await;
     let besieged = besieged.await.unwrap();
+    for siege in sieges {
+        siege.await.unwrap();
+    }
+    alone.extend(steady(&good, "alone-again", ALONE).await);
+    alone.sort();
     for (what, times) in [("alone", &alone), ("besieged", &besieged)] {
         let [p50, p90, p99] = [50, 90, 99].map(|percent| percentile(times, percent));
         eprintln!(
@@ -265,9 +278,6 @@ async fn a_good_tenant_beside_every_misdeed_at_once() {
             "  the slowest: {}",
             story(&good, &times.last().unwrap().1).await
         );
-    }
-    for siege in sieges {
-        siege.await.unwrap();
     }
     let tally = tally.lock().unwrap().clone();
     eprintln!(
@@ -287,7 +297,7 @@ async fn a_good_tenant_beside_every_misdeed_at_once() {
         );
     }
     assert!(
-        after <= MEMORY_TIMES_MAX * warm,
+        after <= warm + warm / MEMORY_PART_MAX,
         "memory grew from {warm} to {after} bytes"
     );
 }

@@ -1,6 +1,6 @@
 //! The host's side of one workflow instance. Small: it lives as long as the run does.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use rand_pcg::{Pcg64, rand_core::Rng as _};
 use tenterhook_domain::{Code, limit::Limits};
@@ -11,6 +11,7 @@ use crate::{
     guest_log::{GuestLog, Subject},
     meter::Meter,
     owner::Owner,
+    processor,
 };
 
 /// Most bytes of commands of one activation. Temporal takes no more than 4 MiB in one answer.
@@ -71,6 +72,8 @@ pub(crate) struct WorkflowState {
     pub(crate) randomness: Randomness,
     pub(crate) details: Option<String>,
     pub(crate) log: GuestLog,
+    /// Processor time that the thread had taken when the activation began. One activation stays on one thread.
+    began: Duration,
     limits: Arc<Limits>,
     commands: Vec<Vec<u8>>,
     commands_pushed: u64,
@@ -92,6 +95,7 @@ impl WorkflowState {
             randomness: Randomness::new(moment.seed),
             details: None,
             log,
+            began: processor::time_taken(),
             limits,
             commands: Vec::new(),
             commands_pushed: 0,
@@ -102,11 +106,19 @@ impl WorkflowState {
     /// Begins an activation at `moment`; answers the limits it runs under.
     pub(crate) fn begin(&mut self, moment: Moment) -> Arc<Limits> {
         self.moment = moment;
+        self.began = processor::time_taken();
         self.randomness.reseed(moment.seed);
         self.log.begin(moment.replaying);
         self.commands_pushed = 0;
         self.command_bytes = 0;
         self.limits.clone()
+    }
+
+    /// How much longer the activation under way may take, in milliseconds of processor time, rounded up.
+    pub(crate) fn millis_left(&self) -> u64 {
+        let taken = processor::time_taken().saturating_sub(self.began);
+        let taken = u64::try_from(taken.as_millis()).unwrap_or(u64::MAX);
+        self.limits.activation_millis.saturating_sub(taken)
     }
 
     pub(crate) fn take_commands(&mut self) -> Vec<Vec<u8>> {

@@ -3,7 +3,7 @@
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
 use prost_wkt_types::Timestamp;
 use serde_json::Value;
-use temporalio_client::tonic::Request;
+use temporalio_client::{grpc::WorkflowService as _, tonic::Request};
 use temporalio_protos::temporal::api::{
     common::v1::{SearchAttributes, WorkflowExecution},
     enums::v1::WorkflowExecutionStatus,

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use temporalio_client::tonic::Request;
+use temporalio_client::{grpc::WorkflowService as _, tonic::Request};
 use temporalio_protos::temporal::api::{
     common::v1::WorkflowExecution,
     enums::v1::{EventType, HistoryEventFilterType},

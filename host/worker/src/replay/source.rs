@@ -2,7 +2,7 @@
 
 use prost::Message as _;
 use prost_wkt_types::Timestamp;
-use temporalio_client::tonic::Request;
+use temporalio_client::{grpc::WorkflowService as _, tonic::Request};
 use temporalio_protos::temporal::api::{
     common::v1::WorkflowExecution,
     history::v1::History,

@@ -1,4 +1,4 @@
-//! A way to the database that can be cut: what stands between is the tests' own.
+//! A way to a server that can be cut: what stands between is the tests' own.
 
 use std::net::SocketAddr;
 
@@ -25,6 +25,7 @@ enum Way {
 pub struct Proxy {
     address: SocketAddr,
     way: watch::Sender<Way>,
+    turned_away: watch::Receiver<usize>,
     accepting: JoinHandle<()>,
 }
 
@@ -37,14 +38,19 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         let (way, seen) = watch::channel(Way::Open);
+        let (count, turned_away) = watch::channel(0);
         let accepting = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
+                if *seen.borrow() == Way::Cut {
+                    count.send_modify(|count| *count += 1);
+                }
                 tokio::spawn(pass(stream, target, seen.clone()));
             }
         });
         Ok(Self {
             address,
             way,
+            turned_away,
             accepting,
         })
     }
@@ -57,6 +63,14 @@ impl Proxy {
     /// Breaks every connection off, and every new one, until [`Proxy::mend`].
     pub fn cut(&self) {
         self.way.send_replace(Way::Cut);
+    }
+
+    /// Waits until so many connections more were broken off at their very beginning.
+    pub async fn turned_away(&self, number: usize) {
+        let mut seen = self.turned_away.clone();
+        let enough = *seen.borrow_and_update() + number;
+        // An error says that nothing is accepted any more.
+        let _ = seen.wait_for(|&count| count >= enough).await;
     }
 
     /// Lets connections stand and passes nothing, until [`Proxy::mend`].

@@ -4,6 +4,7 @@
 mod garbage;
 mod hostile;
 mod mapping;
+mod outage;
 
 use serde_json::Value;
 use tenterhook_tests::host::World;

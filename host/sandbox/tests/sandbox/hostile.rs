@@ -3,10 +3,12 @@
 use std::{
     io,
     sync::{Arc, Mutex},
+    thread,
     time::Duration,
 };
 
 use tenterhook_domain::{Code, grant::Grants, limit::Limits};
+use tenterhook_sandbox::processor::time_taken;
 use tenterhook_workflow::guest::{Fault, Moment};
 use tracing_subscriber::fmt::MakeWriter;
 
@@ -18,6 +20,9 @@ use crate::{
     limits, owner,
     workflow::{NOON, init, start},
 };
+
+/// Turns of `Computes` that take a while: a tenth of a second and more.
+const TURNS: &str = "100000000";
 
 /// Lines written by a guest of this thread, while it is there.
 #[derive(Clone, Default)]
@@ -138,6 +143,44 @@ async fn workflows_end_at_their_limits() {
         &["std::thread::sleep", "timers"],
     )
     .await;
+}
+
+#[tokio::test]
+async fn a_busy_machine_is_not_the_plugins_fault() {
+    let place = Place::new();
+    let component = place.load(&guest("test-hostile")).await;
+    let compute = |activation_millis| {
+        let limits = limits(|limits| {
+            limits.activation_fuel = u64::MAX / 2;
+            limits.activation_millis = activation_millis;
+        });
+        let module = component.workflows(limits, owner(component.digest()));
+        let mut instance = module
+            .unwrap()
+            .instantiate(&init("Computes", TURNS), NOON)?;
+        instance.activate(&start(), NOON)?;
+        instance.poll_routine(0).map(drop)
+    };
+    let before = time_taken();
+    compute(60_000).unwrap();
+    let alone = u64::try_from((time_taken() - before).as_millis()).unwrap();
+    assert!(alone > 50, "{alone} ms are too few to compare");
+
+    // Each takes many times longer than alone, and no more of the processor.
+    let threads = 8 * thread::available_parallelism().unwrap().get();
+    thread::scope(|scope| {
+        let runs: Vec<_> = (0..threads)
+            .map(|_| scope.spawn(|| compute(alone * 3)))
+            .collect();
+        for run in runs {
+            run.join().unwrap().unwrap();
+        }
+    });
+    check_dead(
+        compute(alone / 3),
+        Code::GuestDeadlineExceeded,
+        &["activation_millis", "processor time"],
+    );
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@
 
 mod boundary;
 mod commands;
+mod firewall;
 mod limits;
 mod malformed;
 mod pending;

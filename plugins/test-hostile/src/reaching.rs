@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use temporalio_workflow::common::data_converters::{PayloadConverter, RawValue};
 use temporalio_workflow::common::{SignalDefinition, UntypedActivity, UntypedWorkflow};
 use temporalio_workflow::{
-    ActivityCloseTimeouts, ChildWorkflowOptions, LocalActivityOptions, SignalWorkflowOptions,
-    WorkflowContext, WorkflowResult, workflow, workflow_methods,
+    ChildWorkflowOptions, LocalActivityOptions, SignalWorkflowOptions, WorkflowContext,
+    WorkflowResult, workflow, workflow_methods,
 };
 use tenterhook_sdk::JsonSchema;
 use tenterhook_sdk::presets::{Retry, Timeout, activity_options};
@@ -23,7 +23,7 @@ pub(crate) enum Way {
     Activity(String),
     /// The same as a local activity.
     LocalActivity(String),
-    /// A child of this type.
+    /// A child of this type, without input.
     Child(String),
     /// The signal `add` to the execution of this id.
     Signal(String),
@@ -63,8 +63,8 @@ impl Reaches {
                 ctx.execute_activity(activity, input, options).await?;
             }
             Way::LocalActivity(name) => {
-                let limit = ActivityCloseTimeouts::StartToClose(BRIEFLY);
-                let options = LocalActivityOptions::with_close_timeouts(limit).build();
+                let mut options = LocalActivityOptions::default();
+                options.start_to_close_timeout = Some(BRIEFLY);
                 let activity = UntypedActivity::new(&name);
                 ctx.execute_local_activity(activity, input, options).await?;
             }
@@ -72,8 +72,9 @@ impl Reaches {
                 let options = ChildWorkflowOptions::builder()
                     .workflow_id("reached".to_owned())
                     .build();
+                let nothing = RawValue::from_value(&None::<String>, &PayloadConverter::default());
                 let child = UntypedWorkflow::new(name);
-                let child = ctx.start_child_workflow(child, input, options).await?;
+                let child = ctx.start_child_workflow(child, nothing, options).await?;
                 child.result().await?;
             }
             Way::Signal(id) => {

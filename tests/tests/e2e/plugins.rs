@@ -1,5 +1,7 @@
 //! Two plugins of one scope: what one may do to the other only by grant.
 
+use std::time::{Duration, Instant};
+
 use serde_json::{Value, json};
 use tenterhook_tests::host::World;
 
@@ -42,6 +44,21 @@ async fn refusal(world: &World, id: &str) -> String {
     failed["task_failure"].to_string()
 }
 
+/// The child of `parent`, once it is there and has a release.
+async fn child_of(world: &World, parent: &str) -> Value {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        let events = world.events(parent).await.unwrap();
+        let mut kinds = events.iter().map(|event| &event["type"]);
+        if kinds.any(|kind| kind == "ChildWorkflowExecutionStarted") {
+            break;
+        }
+        assert!(Instant::now() < deadline, "no child: {events:#?}");
+    }
+    let pinned = |seen: &Value| seen["digest"].is_string();
+    world.until("reached", pinned).await.unwrap()
+}
+
 #[tokio::test]
 async fn another_plugin_is_reached_only_by_grant() {
     let (world, digest) = both("plugins-grant").await;
@@ -71,10 +88,7 @@ async fn another_plugin_is_reached_only_by_grant() {
         assert_eq!(outcome["status"], "completed", "{id}: {outcome:#}");
         assert_eq!(outcome["result"], Value::Null, "{id}: {outcome:#}");
     }
-    let child = world
-        .until("reached", |seen| seen["digest"].is_string())
-        .await
-        .unwrap();
+    let child = child_of(&world, "child").await;
     assert_eq!(child["type"], "test-workflows.Signalled", "{child:#}");
     assert_eq!(child["digest"], digest, "on its own plugin's release");
     world
@@ -100,8 +114,7 @@ async fn what_a_plugin_has_begun_it_sees_to_its_end_without_the_grant() {
     let child = json!({ "child": "test-workflows.Signalled" });
     let started = world.start("test-hostile.Reaches", "parent", child);
     started.await.unwrap();
-    let begun = |seen: &Value| seen["digest"].is_string();
-    world.until("reached", begun).await.unwrap();
+    child_of(&world, "parent").await;
     world.grant(CALLER, &json!({})).await.unwrap();
     world
         .signal("reached", "finish", Value::Null)

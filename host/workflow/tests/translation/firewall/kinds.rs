@@ -19,6 +19,7 @@ const TERMINATE_IF_RUNNING: i32 = 4;
 
 /// A command as a guest gives it.
 #[derive(Debug, Clone)]
+#[allow(clippy::large_enum_variant, reason = "there are few, and not for long")]
 pub(super) enum Kind {
     /// By `push-command`.
     Pushed(Command),

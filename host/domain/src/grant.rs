@@ -5,13 +5,15 @@ use serde::{Deserialize, Serialize};
 use crate::{
     error::{Code, Error, Result},
     limit::LimitOverrides,
-    name::SecretName,
+    name::{PluginName, SecretName},
 };
 
 /// Most hosts one plugin can be granted.
 pub const HTTP_GRANTS_MAX: usize = 100;
 /// Most pairs of a secret and a host that one plugin can be granted.
 pub const SECRET_GRANTS_MAX: usize = 100;
+/// Most plugins of its scope that one plugin can be granted.
+pub const PLUGIN_GRANTS_MAX: usize = 100;
 
 /// An operator's grants to one plugin of one scope. Nothing is granted by default.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -30,6 +32,11 @@ pub struct Grants {
     #[schema(max_items = 100)]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub secrets: Vec<SecretGrant>,
+    /// Other plugins of the same tenant and environment that its workflows may deal with: call their activities, start
+    /// their workflows as children, signal and cancel their executions.
+    #[schema(max_items = 100)]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub plugins: Vec<PluginName>,
     /// Limits other than the defaults.
     pub limits: LimitOverrides,
 }
@@ -74,6 +81,15 @@ impl Grants {
             HostPattern::parse(&grant.host)?;
         }
         self.check_secrets()?;
+        if self.plugins.len() > PLUGIN_GRANTS_MAX {
+            return Err(Error::new(
+                Code::GrantInvalid,
+                format!(
+                    "{} plugins are granted: {PLUGIN_GRANTS_MAX} at most",
+                    self.plugins.len()
+                ),
+            ));
+        }
         self.limits.apply().map(|_| ())
     }
 
@@ -99,6 +115,11 @@ impl Grants {
             }
         }
         Ok(())
+    }
+
+    /// True if workflows may deal with `plugin`, which is not their own.
+    pub fn reaches(&self, plugin: &PluginName) -> bool {
+        self.plugins.contains(plugin)
     }
 
     /// The secrets that may go to `host` and `port`.
@@ -297,6 +318,20 @@ mod tests {
         let mut many = granted("a.test", "a.test");
         many.secrets = vec![many.secrets[0].clone(); SECRET_GRANTS_MAX + 1];
         assert_eq!(many.check().unwrap_err().code(), Code::GrantInvalid);
+    }
+
+    #[test]
+    fn other_plugins_are_granted_by_name_and_bounded() {
+        let [billing, shop] = ["billing", "shop"].map(|name| name.parse::<PluginName>().unwrap());
+        let mut grants = Grants {
+            plugins: vec![billing.clone()],
+            ..Grants::default()
+        };
+        assert!(grants.reaches(&billing) && !grants.reaches(&shop));
+        assert!(!Grants::default().reaches(&billing));
+        grants.check().unwrap();
+        grants.plugins = vec![billing; PLUGIN_GRANTS_MAX + 1];
+        assert_eq!(grants.check().unwrap_err().code(), Code::GrantInvalid);
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod begin;
 mod blame;
 mod config;
 mod leaving;
+mod reach;
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -31,7 +32,7 @@ use temporalio_sdk_core::{
     CompleteWfError, CoreRuntime, PollError, RuntimeOptions, Worker as CoreWorker, init_worker,
 };
 use tenterhook_domain::{Code, Error, Result};
-use tenterhook_workflow::{Run, announced_pin, blames_plugin, fail_task};
+use tenterhook_workflow::{ReleasePin, Run, announced_pin, blames_plugin, fail_task};
 use tokio::runtime::Handle;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
@@ -64,6 +65,7 @@ struct Shared {
     moves: Moves,
     tasks: TaskTracker,
     runtime: Handle,
+    temporal: Temporal,
     namespace: String,
     task_queue: String,
     stopping: AtomicBool,
@@ -109,6 +111,7 @@ impl Lane {
             moves: Moves::new(temporal.clone(), resolver.clone())?,
             tasks: TaskTracker::new(),
             runtime: Handle::current(),
+            temporal: temporal.clone(),
             namespace: temporal.namespace().to_owned(),
             task_queue: config.task_queue.clone(),
             stopping: AtomicBool::new(false),
@@ -254,57 +257,75 @@ fn let_go(shared: &Arc<Shared>, run: Option<Run>, run_id: String) {
 fn go_on(shared: &Arc<Shared>, mut run: Run, activation: WorkflowActivation) {
     let key = (run.identity().scope.clone(), run.identity().plugin.clone());
     if let Some(terms) = shared.resolver.recall(&key) {
-        run.set_upgrade_on(terms.policy.upgrade_on);
+        terms.apply_to(&mut run);
         return activate(shared, run, activation);
     }
     let of_shared = shared.clone();
     shared.tasks.spawn(async move {
         // What cannot be read now was read before, when the run was made.
         if let Ok(terms) = of_shared.resolver.terms(&key.0, &key.1).await {
-            run.set_upgrade_on(terms.policy.upgrade_on);
+            terms.apply_to(&mut run);
         }
         activate(&of_shared, run, activation);
     });
 }
 
+/// What is known of a task before its run is taken through it.
+struct Task {
+    run_id: String,
+    kind: blame::Task,
+    /// In the midst of a replay nothing is over.
+    lives: bool,
+    announced: Option<ReleasePin>,
+}
+
 /// Activates `run` on a workflow thread, keeps it, and sends its completion.
 fn activate(shared: &Arc<Shared>, mut run: Run, activation: WorkflowActivation) {
     let shared = shared.clone();
+    let kind = blame::Task::of(&activation);
+    let task = Task {
+        run_id: activation.run_id.clone(),
+        kind,
+        lives: !activation.is_replaying || kind == blame::Task::Query,
+        announced: announced_pin(&activation),
+    };
     shared
         .clone()
         .executor
         .submit(&run.identity().into(), move || {
-            let run_id = activation.run_id.clone();
-            let task = blame::Task::of(&activation);
-            // In the midst of a replay nothing is over.
-            let lives = !activation.is_replaying || task == blame::Task::Query;
-            let announced = announced_pin(&activation);
             let activated = catch_unwind(AssertUnwindSafe(|| {
                 let completion = run.activate(activation);
                 (run, completion)
             }));
-            let mut leaves = false;
-            let completion = match activated {
-                Ok((run, completion)) => {
-                    let standing = Standing::of(&run);
-                    standing.note_failure(&shared, &run_id, announced);
-                    if let Some(pinned) = task.pinned()
-                        && blames_plugin(&completion)
-                    {
-                        blame::note(&shared, run.identity(), pinned);
-                    }
-                    keep(&shared, &run_id, run);
-                    leaves = lives && standing.leaves(&shared, &run_id);
-                    completion
+            match activated {
+                Ok((run, completion)) if task.lives => {
+                    reach::ask(&shared, run, completion, task);
                 }
-                Err(_panic) => failed(
-                    &run_id,
-                    Code::Internal,
-                    "the host failed while it ran this task: see its log",
-                ),
-            };
-            complete(&shared, completion, leaves);
+                Ok((run, completion)) => settle(&shared, run, completion, &task),
+                Err(_panic) => {
+                    let message = "the host failed while it ran this task: see its log";
+                    complete(
+                        &shared,
+                        failed(&task.run_id, Code::Internal, message),
+                        false,
+                    );
+                }
+            }
         });
+}
+
+/// Keeps a run that was taken through `task`, and sends its completion.
+fn settle(shared: &Arc<Shared>, run: Run, completion: WorkflowActivationCompletion, task: &Task) {
+    let standing = Standing::of(&run);
+    standing.note_failure(shared, &task.run_id, task.announced);
+    if let Some(pinned) = task.kind.pinned()
+        && blames_plugin(&completion)
+    {
+        blame::note(shared, run.identity(), pinned);
+    }
+    keep(shared, &task.run_id, run);
+    let leaves = task.lives && standing.leaves(shared, &task.run_id);
+    complete(shared, completion, leaves);
 }
 
 /// Keeps a live run for its next activation. A dead one is gone: Core evicts it, and replays.

@@ -34,7 +34,7 @@ use tenterhook_domain::{
     replay::{Replayed, Verdict},
 };
 use tenterhook_sandbox::{LoadedComponent, Owner};
-use tenterhook_workflow::{Pin, ReleasePin, Run, RunIdentity, guest::Module};
+use tenterhook_workflow::{Pin, Reach, ReleasePin, Run, RunIdentity, guest::Module};
 
 use self::drive::End;
 pub(crate) use self::source::Source;
@@ -174,7 +174,10 @@ impl Replayer {
         let make = |activation: &WorkflowActivation| {
             let identity = self.identity(candidate, recorded, activation);
             let (limits, keys) = (candidate.limits.clone(), self.keys.clone());
-            Run::new(identity, limits, keys, module.clone())
+            let mut run = Run::new(identity, limits, keys, module.clone());
+            // Whether the code does the same is asked here, not what it may do now.
+            run.set_reach(Reach::Scope);
+            run
         };
         let replayed = drive::replay(&self.threads, recorded, make);
         match tokio::time::timeout(REPLAY_TIME, replayed).await {

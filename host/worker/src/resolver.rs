@@ -18,6 +18,7 @@ use tenterhook_domain::{
 };
 use tenterhook_sandbox::{LoadedComponent, Sandbox};
 use tenterhook_store::{Change, ChangeListener, Config, PluginSnapshot, Store};
+use tenterhook_workflow::{Reach, Run};
 use tokio::{
     sync::Semaphore,
     time::{Instant, sleep, timeout_at},
@@ -57,6 +58,12 @@ impl Terms {
             grants: Arc::new(snapshot.grants),
             config: Arc::new(snapshot.config),
         }
+    }
+
+    /// Tells `run` what may change while it lives. Its limits stay those that it was made with.
+    pub(crate) fn apply_to(&self, run: &mut Run) {
+        run.set_upgrade_on(self.policy.upgrade_on);
+        run.set_reach(Reach::Granted(self.grants.clone()));
     }
 }
 

@@ -25,7 +25,9 @@ use tenterhook_domain::{
 use crate::{
     failure::{TaskFailure, read},
     identity::RunIdentity,
-    payload, reserved,
+    payload,
+    reach::Reach,
+    reserved,
 };
 
 /// Temporal's priority key of work that says nothing; lower keys come first.
@@ -35,6 +37,7 @@ const PRIORITY_KEY_DEFAULT: i32 = 3;
 pub(crate) struct Firewall<'a> {
     identity: &'a RunIdentity,
     keys: &'a ContextKeys,
+    reach: &'a Reach,
     payload_bytes: u64,
 }
 
@@ -63,15 +66,17 @@ fn refused<T>(rule: impl Into<String>) -> Result<T, Refusal> {
 }
 
 impl<'a> Firewall<'a> {
-    /// For the run `identity`, signing with `keys`, with payloads of `payload_bytes` at most.
+    /// For the run `identity` with this `reach`, signing with `keys`, with payloads of `payload_bytes` at most.
     pub(crate) fn new(
         identity: &'a RunIdentity,
         keys: &'a ContextKeys,
+        reach: &'a Reach,
         payload_bytes: u64,
     ) -> Self {
         Self {
             identity,
             keys,
+            reach,
             payload_bytes,
         }
     }
@@ -151,9 +156,11 @@ impl<'a> Firewall<'a> {
         }
     }
 
-    /// The type that the guest means by `name`.
+    /// The type that the guest means by `name`: of its own plugin, or of one that it may deal with.
     fn type_name(&self, name: &str) -> Result<TypeName, Refusal> {
-        Ok(TypeName::of_guest(&self.identity.plugin, name)?)
+        let name = TypeName::of_guest(&self.identity.plugin, name)?;
+        self.reach.check(&self.identity.plugin, &name.plugin)?;
+        Ok(name)
     }
 
     /// The release that work of `plugin` must run on: this run's own for its own plugin, else whatever is

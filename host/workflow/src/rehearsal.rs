@@ -36,6 +36,7 @@ use crate::{
     failure,
     guest::{Fault, Init, Module, Moment},
     identity::{Pin, RunIdentity},
+    reach::Reach,
     run::Run,
 };
 
@@ -191,12 +192,14 @@ impl Rehearsal<'_> {
         };
         // What is signed with it goes nowhere.
         let keys = ContextKeys::new(ContextKey::new(WORKFLOW_ID, [0; 32]), Vec::new());
-        Run::new(
+        let mut run = Run::new(
             identity,
             self.limits.clone(),
             Arc::new(keys),
             self.module.clone(),
-        )
+        );
+        run.set_reach(Reach::Scope);
+        run
     }
 
     fn temporal_id(&self) -> String {

@@ -16,7 +16,7 @@ use temporalio_protos::{
     },
     temporal::api::enums::v1::VersioningBehavior,
 };
-use tenterhook_domain::{Code, context::ContextKeys, limit::Limits, policy::UpgradeOn};
+use tenterhook_domain::{Code, Error, context::ContextKeys, limit::Limits, policy::UpgradeOn};
 
 use crate::{
     failure::TaskFailure,
@@ -28,6 +28,7 @@ use crate::{
     payload,
     pending::{History, Pending},
     pin::{self, ReleasePin},
+    reach::Reach,
     routine::{Ended, Routines},
 };
 
@@ -40,6 +41,7 @@ pub struct Run {
     keys: Arc<ContextKeys>,
     module: Arc<dyn Module>,
     upgrade_on: UpgradeOn,
+    reach: Reach,
     state: State,
     time_nanos: u64,
     seed: u64,
@@ -82,6 +84,7 @@ impl Run {
             keys,
             module,
             upgrade_on: UpgradeOn::default(),
+            reach: Reach::default(),
             state: State::New,
             time_nanos: 0,
             seed: 0,
@@ -100,6 +103,16 @@ impl Run {
         self.upgrade_on = upgrade_on;
     }
 
+    /// Says which other plugins the run may deal with. Without a word it is none.
+    pub fn set_reach(&mut self, reach: Reach) {
+        self.reach = reach;
+    }
+
+    /// Which other plugins the run may deal with.
+    pub fn reach(&self) -> &Reach {
+        &self.reach
+    }
+
     /// Takes the run through `activation`. What goes wrong is a completion too: it fails the task.
     ///
     /// After a failed task the instance is gone; Core evicts the run and replays it.
@@ -111,20 +124,28 @@ impl Run {
         }
         match self.pinned_commands(activation) {
             Ok(commands) => succeed(run_id, commands),
-            Err(failure) => {
-                self.state = State::Dead;
-                tracing::warn!(
-                    scope = %self.identity.scope,
-                    plugin = %self.identity.plugin,
-                    digest = %self.identity.digest,
-                    workflow_id = self.identity.temporal_id,
-                    run_id,
-                    failure = failure.message(),
-                    "workflow task failed",
-                );
-                failure.into_completion(&run_id)
-            }
+            Err(failure) => self.fail(failure, &run_id),
         }
+    }
+
+    /// Fails the task whose commands are not sent yet, for what only the host's outside could tell: `error`.
+    pub fn refuse(&mut self, error: &Error) -> WorkflowActivationCompletion {
+        let run_id = self.identity.run_id.clone();
+        self.fail(TaskFailure::new(error.code(), error.detail()), &run_id)
+    }
+
+    fn fail(&mut self, failure: TaskFailure, run_id: &str) -> WorkflowActivationCompletion {
+        self.state = State::Dead;
+        tracing::warn!(
+            scope = %self.identity.scope,
+            plugin = %self.identity.plugin,
+            digest = %self.identity.digest,
+            workflow_id = self.identity.temporal_id,
+            run_id,
+            failure = failure.message(),
+            "workflow task failed",
+        );
+        failure.into_completion(run_id)
     }
 
     /// True once a task failed or the run was evicted: the instance is gone.
@@ -208,7 +229,7 @@ impl Run {
         let driven = live.routines.drive(live.instance.as_mut(), payload_bytes)?;
         commands.extend(driven.responses);
         let pushed = live.instance.take_commands();
-        commands.extend(self.admit(&pushed, driven.ended)?);
+        commands.extend(self.admit(&pushed, driven.ended, moment.replaying)?);
         Ok(commands)
     }
 
@@ -241,13 +262,21 @@ impl Run {
         &self,
         pushed: &[Vec<u8>],
         ended: Option<Ended>,
+        replaying: bool,
     ) -> Result<Vec<WorkflowCommand>, TaskFailure> {
         let as_new = match &ended {
             Some(Ended::AsNew(bytes)) => Some(bytes.as_slice()),
             Some(Ended::With(_)) | None => None,
         };
         payload::check_commands(pushed, as_new, self.limits.activation_commands)?;
-        let firewall = Firewall::new(&self.identity, &self.keys, self.limits.payload_bytes);
+        // What a history has was granted once: taking a grant back stops no execution from being replayed.
+        let granted = if replaying {
+            &Reach::Scope
+        } else {
+            &self.reach
+        };
+        let bytes_max = self.limits.payload_bytes;
+        let firewall = Firewall::new(&self.identity, &self.keys, granted, bytes_max);
         let mut commands = Vec::with_capacity(pushed.len() + 1);
         for bytes in pushed {
             commands.push(firewall.admit(bytes)?);

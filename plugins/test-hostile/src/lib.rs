@@ -5,6 +5,7 @@
 
 mod activities;
 mod misdeeds;
+mod reaching;
 mod workflows;
 
 use tenterhook_sdk::plugin;
@@ -13,6 +14,7 @@ use activities::{
     Compute, FloodHeartbeats, FloodLog, Grow, HugeHeartbeat, HugeResult, Innocent, Overflow, Panic,
     Sleep, Spin,
 };
+use reaching::Reaches;
 use workflows::{
     Behaves, CallsStranger, Computes, FansOut, FloodsCommands, FloodsLog, ForgesPin, Grows,
     HugePayload, NeverEnds, Overflows, Panics, PanicsInQuery, PanicsInValidator, PanicsOnSignal,
@@ -63,6 +65,8 @@ plugin! {
         ForgesPin,
         /// Asks for an activity on another task queue, of another plugin.
         CallsStranger,
+        /// Reaches for another plugin in the way that its input says.
+        Reaches,
     ],
     activities: [
         Innocent,

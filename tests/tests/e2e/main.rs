@@ -12,6 +12,7 @@ mod guests;
 mod hosts;
 mod lanes;
 mod payments;
+mod plugins;
 mod quotas;
 mod registries;
 mod releases;

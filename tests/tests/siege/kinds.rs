@@ -64,6 +64,7 @@ const WORKFLOWS: &[(&str, &str)] = &[
     ("HugePayload", "guest-payload-too-large"),
     ("Sleeps", "guest-capability-denied"),
     ("ForgesPin", "command-refused"),
+    ("CallsStranger", "command-refused"),
 ];
 
 /// All there are.
@@ -76,11 +77,6 @@ pub(crate) fn all() -> Vec<Kind> {
         .map(|&(name, code)| workflow("test-hostile", name, Seen::Task(code)));
     let mut kinds: Vec<_> = garbage.chain(workflows).collect();
     kinds.push(workflow("test-hostile", "FloodsLog", Seen::Nothing));
-    kinds.push(workflow(
-        "test-hostile",
-        "CallsStranger",
-        Seen::Attempt("plugin-not-found"),
-    ));
     let activities = [
         ("Panic", json!("on purpose"), "guest-trapped"),
         ("Overflow", Value::Null, "guest-trapped"),

@@ -223,11 +223,11 @@ async fn grants_come_from_flags_or_a_file() {
     let answer = json!({"http": [{"host": "a.test"}], "private_network": true, "keyvalue": false, "config": true, "limits": {}});
     let cases = [
         (
-            "--http a.test --http get,POST=*.b.test:8443 --private-network --config --secret api-key=a.test --limit log_lines=5",
+            "--http a.test --http get,POST=*.b.test:8443 --private-network --config --secret api-key=a.test --reach billing --limit log_lines=5",
             json!({
                 "http": [{"host": "a.test"}, {"host": "*.b.test:8443", "methods": ["GET", "POST"]}],
                 "private_network": true, "keyvalue": false, "config": true, "limits": {"log_lines": 5},
-                "secrets": [{"name": "api-key", "host": "a.test"}],
+                "secrets": [{"name": "api-key", "host": "a.test"}], "plugins": ["billing"],
             }),
         ),
         ("--file grants.json", json!({"keyvalue": true, "later": 1})),

@@ -290,3 +290,6 @@ fn wants(said: wit::WantedGrants) -> Result<WantedGrants> {
 fn cut(name: &str) -> String {
     name.chars().take(80).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -22,6 +22,7 @@ mod measure;
 mod outbound;
 mod secrets;
 mod share;
+mod standard;
 mod workflow;
 
 use std::{

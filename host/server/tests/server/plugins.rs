@@ -161,9 +161,10 @@ async fn grants_and_configuration_are_set_as_a_whole() {
     );
     assert_eq!(acme.get(&config).await.json, json!({}));
 
-    let body = r#"{"http": [{"host": "127.0.0.1:9000"}], "private_network": true, "config": true}"#;
+    let body = r#"{"http": [{"host": "127.0.0.1:9000"}], "private_network": true, "config": true, "plugins": ["billing"]}"#;
     assert_eq!(admin.put(&grants, body).await.status, 200);
     let got = acme.get(&grants).await.json;
+    assert_eq!(got["plugins"], json!(["billing"]));
     assert_eq!(got["http"], json!([{"host": "127.0.0.1:9000"}]));
     assert_eq!(
         (&got["private_network"], &got["keyvalue"]),

@@ -126,7 +126,7 @@ async fn make_run(
     };
     let (limits, keys) = (terms.limits.clone(), shared.resolver.keys().clone());
     let mut run = Run::new(identity, limits, keys, module);
-    run.set_upgrade_on(terms.policy.upgrade_on);
+    terms.apply_to(&mut run);
     Ok(run)
 }
 

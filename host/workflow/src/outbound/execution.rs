@@ -2,6 +2,7 @@
 
 use temporalio_protos::{
     coresdk::{
+        child_workflow::ParentClosePolicy,
         common::{NamespacedWorkflowExecution, VersioningIntent},
         workflow_commands::{
             ContinueAsNewWorkflowExecution, RequestCancelExternalWorkflowExecution,
@@ -9,11 +10,21 @@ use temporalio_protos::{
             signal_external_workflow_execution::Target,
         },
     },
-    temporal::api::enums::v1::ContinueAsNewVersioningBehavior,
+    temporal::api::enums::v1::{ContinueAsNewVersioningBehavior, WorkflowIdReusePolicy},
 };
-use tenterhook_domain::policy::UpgradeOn;
+use tenterhook_domain::{TypeName, policy::UpgradeOn};
 
 use super::{Firewall, Refusal, attribute, check_headers, refused};
+
+/// Refuses a number that stands for nothing: nobody is to guess what the guest means by it.
+fn known<E: TryFrom<i32>>(what: &str, number: i32) -> Result<(), Refusal> {
+    match E::try_from(number) {
+        Ok(_) => Ok(()),
+        Err(_) => refused(format!(
+            "the child's {what} is {number}, which is none of Temporal's"
+        )),
+    }
+}
 
 impl Firewall<'_> {
     pub(super) fn complete_child(
@@ -22,6 +33,8 @@ impl Firewall<'_> {
     ) -> Result<(), Refusal> {
         let name = self.type_name(&it.workflow_type)?;
         let workflow_id = self.identity.scope.temporal_id(&it.workflow_id)?;
+        known::<ParentClosePolicy>("parent close policy", it.parent_close_policy)?;
+        known::<WorkflowIdReusePolicy>("policy for its id", it.workflow_id_reuse_policy)?;
         attribute::check(it.search_attributes.as_ref())?;
         attribute::check_memo(it.memo.keys())?;
         let digest = self.digest_for(&name.plugin);
@@ -79,7 +92,7 @@ impl Firewall<'_> {
         if it.workflow_type.is_empty() {
             workflow_type.clone_into(&mut it.workflow_type);
         } else {
-            let name = self.type_name(&it.workflow_type)?;
+            let name = TypeName::of_guest(&self.identity.plugin, &it.workflow_type)?;
             if name.plugin != self.identity.plugin {
                 return refused(format!(
                     "{:?} belongs to another plugin, and an execution stays with its own: start a child instead",

@@ -3,9 +3,12 @@
 #![allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
 
 mod boundary;
+mod bytes;
 mod commands;
+mod firewall;
 mod limits;
 mod malformed;
+mod mutated;
 mod pending;
 mod recorded;
 mod rehearsal;

@@ -23,9 +23,10 @@ use temporalio_protos::{
 use tenterhook_domain::{
     Code, Digest,
     context::{Context, ContextKey, ContextKeys, HEADER},
+    grant::Grants,
     limit::Limits,
 };
-use tenterhook_workflow::{Pin, ReleasePin, Run, RunIdentity};
+use tenterhook_workflow::{Pin, Reach, ReleasePin, Run, RunIdentity};
 
 use crate::script::Script;
 
@@ -51,6 +52,14 @@ pub fn digest() -> Digest {
 /// The release marker of [`digest`].
 pub fn marker() -> String {
     format!("tenterhook:release@{}", digest())
+}
+
+/// These other plugins and no more.
+pub fn granted(plugins: &[&str]) -> Reach {
+    Reach::Granted(Arc::new(Grants {
+        plugins: plugins.iter().map(|name| name.parse().unwrap()).collect(),
+        ..Grants::default()
+    }))
 }
 
 impl Scene {
@@ -80,11 +89,9 @@ impl Scene {
             pin,
         };
         let module = Arc::new(script.clone());
-        Self {
-            run: Run::new(identity, Arc::new(limits), keys.clone(), module),
-            script,
-            keys,
-        }
+        let mut run = Run::new(identity, Arc::new(limits), keys.clone(), module);
+        run.set_reach(granted(&["billing"]));
+        Self { run, script, keys }
     }
 
     /// Without a pin and past its first activation, with nothing pushed.

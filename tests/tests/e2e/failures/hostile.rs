@@ -179,6 +179,11 @@ async fn a_guests_queue_and_anothers_plugin_are_not_reached() {
         .start("test-hostile.CallsStranger", "s", Value::Null)
         .await
         .unwrap();
+    let failed = event(&world, "s", "WorkflowTaskFailed").await;
+    let reason = failed["failure"].as_str().unwrap_or_default();
+    assert!(reason.contains("command-refused"), "{failed:#}");
+    let granted = json!({ "plugins": ["payment"] });
+    world.grant(PLUGIN, &granted).await.unwrap();
     let outcome = world.outcome("s").await.unwrap();
     assert_eq!(outcome["status"], "failed", "{outcome:#}");
     // Their `payment` is not ours: in this scope there is none.

@@ -3,6 +3,7 @@
 use clap::{ArgGroup, Args, Subcommand};
 use serde_json::Value;
 use tenterhook_domain::{
+    PluginName,
     grant::{Grants, HttpGrant, SecretGrant},
     limit::LimitOverrides,
 };
@@ -22,6 +23,7 @@ const FIELDS: &[Field] = &[
     Field::new("Key-value", "/keyvalue"),
     Field::new("Configuration", "/config"),
     Field::new("Secrets", "/secrets"),
+    Field::new("Plugins", "/plugins"),
     Field::new("Limits", "/limits"),
 ];
 
@@ -47,7 +49,7 @@ pub(crate) struct PutArguments {
     /// The plugin
     plugin: String,
     /// All grants as a JSON object; - is standard input
-    #[arg(long, value_name = "FILE", group = "grants", conflicts_with_all = ["http", "private_network", "keyvalue", "config", "secret", "limit", "none"])]
+    #[arg(long, value_name = "FILE", group = "grants", conflicts_with_all = ["http", "private_network", "keyvalue", "config", "secret", "plugins", "limit", "none"])]
     file: Option<String>,
     /// Hosts to send requests to: HOST, HOST:PORT or *.DOMAIN, with methods as GET,POST=HOST; once for each
     #[arg(long, value_name = "HOST", group = "grants")]
@@ -64,11 +66,14 @@ pub(crate) struct PutArguments {
     /// A secret that the host puts into requests to a granted host; once for each pair
     #[arg(long, value_name = "NAME=HOST", group = "grants")]
     secret: Vec<String>,
+    /// Another plugin of the scope that its workflows may call, start, signal and cancel; once for each
+    #[arg(long = "reach", value_name = "PLUGIN", group = "grants")]
+    plugins: Vec<PluginName>,
     /// A limit other than the default (see `tenterhook limits`); once for each
     #[arg(long, value_name = "NAME=VALUE", group = "grants")]
     limit: Vec<String>,
     /// Nothing at all
-    #[arg(long, group = "grants", conflicts_with_all = ["http", "private_network", "keyvalue", "config", "secret", "limit"])]
+    #[arg(long, group = "grants", conflicts_with_all = ["http", "private_network", "keyvalue", "config", "secret", "plugins", "limit"])]
     none: bool,
 }
 
@@ -107,6 +112,7 @@ impl PutArguments {
                 .iter()
                 .map(|text| secret(text))
                 .collect::<Result<_>>()?,
+            plugins: self.plugins.clone(),
             limits: LimitOverrides(
                 self.limit
                     .iter()

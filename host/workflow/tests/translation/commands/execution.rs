@@ -98,6 +98,14 @@ fn children_with_no_id_or_the_hosts_names_are_refused() {
     check(|it| it.workflow_id = "a\0b".into(), "not a workflow id");
     check(|it| it.workflow_type = String::new(), "not a type name");
     check(
+        |it| it.parent_close_policy = 99,
+        "parent close policy is 99",
+    );
+    check(
+        |it| it.workflow_id_reuse_policy = -1,
+        "policy for its id is -1",
+    );
+    check(
         |it| it.headers = map(&["tenterhook-context"]),
         "tenterhook-context",
     );

@@ -30,13 +30,13 @@ use temporalio_protos::{
 use temporalio_sdk_core::{
     CompleteWfError, CoreRuntime, PollError, RuntimeOptions, Worker as CoreWorker, init_worker,
 };
-use tenterhook_domain::{Code, Error, Result};
+use tenterhook_domain::{Code, Error, Result, payload_key::PayloadRing};
 use tenterhook_workflow::{Run, announced_pin, blames_plugin, fail_task};
 use tokio::runtime::Handle;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use crate::{
-    activity::Activities, connection::Temporal, executor::Executor, moves::Moves,
+    activity::Activities, codec, connection::Temporal, executor::Executor, moves::Moves,
     resolver::Resolver, runs::Runs,
 };
 
@@ -253,9 +253,11 @@ fn let_go(shared: &Arc<Shared>, run: Option<Run>, run_id: String) {
 /// Activates a run that this host holds, by the plugin's policy as it is now.
 fn go_on(shared: &Arc<Shared>, mut run: Run, activation: WorkflowActivation) {
     let key = (run.identity().scope.clone(), run.identity().plugin.clone());
-    if let Some(terms) = shared.resolver.recall(&key) {
+    if let Some(terms) = shared.resolver.recall(&key)
+        && let Some(ring) = shared.resolver.codec().recall(&key.0.tenant)
+    {
         run.set_upgrade_on(terms.policy.upgrade_on);
-        return activate(shared, run, activation);
+        return activate(shared, run, ring, activation);
     }
     let of_shared = shared.clone();
     shared.tasks.spawn(async move {
@@ -263,12 +265,24 @@ fn go_on(shared: &Arc<Shared>, mut run: Run, activation: WorkflowActivation) {
         if let Ok(terms) = of_shared.resolver.terms(&key.0, &key.1).await {
             run.set_upgrade_on(terms.policy.upgrade_on);
         }
-        activate(&of_shared, run, activation);
+        match of_shared.resolver.codec().ring(&key.0.tenant).await {
+            Ok(ring) => activate(&of_shared, run, ring, activation),
+            Err(error) => {
+                // Core evicts a run whose task failed, so it is built anew.
+                of_shared.runtime.spawn_blocking(move || drop(run));
+                complete(&of_shared, refused(&activation.run_id, &error), false);
+            }
+        }
     });
 }
 
 /// Activates `run` on a workflow thread, keeps it, and sends its completion.
-fn activate(shared: &Arc<Shared>, mut run: Run, activation: WorkflowActivation) {
+fn activate(
+    shared: &Arc<Shared>,
+    mut run: Run,
+    ring: Arc<PayloadRing>,
+    mut activation: WorkflowActivation,
+) {
     let shared = shared.clone();
     shared
         .clone()
@@ -279,19 +293,25 @@ fn activate(shared: &Arc<Shared>, mut run: Run, activation: WorkflowActivation) 
             // In the midst of a replay nothing is over.
             let lives = !activation.is_replaying || task == blame::Task::Query;
             let announced = announced_pin(&activation);
+            if let Err(error) = codec::open_activation(&ring, &mut activation) {
+                return complete(&shared, refused(&run_id, &error), false);
+            }
             let activated = catch_unwind(AssertUnwindSafe(|| {
                 let completion = run.activate(activation);
                 (run, completion)
             }));
             let mut leaves = false;
             let completion = match activated {
-                Ok((run, completion)) => {
+                Ok((run, mut completion)) => {
                     let standing = Standing::of(&run);
                     standing.note_failure(&shared, &run_id, announced);
                     if let Some(pinned) = task.pinned()
                         && blames_plugin(&completion)
                     {
                         blame::note(&shared, run.identity(), pinned);
+                    }
+                    if let Err(error) = codec::seal_completion(&ring, &mut completion) {
+                        return complete(&shared, refused(&run_id, &error), false);
                     }
                     keep(&shared, &run_id, run);
                     leaves = lives && standing.leaves(&shared, &run_id);
@@ -353,6 +373,14 @@ fn nothing(run_id: String) -> WorkflowActivationCompletion {
         status: Some(Status::Successful(Success::default())),
         ..Default::default()
     }
+}
+
+/// The completion of a task that cannot be carried between Temporal and the run, with a word in the log.
+fn refused(run_id: &str, error: &Error) -> WorkflowActivationCompletion {
+    tracing::warn!(
+        code = %error.code(), run = run_id, cause = error.source_text(), "a task failed: {}", error.detail()
+    );
+    failed(run_id, error.code(), error.detail())
 }
 
 fn failed(run_id: &str, code: Code, message: &str) -> WorkflowActivationCompletion {

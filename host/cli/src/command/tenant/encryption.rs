@@ -81,9 +81,7 @@ impl EncryptionCommand {
 
 /// For people the keys' ids alone, the newest first.
 fn names(found: &mut Value) {
-    if let Some(keys) = found["keys"].as_array_mut() {
-        for key in keys {
-            *key = key["id"].take();
-        }
-    }
+    let keys = found["keys"].as_array().into_iter().flatten();
+    let ids: Vec<&str> = keys.filter_map(|key| key["id"].as_str()).collect();
+    found["keys"] = ids.join(", ").into();
 }

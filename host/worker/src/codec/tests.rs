@@ -1,6 +1,5 @@
 //! What crosses is sealed as a whole and comes back as it was.
 
-use prost::Message as _;
 use serde_json::json;
 use temporalio_protos::{
     coresdk::{
@@ -158,6 +157,7 @@ fn completion(commands: Vec<Command>) -> WorkflowActivationCompletion {
             commands: commands.into_iter().map(command).collect(),
             ..Default::default()
         })),
+        ..Default::default()
     }
 }
 

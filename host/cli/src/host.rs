@@ -26,7 +26,7 @@ use tenterhook_domain::{clock::SystemClock, limit::LimitOverrides};
 use tenterhook_release::Rehearsals;
 use tenterhook_server::{ApiState, Server};
 use tenterhook_store::Store;
-use tenterhook_worker::{Gate, Gateway, Temporal, VisibilityCensus};
+use tenterhook_worker::{Codec, Gate, Gateway, Temporal, VisibilityCensus};
 use tokio::{
     signal::unix::{SignalKind, signal},
     task::JoinHandle,
@@ -62,6 +62,7 @@ pub async fn dev(options: DevOptions) -> anyhow::Result<()> {
         storage: Storage::DataFolder,
         origins,
         secrets: options.secrets,
+        codec_origins: options.codec.origins,
         role: Role::All,
         target,
         embedded,
@@ -93,6 +94,7 @@ pub async fn serve(options: ServeOptions) -> anyhow::Result<()> {
         storage,
         origins,
         secrets: options.secrets,
+        codec_origins: options.codec.origins,
         role: options.role,
         target,
         embedded: None,
@@ -110,6 +112,7 @@ struct Parts {
     storage: Storage,
     origins: Origins,
     secrets: SecretOptions,
+    codec_origins: Vec<String>,
     role: Role,
     target: tenterhook_worker::Target,
     embedded: Option<Embedded>,
@@ -160,6 +163,7 @@ async fn start(parts: Parts) -> anyhow::Result<Running> {
         storage,
         origins,
         secrets,
+        codec_origins,
         role,
         target,
         embedded,
@@ -183,11 +187,13 @@ async fn start(parts: Parts) -> anyhow::Result<Running> {
         .then(|| sandbox::share(&store, &keys))
         .transpose()?;
     let sandbox = sandbox::open(&data, &store, &secret_keys, share)?;
+    let codec = Arc::new(Codec::new(store.clone(), secret_keys.clone()));
     let gate = Gate::new(
         temporal.clone(),
         store.clone(),
         sandbox.clone(),
         clock.clone(),
+        codec.clone(),
     )?;
     let gate = Arc::new(gate);
     let census = VisibilityCensus::new(temporal.clone(), store.task_failures.clone());
@@ -200,6 +206,7 @@ async fn start(parts: Parts) -> anyhow::Result<Running> {
         store: &store,
         temporal: &temporal,
         keys: &keys,
+        codec: &codec,
         task_queue: &task_queue,
         ceilings: &ceilings,
         drain,
@@ -214,13 +221,15 @@ async fn start(parts: Parts) -> anyhow::Result<Running> {
     let readiness = temporal::Readiness::new(temporal.clone(), store.clone(), leaving.clone());
     let state = ApiState {
         store: store.clone(),
-        executions: Arc::new(Gateway::new(temporal, task_queue, keys)),
+        executions: Arc::new(Gateway::new(temporal, task_queue, keys, codec.clone())),
         rehearsal: Arc::new(Rehearsals::new(store.clone(), sandbox, gate)),
         census: Some(census),
         ceilings,
         registries: origins.registries,
         signatures: origins.signatures,
         secret_keys,
+        codec,
+        codec_origins,
         clock,
         readiness: Arc::new(readiness),
     };

@@ -56,6 +56,9 @@ pub struct DevOptions {
     /// What secrets are encrypted under.
     #[command(flatten)]
     pub secrets: SecretOptions,
+    /// Who may show decrypted payloads.
+    #[command(flatten)]
+    pub codec: CodecOptions,
     /// What the host says of itself.
     #[command(flatten)]
     pub log: LogOptions,
@@ -128,6 +131,9 @@ pub struct ServeOptions {
     /// What secrets are encrypted under.
     #[command(flatten)]
     pub secrets: SecretOptions,
+    /// Who may show decrypted payloads.
+    #[command(flatten)]
+    pub codec: CodecOptions,
     /// What the host says of itself.
     #[command(flatten)]
     pub log: LogOptions,
@@ -212,6 +218,44 @@ pub struct SecretOptions {
     /// The keys themselves: the variable `TENTERHOOK_SECRET_KEYS`, which the program reads and no flag sets.
     #[arg(skip)]
     pub keys: Option<SecretKeys>,
+}
+
+/// Who may show decrypted payloads.
+#[derive(Debug, Clone, Default, Args)]
+pub struct CodecOptions {
+    /// A page that may call the codec endpoint from a browser, as Temporal's UI does, SCHEME://HOST[:PORT]; may be repeated
+    /// [default: none]
+    #[arg(
+        id = "codec_origin",
+        long = "codec-origin",
+        value_name = "ORIGIN",
+        env = "TENTERHOOK_CODEC_ORIGINS",
+        value_delimiter = ',',
+        value_parser = origin
+    )]
+    pub origins: Vec<String>,
+}
+
+/// Reads `SCHEME://HOST[:PORT]`, as browsers write an origin.
+fn origin(text: &str) -> Result<String> {
+    let host = ["https://", "http://"]
+        .iter()
+        .find_map(|scheme| text.strip_prefix(scheme));
+    let is_host = |host: &str| {
+        !host.is_empty()
+            && host
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-.:[]".contains(&b))
+    };
+    match host {
+        Some(host) if is_host(host) => Ok(text.to_owned()),
+        _ => Err(Error::new(
+            Code::HostConfigInvalid,
+            format!(
+                "{text:?} is no origin: write SCHEME://HOST[:PORT] in lower case, without a path"
+            ),
+        )),
+    }
 }
 
 /// What a host does.

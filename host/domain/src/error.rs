@@ -213,6 +213,12 @@ codes! {
     SecretKeyMissing = "secret-key-missing", Unavailable;
     /// A stored secret cannot be decrypted: it was changed, or moved from another place.
     SecretUnreadable = "secret-unreadable", Internal;
+    /// A payload's key is not the tenant's, or was deleted: what the payload says is lost.
+    PayloadKeyGone = "payload-key-gone", Conflict;
+    /// A payload cannot be decrypted: it was changed, or encrypted for another tenant.
+    PayloadUnreadable = "payload-unreadable", Invalid;
+    /// The encryption of the tenant's payloads is not in a state that allows this.
+    EncryptionConflict = "encryption-conflict", Conflict;
     /// The tenant has used up one of its quotas.
     QuotaExceeded = "quota-exceeded", Limited;
     /// A quota has no such name, or a value outside its range.

@@ -17,6 +17,7 @@ pub mod grant;
 pub mod limit;
 pub mod name;
 pub mod origin;
+pub mod payload_key;
 pub mod policy;
 pub mod quota;
 pub mod release;

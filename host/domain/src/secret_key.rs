@@ -22,7 +22,7 @@ use crate::{
 pub const SECRET_KEYS_MAX: usize = 16;
 /// Largest text of keys that is read, in bytes.
 pub const SECRET_KEYS_BYTES_MAX: usize = 16 * 1024;
-const KEY_BYTES: usize = 32;
+pub(crate) const KEY_BYTES: usize = 32;
 const NONCE_BYTES: usize = 24;
 const ID_BYTES: usize = 8;
 /// Begins what an id is the hash of, so that it is no other hash of the key.
@@ -188,6 +188,28 @@ impl SecretKeys {
         })
     }
 
+    /// Encrypts what is no secret under the first key, bound to what `bound` makes of its id. Answers that id too.
+    pub(crate) fn seal_other(
+        &self,
+        bound: impl Fn(&str) -> Vec<u8>,
+        msg: &[u8],
+    ) -> Result<(String, Vec<u8>)> {
+        let key = self.0.first().ok_or_else(missing)?;
+        let sealed = encrypt(&key.bytes, &bound(&key.id), msg)?;
+        Ok((key.id.clone(), sealed))
+    }
+
+    /// Decrypts that: none without the key `id`, and none within for what was changed or bound to something else.
+    pub(crate) fn open_other(
+        &self,
+        id: &str,
+        bound: impl Fn(&str) -> Vec<u8>,
+        sealed: &[u8],
+    ) -> Option<Option<Zeroizing<Vec<u8>>>> {
+        let key = self.0.iter().find(|key| key.id == id)?;
+        Some(decrypt(&key.bytes, &bound(&key.id), sealed))
+    }
+
     fn seal_key(&self, place: &SecretPlace, data_key: &[u8; KEY_BYTES]) -> Result<Sealed> {
         let key = self.0.first().ok_or_else(missing)?;
         Ok(Sealed {
@@ -276,7 +298,7 @@ fn bound(place: &SecretPlace, what: &str, key: &str) -> Vec<u8> {
     .into_bytes()
 }
 
-fn random<const N: usize>() -> Result<Zeroizing<[u8; N]>> {
+pub(crate) fn random<const N: usize>() -> Result<Zeroizing<[u8; N]>> {
     let mut bytes = Zeroizing::new([0; N]);
     getrandom::fill(bytes.as_mut_slice()).map_err(|error| {
         Error::new(Code::Internal, "the system gives no randomness").caused_by(error.to_string())
@@ -289,15 +311,19 @@ fn hex_of(bytes: &[u8; KEY_BYTES]) -> Zeroizing<String> {
 }
 
 /// Nonce, ciphertext and tag.
-fn encrypt(key: &[u8; KEY_BYTES], aad: &[u8], msg: &[u8]) -> Result<Vec<u8>> {
+pub(crate) fn encrypt(key: &[u8; KEY_BYTES], aad: &[u8], msg: &[u8]) -> Result<Vec<u8>> {
     let nonce: Zeroizing<[u8; NONCE_BYTES]> = random()?;
     let text = XChaCha20Poly1305::new(key.into())
         .encrypt(&XNonce::from(*nonce), Payload { msg, aad })
-        .map_err(|_| Error::new(Code::Internal, "a secret cannot be encrypted"))?;
+        .map_err(|_| Error::new(Code::Internal, "this cannot be encrypted"))?;
     Ok([nonce.as_slice(), &text].concat())
 }
 
-fn decrypt(key: &[u8; KEY_BYTES], aad: &[u8], sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+pub(crate) fn decrypt(
+    key: &[u8; KEY_BYTES],
+    aad: &[u8],
+    sealed: &[u8],
+) -> Option<Zeroizing<Vec<u8>>> {
     let (nonce, msg) = sealed.split_first_chunk::<NONCE_BYTES>()?;
     let opened = XChaCha20Poly1305::new(key.into())
         .decrypt(&XNonce::from(*nonce), Payload { msg, aad })

@@ -3,7 +3,9 @@
 pub(crate) mod arrival;
 pub(crate) mod audit;
 pub(crate) mod check;
+pub(crate) mod codec;
 pub(crate) mod contract;
+pub(crate) mod encryption;
 pub(crate) mod health;
 pub(crate) mod limit;
 pub(crate) mod message;

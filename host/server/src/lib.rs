@@ -9,6 +9,7 @@
 //! | `route` | the table, and the router made of it |
 //! | `door` | what a tenant's quotas let in |
 //! | `guard` | room, token, tenant, time-out: what every request passes |
+//! | `cors` | what browsers are told of the codec endpoint |
 //! | `problem` | how an error is answered |
 //! | `answer` | what handlers answer besides plain JSON |
 //! | `document` | the OpenAPI document, made of the table and of what handlers read and answer |
@@ -18,6 +19,7 @@
 //! | `serving` | connections, and the way they end |
 
 mod answer;
+mod cors;
 mod document;
 mod door;
 mod guard;
@@ -32,7 +34,8 @@ use std::sync::Arc;
 
 use tenterhook_domain::{
     Result, clock::Clock, execution::Executions, limit::LimitOverrides, origin::Registries,
-    replay::Rehearsal, rollout::Census, secret_key::SecretKeyring, trust::Signatures,
+    payload_key::PayloadCodec, replay::Rehearsal, rollout::Census, secret_key::SecretKeyring,
+    trust::Signatures,
 };
 use tenterhook_store::Store;
 use tokio::sync::Semaphore;
@@ -40,9 +43,9 @@ use tokio_util::sync::CancellationToken;
 
 pub use document::document;
 pub use guard::{REQUEST_TIMEOUT, REQUESTS_MAX, ROOM_TIMEOUT, UPLOAD_TIMEOUT};
-pub use handle::secret::RESEALED_MAX;
+pub use handle::{codec::CODEC_PAYLOADS_MAX, secret::RESEALED_MAX};
 pub use problem::{PROBLEM_TYPE, status};
-pub use request::{JSON_BYTES_MAX, PAGE_DEFAULT, WAIT_MAX};
+pub use request::{JSON_BYTES_MAX, PAGE_DEFAULT, PAYLOADS_BYTES_MAX, WAIT_MAX};
 pub use route::{Access, Operation, ROUTES, Route, Verb};
 pub use serving::{CONNECTIONS_MAX, HEADER_TIMEOUT, STOP_TIMEOUT, Server};
 
@@ -80,6 +83,10 @@ pub struct ApiState {
     pub signatures: Arc<dyn Signatures>,
     /// The keys that secrets are encrypted under.
     pub secret_keys: Arc<dyn SecretKeyring>,
+    /// Shows payloads of a tenant as they were before they were encrypted.
+    pub codec: Arc<dyn PayloadCodec>,
+    /// Pages that may call the codec's endpoint from a browser, each an origin.
+    pub codec_origins: Vec<String>,
     /// The time of day.
     pub clock: Arc<dyn Clock>,
     /// What `/readyz` asks.

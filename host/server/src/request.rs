@@ -8,7 +8,7 @@ mod query;
 mod signed;
 mod upload;
 
-pub(crate) use body::{Json, JsonOrNothing, given};
+pub(crate) use body::{Json, JsonOrNothing, LargeJson, given};
 pub(crate) use condition::{IfMatch, TRIES_MAX, outdated};
 pub(crate) use duration::duration;
 pub(crate) use path::{
@@ -21,5 +21,5 @@ pub(crate) use query::{
 pub(crate) use signed::{COMPONENT_PART, SIGNATURE_PART, SignedUpload, signature_too_large};
 pub(crate) use upload::Upload;
 
-pub use body::JSON_BYTES_MAX;
+pub use body::{JSON_BYTES_MAX, PAYLOADS_BYTES_MAX};
 pub use query::{PAGE_DEFAULT, WAIT_MAX};

@@ -8,7 +8,7 @@ use axum::{
 };
 use tower_http::catch_panic::CatchPanicLayer;
 
-use crate::{Api, document::Draft, guard, handle, problem};
+use crate::{Api, cors, document::Draft, guard, handle, problem};
 
 /// The methods that the API has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -129,8 +129,8 @@ routes! {
     DeleteToken: Delete "/v1/tokens/{token}" Admin => handle::token::delete;
     /// The audit log of the host, newest first.
     ListAudit: Get "/v1/audit" Admin => handle::audit::of_host;
-    /// Encrypts secrets of all tenants under the host's first key that are under another one, as many as one call may
-    /// take.
+    /// Encrypts secrets and payload keys of all tenants under the host's first key that are under another one, as many as
+    /// one call may take.
     ResealSecrets: Post "/v1/secrets/reseal" Admin => handle::secret::reseal;
     /// Tenants that the token may see.
     ListTenants: Get "/v1/tenants" Authenticated => handle::tenant::list;
@@ -158,6 +158,18 @@ routes! {
     GetTenantLimits: Get "/v1/tenants/{tenant}/limits" Operator => handle::limit::get;
     /// Sets defaults and ceilings for the limits of all plugins of the tenant.
     PutTenantLimits: Put "/v1/tenants/{tenant}/limits" Admin => handle::limit::put;
+    /// Whether the tenant's payloads are encrypted on their way to Temporal, and under which keys.
+    GetEncryption: Get "/v1/tenants/{tenant}/encryption" Operator => handle::encryption::get;
+    /// Has the tenant's payloads encrypted from now on, or not. What is written already stays as it is, and opens.
+    PutEncryption: Put "/v1/tenants/{tenant}/encryption" Operator => handle::encryption::put;
+    /// Makes a new key, which encrypts the tenant's payloads from now on. Older ones still decrypt.
+    AddPayloadKey: Post "/v1/tenants/{tenant}/keys" Operator => handle::encryption::rotate;
+    /// Deletes all keys of the tenant's payloads, for good: what was encrypted under them can never be read again.
+    DeletePayloadKeys: Delete "/v1/tenants/{tenant}/keys" Admin => handle::encryption::shred;
+    /// Decrypts payloads of the tenant, for Temporal's UI and command line.
+    DecodePayloads: Post "/v1/tenants/{tenant}/codec/decode" Operator => handle::codec::decode;
+    /// Encrypts payloads as the host does for the tenant, for Temporal's UI and command line.
+    EncodePayloads: Post "/v1/tenants/{tenant}/codec/encode" Operator => handle::codec::encode;
     /// A tenant's environments.
     ListEnvironments: Get "/v1/tenants/{tenant}/environments" Operator => handle::tenant::list_environments;
     /// Makes an environment.
@@ -267,6 +279,7 @@ fn router_of(api: Arc<Api>, has: impl Fn(Operation) -> bool) -> Router {
         .fallback(problem::no_route)
         .method_not_allowed_fallback(problem::no_method)
         .layer(CatchPanicLayer::custom(problem::after_panic))
+        .layer(middleware::from_fn_with_state(api.clone(), cors::cors))
         .layer(middleware::from_fn(guard::observe))
         .with_state(api)
 }

@@ -14,6 +14,7 @@ mod config;
 mod context_key;
 mod line;
 mod page;
+mod payload_key;
 mod plugin;
 mod postgres;
 mod release;
@@ -40,6 +41,7 @@ pub use config::StoreConfig;
 pub use context_key::{CONTEXT_KEYS_MAX, ContextKeyRing};
 pub use line::{AuditFilter, AuditLog, Lines};
 pub use page::{Cursor, PAGE_ITEMS_MAX};
+pub use payload_key::{PayloadKeys, TenantEncryption};
 pub use plugin::{
     CONFIG_BYTES_MAX, CONFIG_KEY_CHARS_MAX, CONFIG_KEYS_MAX, CONFIG_VALUE_BYTES_MAX, Config,
     Plugin, PluginSnapshot, Plugins, Setting, check_config,
@@ -104,6 +106,8 @@ pub struct Store {
     pub compiled: Arc<dyn CompiledShelf>,
     /// Runs whose task failed, for the guard of a ramp.
     pub task_failures: Arc<dyn TaskFailures>,
+    /// The keys of tenants' payloads, encrypted.
+    pub payload_keys: Arc<dyn PayloadKeys>,
     /// The plugins' secrets, encrypted.
     pub secrets: Arc<dyn Secrets>,
     /// The plugins' own state.
@@ -163,6 +167,7 @@ impl Store {
             + Tokens
             + ContextKeyRing
             + TaskFailures
+            + PayloadKeys
             + Secrets
             + KeyValueState
             + Database,
@@ -182,6 +187,7 @@ impl Store {
             compiled: blobs.clone(),
             blobs,
             task_failures: database.clone(),
+            payload_keys: database.clone(),
             secrets: database.clone(),
             state: database.clone(),
             changes,

@@ -62,6 +62,8 @@ impl Db {
             // What was answered stays, also when the power fails.
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
+            // A key that was deleted is not to be found in the file any more.
+            .pragma("secure_delete", "ON")
             .busy_timeout(BUSY_TIMEOUT);
         let pool = |connections| {
             SqlitePoolOptions::new()
@@ -112,6 +114,14 @@ impl Db {
 }
 
 impl Db {
+    /// Overwrites what was deleted also where changes wait to be taken into the file, unless somebody reads there.
+    async fn wipe(&self) {
+        let wiped = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&self.writer);
+        if let Err(error) = wiped.await {
+            tracing::warn!(cause = %error, "what was deleted may stand in the database's log until it is written over");
+        }
+    }
+
     /// Commits a change of all plugins of a tenant and tells of it.
     async fn tell_of_tenant(
         &self,

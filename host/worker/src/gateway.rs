@@ -5,6 +5,7 @@
 mod describe;
 mod history;
 pub(crate) mod report;
+mod start;
 
 use std::{
     sync::Arc,
@@ -12,35 +13,31 @@ use std::{
 };
 
 use async_trait::async_trait;
-use prost_wkt_types::Duration as ProtoDuration;
 use serde_json::Value;
 use temporalio_client::{grpc::WorkflowService as _, tonic::Request};
 use temporalio_protos::temporal::api::{
-    common::v1::{
-        Header, Memo, Payloads, Priority, SearchAttributes, WorkflowExecution, WorkflowType,
-    },
-    enums::v1::{
-        TaskQueueKind, UpdateWorkflowExecutionLifecycleStage, WorkflowIdConflictPolicy,
-        WorkflowIdReusePolicy,
-    },
+    common::v1::{Payloads, WorkflowExecution},
+    enums::v1::UpdateWorkflowExecutionLifecycleStage,
     query::v1::WorkflowQuery,
-    taskqueue::v1::TaskQueue,
-    update::v1::{Input, Meta, Request as UpdateRequest, WaitPolicy, outcome},
+    update::v1::{
+        Input, Meta, Outcome as UpdateOutcome, Request as UpdateRequest, WaitPolicy, outcome,
+    },
     workflowservice::v1::{
         QueryWorkflowRequest, RequestCancelWorkflowExecutionRequest,
-        SignalWorkflowExecutionRequest, StartWorkflowExecutionRequest,
-        TerminateWorkflowExecutionRequest, UpdateWorkflowExecutionRequest,
+        SignalWorkflowExecutionRequest, TerminateWorkflowExecutionRequest,
+        UpdateWorkflowExecutionRequest,
     },
 };
 use tenterhook_domain::{
     Code, Error, Result, Scope, TenantId,
-    context::{Context, ContextKeys, HEADER},
-    execution::{Event, Execution, Executions, Outcome, Page, ReusePolicy, Start, Started},
+    context::ContextKeys,
+    execution::{Event, Execution, Executions, Outcome, Page, Start, Started, Status},
 };
 
 use crate::{
     census,
-    connection::{SEARCH_ATTRIBUTES, Temporal, refusal},
+    codec::{self, Codec},
+    connection::{Temporal, refusal},
     payload,
 };
 
@@ -57,15 +54,22 @@ pub struct Gateway {
     temporal: Temporal,
     task_queue: String,
     keys: Arc<ContextKeys>,
+    codec: Arc<Codec>,
 }
 
 impl Gateway {
     /// A gateway to the executions of the lane `task_queue`.
-    pub fn new(temporal: Temporal, task_queue: impl Into<String>, keys: Arc<ContextKeys>) -> Self {
+    pub fn new(
+        temporal: Temporal,
+        task_queue: impl Into<String>,
+        keys: Arc<ContextKeys>,
+        codec: Arc<Codec>,
+    ) -> Self {
         Self {
             temporal,
             task_queue: task_queue.into(),
             keys,
+            codec,
         }
     }
 
@@ -75,83 +79,13 @@ impl Gateway {
             run_id: String::new(),
         })
     }
-
-    fn start_request(&self, scope: &Scope, start: &Start) -> Result<StartWorkflowExecutionRequest> {
-        let workflow_id = scope.temporal_id(&start.id)?;
-        let context = Context {
-            scope: scope.clone(),
-            plugin: start.workflow_type.plugin.clone(),
-            workflow_id: workflow_id.clone(),
-            digest: None,
-        };
-        let token = payload::of_json(&self.keys.sign(&context)?.into());
-        let attributes = [
-            scope.tenant.as_str(),
-            scope.environment.as_str(),
-            start.workflow_type.plugin.as_str(),
-        ];
-        let indexed_fields = SEARCH_ATTRIBUTES
-            .iter()
-            .zip(attributes)
-            .map(|(name, value)| ((*name).to_owned(), payload::of_keyword(value)));
-        let memo = start
-            .memo
-            .iter()
-            .map(|(key, value)| (key.clone(), payload::of_json(value)))
-            .collect();
-        Ok(StartWorkflowExecutionRequest {
-            namespace: self.temporal.namespace().to_owned(),
-            workflow_id,
-            workflow_type: Some(WorkflowType {
-                name: start.workflow_type.to_string(),
-            }),
-            task_queue: Some(TaskQueue {
-                name: self.task_queue.clone(),
-                kind: TaskQueueKind::Normal.into(),
-                ..Default::default()
-            }),
-            input: payload::of_input(start.input.as_ref()),
-            workflow_execution_timeout: start.execution_timeout.and_then(proto_duration),
-            workflow_run_timeout: start.run_timeout.and_then(proto_duration),
-            workflow_task_timeout: start.task_timeout.and_then(proto_duration),
-            workflow_start_delay: start.start_delay.and_then(proto_duration),
-            identity: self.temporal.identity().to_owned(),
-            request_id: uuid::Uuid::new_v4().to_string(),
-            workflow_id_reuse_policy: reuse_policy(start.reuse).into(),
-            workflow_id_conflict_policy: WorkflowIdConflictPolicy::Fail.into(),
-            memo: Some(Memo { fields: memo }),
-            search_attributes: Some(SearchAttributes {
-                indexed_fields: indexed_fields.collect(),
-            }),
-            header: Some(Header {
-                fields: [(HEADER.to_owned(), token)].into(),
-            }),
-            priority: Some(Priority {
-                fairness_key: scope.tenant.to_string(),
-                fairness_weight: 1.0,
-                ..Default::default()
-            }),
-            ..Default::default()
-        })
-    }
-}
-
-fn reuse_policy(policy: ReusePolicy) -> WorkflowIdReusePolicy {
-    match policy {
-        ReusePolicy::AllowDuplicate => WorkflowIdReusePolicy::AllowDuplicate,
-        ReusePolicy::AllowDuplicateFailedOnly => WorkflowIdReusePolicy::AllowDuplicateFailedOnly,
-        ReusePolicy::RejectDuplicate => WorkflowIdReusePolicy::RejectDuplicate,
-    }
-}
-
-fn proto_duration(duration: Duration) -> Option<ProtoDuration> {
-    duration.try_into().ok()
 }
 
 #[async_trait]
 impl Executions for Gateway {
     async fn start(&self, scope: &Scope, start: Start) -> Result<Started> {
-        let request = self.start_request(scope, &start)?;
+        let ring = self.codec.ring(&scope.tenant).await?;
+        let request = self.start_request(scope, &start, &ring)?;
         let response = self
             .temporal
             .service()
@@ -175,17 +109,22 @@ impl Executions for Gateway {
     }
 
     async fn describe(&self, scope: &Scope, id: &str) -> Result<Execution> {
-        describe::describe(&self.temporal, scope, self.execution(scope, id)?, id).await
+        let ring = self.codec.ring(&scope.tenant).await?;
+        let execution = self.execution(scope, id)?;
+        describe::describe(&self.temporal, &ring, scope, execution, id).await
     }
 
     async fn outcome(&self, scope: &Scope, id: &str, wait: Duration) -> Result<Outcome> {
-        history::outcome(
-            &self.temporal,
-            self.execution(scope, id)?,
-            id,
-            Instant::now() + wait,
-        )
-        .await
+        let ring = self.codec.ring(&scope.tenant).await?;
+        // Nothing that still runs without keys ever ends well.
+        let gone = ring.leaves_plain().err();
+        let wait = gone.as_ref().map_or(wait, |_| Duration::ZERO);
+        let (execution, deadline) = (self.execution(scope, id)?, Instant::now() + wait);
+        let outcome = history::outcome(&self.temporal, &ring, execution, id, deadline).await?;
+        match gone {
+            Some(error) if outcome.status == Status::Running => Err(error),
+            _ => Ok(outcome),
+        }
     }
 
     async fn history(
@@ -195,7 +134,9 @@ impl Executions for Gateway {
         after: u64,
         limit: usize,
     ) -> Result<Page<Event>> {
-        history::events(&self.temporal, self.execution(scope, id)?, id, after, limit).await
+        let ring = self.codec.ring(&scope.tenant).await?;
+        let execution = self.execution(scope, id)?;
+        history::events(&self.temporal, &ring, execution, id, after, limit).await
     }
 
     async fn list(
@@ -214,7 +155,8 @@ impl Executions for Gateway {
         name: &str,
         input: Option<Value>,
     ) -> Result<()> {
-        let request = SignalWorkflowExecutionRequest {
+        let ring = self.codec.ring(&scope.tenant).await?;
+        let mut request = SignalWorkflowExecutionRequest {
             namespace: self.temporal.namespace().to_owned(),
             workflow_execution: Some(self.execution(scope, id)?),
             signal_name: name.to_owned(),
@@ -223,6 +165,7 @@ impl Executions for Gateway {
             request_id: uuid::Uuid::new_v4().to_string(),
             ..Default::default()
         };
+        codec::seal(&ring, &mut request)?;
         let sent = self
             .temporal
             .service()
@@ -238,7 +181,8 @@ impl Executions for Gateway {
         name: &str,
         input: Option<Value>,
     ) -> Result<Option<Value>> {
-        let request = QueryWorkflowRequest {
+        let ring = self.codec.ring(&scope.tenant).await?;
+        let mut request = QueryWorkflowRequest {
             namespace: self.temporal.namespace().to_owned(),
             execution: Some(self.execution(scope, id)?),
             query: Some(WorkflowQuery {
@@ -248,14 +192,16 @@ impl Executions for Gateway {
             }),
             ..Default::default()
         };
+        codec::seal(&ring, &mut request)?;
         let answer = self
             .temporal
             .service()
             .query_workflow(Request::new(request))
             .await;
-        let answer = answer
+        let mut answer = answer
             .map_err(|status| query_refusal(&status, id, name))?
             .into_inner();
+        codec::open(&ring, &mut answer)?;
         if let Some(rejected) = answer.query_rejected {
             return Err(Error::new(
                 Code::QueryFailed,
@@ -275,7 +221,8 @@ impl Executions for Gateway {
         name: &str,
         input: Option<Value>,
     ) -> Result<Option<Value>> {
-        let request = UpdateWorkflowExecutionRequest {
+        let ring = self.codec.ring(&scope.tenant).await?;
+        let mut request = UpdateWorkflowExecutionRequest {
             namespace: self.temporal.namespace().to_owned(),
             workflow_execution: Some(self.execution(scope, id)?),
             wait_policy: Some(WaitPolicy {
@@ -295,10 +242,13 @@ impl Executions for Gateway {
             }),
             ..Default::default()
         };
-        let outcome = self.send_update(request, id, name).await?;
-        match outcome {
-            outcome::Value::Success(payloads) => Ok(payload::to_result(Some(&payloads))),
-            outcome::Value::Failure(failure) => Err(Error::new(
+        codec::seal(&ring, &mut request)?;
+        let mut outcome = self.send_update(request, id, name).await?;
+        codec::open(&ring, &mut outcome)?;
+        match outcome.value {
+            None => Ok(None),
+            Some(outcome::Value::Success(payloads)) => Ok(payload::to_result(Some(&payloads))),
+            Some(outcome::Value::Failure(failure)) => Err(Error::new(
                 Code::UpdateFailed,
                 format!(
                     "update {name:?} of workflow {id:?} failed: {}",
@@ -350,7 +300,7 @@ impl Gateway {
         request: UpdateWorkflowExecutionRequest,
         id: &str,
         name: &str,
-    ) -> Result<outcome::Value> {
+    ) -> Result<UpdateOutcome> {
         let deadline = Instant::now() + UPDATE_WAIT_MAX;
         while Instant::now() < deadline {
             let mut service = self.temporal.service();
@@ -359,8 +309,9 @@ impl Gateway {
                 break;
             };
             let response = sent.map_err(|status| refusal(&status, id))?.into_inner();
-            if let Some(value) = response.outcome.and_then(|outcome| outcome.value) {
-                return Ok(value);
+            let ended = response.outcome;
+            if let Some(outcome) = ended.filter(|outcome| outcome.value.is_some()) {
+                return Ok(outcome);
             }
         }
         Err(Error::new(

@@ -31,13 +31,13 @@ use temporalio_protos::{
 use temporalio_sdk_core::{
     CompleteWfError, CoreRuntime, PollError, RuntimeOptions, Worker as CoreWorker, init_worker,
 };
-use tenterhook_domain::{Code, Error, Result};
+use tenterhook_domain::{Code, Error, Result, payload_key::PayloadRing};
 use tenterhook_workflow::{ReleasePin, Run, announced_pin, blames_plugin, fail_task};
 use tokio::runtime::Handle;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use crate::{
-    activity::Activities, connection::Temporal, executor::Executor, moves::Moves,
+    activity::Activities, codec, connection::Temporal, executor::Executor, moves::Moves,
     resolver::Resolver, runs::Runs,
 };
 
@@ -256,9 +256,11 @@ fn let_go(shared: &Arc<Shared>, run: Option<Run>, run_id: String) {
 /// Activates a run that this host holds, by the plugin's policy as it is now.
 fn go_on(shared: &Arc<Shared>, mut run: Run, activation: WorkflowActivation) {
     let key = (run.identity().scope.clone(), run.identity().plugin.clone());
-    if let Some(terms) = shared.resolver.recall(&key) {
+    if let Some(terms) = shared.resolver.recall(&key)
+        && let Some(ring) = shared.resolver.codec().recall(&key.0.tenant)
+    {
         terms.apply_to(&mut run);
-        return activate(shared, run, activation);
+        return activate(shared, run, ring, activation);
     }
     let of_shared = shared.clone();
     shared.tasks.spawn(async move {
@@ -266,7 +268,14 @@ fn go_on(shared: &Arc<Shared>, mut run: Run, activation: WorkflowActivation) {
         if let Ok(terms) = of_shared.resolver.terms(&key.0, &key.1).await {
             terms.apply_to(&mut run);
         }
-        activate(&of_shared, run, activation);
+        match of_shared.resolver.codec().ring(&key.0.tenant).await {
+            Ok(ring) => activate(&of_shared, run, ring, activation),
+            Err(error) => {
+                // Core evicts a run whose task failed, so it is built anew.
+                of_shared.runtime.spawn_blocking(move || drop(run));
+                complete(&of_shared, refused(&activation.run_id, &error), false);
+            }
+        }
     });
 }
 
@@ -277,10 +286,17 @@ struct Task {
     /// In the midst of a replay nothing is over.
     lives: bool,
     announced: Option<ReleasePin>,
+    /// The keys of the tenant's payloads.
+    ring: Arc<PayloadRing>,
 }
 
 /// Activates `run` on a workflow thread, keeps it, and sends its completion.
-fn activate(shared: &Arc<Shared>, mut run: Run, activation: WorkflowActivation) {
+fn activate(
+    shared: &Arc<Shared>,
+    mut run: Run,
+    ring: Arc<PayloadRing>,
+    mut activation: WorkflowActivation,
+) {
     let shared = shared.clone();
     let kind = blame::Task::of(&activation);
     let task = Task {
@@ -288,11 +304,15 @@ fn activate(shared: &Arc<Shared>, mut run: Run, activation: WorkflowActivation) 
         kind,
         lives: !activation.is_replaying || kind == blame::Task::Query,
         announced: announced_pin(&activation),
+        ring,
     };
     shared
         .clone()
         .executor
         .submit(&run.identity().into(), move || {
+            if let Err(error) = codec::open_activation(&task.ring, &mut activation) {
+                return complete(&shared, refused(&task.run_id, &error), false);
+            }
             let activated = catch_unwind(AssertUnwindSafe(|| {
                 let completion = run.activate(activation);
                 (run, completion)
@@ -315,13 +335,22 @@ fn activate(shared: &Arc<Shared>, mut run: Run, activation: WorkflowActivation) 
 }
 
 /// Keeps a run that was taken through `task`, and sends its completion.
-fn settle(shared: &Arc<Shared>, run: Run, completion: WorkflowActivationCompletion, task: &Task) {
+fn settle(
+    shared: &Arc<Shared>,
+    run: Run,
+    mut completion: WorkflowActivationCompletion,
+    task: &Task,
+) {
     let standing = Standing::of(&run);
     standing.note_failure(shared, &task.run_id, task.announced);
     if let Some(pinned) = task.kind.pinned()
         && blames_plugin(&completion)
     {
         blame::note(shared, run.identity(), pinned);
+    }
+    if let Err(error) = codec::seal_completion(&task.ring, &mut completion) {
+        shared.runtime.spawn_blocking(move || drop(run));
+        return complete(shared, refused(&task.run_id, &error), false);
     }
     keep(shared, &task.run_id, run);
     let leaves = task.lives && standing.leaves(shared, &task.run_id);
@@ -374,6 +403,14 @@ fn nothing(run_id: String) -> WorkflowActivationCompletion {
         status: Some(Status::Successful(Success::default())),
         ..Default::default()
     }
+}
+
+/// The completion of a task that cannot be carried between Temporal and the run, with a word in the log.
+fn refused(run_id: &str, error: &Error) -> WorkflowActivationCompletion {
+    tracing::warn!(
+        code = %error.code(), run = run_id, cause = error.source_text(), "a task failed: {}", error.detail()
+    );
+    failed(run_id, error.code(), error.detail())
 }
 
 fn failed(run_id: &str, code: Code, message: &str) -> WorkflowActivationCompletion {

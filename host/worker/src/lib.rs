@@ -6,6 +6,7 @@
 
 mod activity;
 mod census;
+mod codec;
 mod connection;
 mod executor;
 mod fair;
@@ -24,6 +25,7 @@ use tenterhook_sandbox::Sandbox;
 use tenterhook_store::Store;
 
 pub use census::VisibilityCensus;
+pub use codec::Codec;
 pub use connection::{SEARCH_ATTRIBUTES, Target, Temporal};
 pub use gateway::Gateway;
 pub use lane::{Lane, LaneConfig};
@@ -39,9 +41,10 @@ pub async fn start_lane(
     store: Store,
     sandbox: Arc<Sandbox>,
     keys: Arc<ContextKeys>,
+    codec: Arc<Codec>,
 ) -> Result<Lane> {
     let ceilings = config.ceilings.clone();
-    let resolver = resolver::Resolver::new(store, sandbox, keys, ceilings);
+    let resolver = resolver::Resolver::new(store, sandbox, keys, ceilings, codec);
     let resolver = Arc::new(resolver);
     Lane::start(temporal, config, resolver).await
 }

@@ -243,7 +243,8 @@ impl Moves {
             &release.metadata,
             (*run.terms.limits).clone(),
         );
-        let source = Source(&self.temporal);
+        let codec = self.resolver.codec();
+        let source = Source::of(&self.temporal, codec, &run.scope.tenant).await?;
         let recorded = source.one(run.workflow_id, run.run_id).await?;
         let recorded =
             recorded.ok_or_else(|| for_good("its history is too long to be replayed"))?;

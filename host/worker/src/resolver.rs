@@ -25,6 +25,8 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+use crate::codec::Codec;
+
 /// Plugins whose snapshot is remembered; one over it forgets all, which costs one read each.
 const SNAPSHOTS_MAX: usize = 10_000;
 
@@ -84,6 +86,7 @@ pub(crate) struct Resolver {
     keys: Arc<ContextKeys>,
     /// What this host gives any plugin at most.
     ceilings: LimitOverrides,
+    codec: Arc<Codec>,
     remembered: Mutex<Remembered>,
     waiting: Semaphore,
     stopping: CancellationToken,
@@ -95,6 +98,7 @@ impl Resolver {
         sandbox: Arc<Sandbox>,
         keys: Arc<ContextKeys>,
         ceilings: LimitOverrides,
+        codec: Arc<Codec>,
     ) -> Self {
         let changes = store.changes.subscribe();
         let remembered = Mutex::new(Remembered {
@@ -107,6 +111,7 @@ impl Resolver {
             sandbox,
             keys,
             ceilings,
+            codec,
             remembered,
             waiting: Semaphore::new(WAITING_MAX),
             stopping: CancellationToken::new(),
@@ -120,6 +125,11 @@ impl Resolver {
 
     pub(crate) fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// The keys of tenants' payloads.
+    pub(crate) fn codec(&self) -> &Arc<Codec> {
+        &self.codec
     }
 
     pub(crate) fn keys(&self) -> &Arc<ContextKeys> {

@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
 mod durability;
+mod encryption;
 mod failures;
 mod features;
 mod guests;

@@ -1,12 +1,16 @@
 //! `tenant`: who owns plugins and executions.
 
+mod encryption;
 mod limits;
 mod quota;
 mod trust;
 
 use clap::Subcommand;
 
-use self::{limits::TenantLimitsCommand, quota::QuotaCommand, trust::TrustCommand};
+use self::{
+    encryption::EncryptionCommand, limits::TenantLimitsCommand, quota::QuotaCommand,
+    trust::TrustCommand,
+};
 use super::page::{self, PageArguments};
 use crate::{
     client::{Call, Client},
@@ -40,6 +44,9 @@ pub(crate) enum TenantCommand {
     /// Whom the tenant trusts to sign its releases
     #[command(subcommand)]
     Trust(TrustCommand),
+    /// How the tenant's payloads are encrypted on their way to Temporal
+    #[command(subcommand)]
+    Encryption(EncryptionCommand),
     /// What the tenant may ask of the hosts
     #[command(subcommand)]
     Quota(QuotaCommand),
@@ -67,6 +74,7 @@ impl TenantCommand {
                 console.record(&tenant, COLUMNS)
             }
             Self::Trust(command) => command.run(client, console).await,
+            Self::Encryption(command) => command.run(client, console).await,
             Self::Quota(command) => command.run(client, console).await,
             Self::Limits(command) => command.run(client, console).await,
         }

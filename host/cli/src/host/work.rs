@@ -7,7 +7,7 @@ use tenterhook_release::{Checks, Ramps, Retirement, Sweep};
 use tenterhook_sandbox::Sandbox;
 use tenterhook_signature::SigstoreSignatures;
 use tenterhook_store::Store;
-use tenterhook_worker::{Gate, Lane, Temporal, VisibilityCensus};
+use tenterhook_worker::{Codec, Gate, Lane, Temporal, VisibilityCensus};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{capacity, identity};
@@ -21,6 +21,7 @@ pub(super) struct Surroundings<'a> {
     pub(super) store: &'a Store,
     pub(super) temporal: &'a Temporal,
     pub(super) keys: &'a Arc<ContextKeys>,
+    pub(super) codec: &'a Arc<Codec>,
     pub(super) task_queue: &'a str,
     pub(super) ceilings: &'a LimitOverrides,
     pub(super) drain: Duration,
@@ -41,6 +42,7 @@ impl Work {
             of.store.clone(),
             of.sandbox.clone(),
             of.keys.clone(),
+            of.codec.clone(),
         )
         .await?;
         let rounds_stop = CancellationToken::new();

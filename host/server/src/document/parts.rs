@@ -25,7 +25,8 @@ use crate::{
     },
     problem::Problem,
     request::{
-        COMPONENT_PART, IfMatch, Json, JsonOrNothing, Query, SIGNATURE_PART, SignedUpload, Upload,
+        COMPONENT_PART, IfMatch, Json, JsonOrNothing, LargeJson, Query, SIGNATURE_PART,
+        SignedUpload, Upload,
     },
 };
 
@@ -115,6 +116,12 @@ impl Reads for SignedUpload {
 impl<T: ToSchema> Reads for Json<T> {
     fn read(draft: &mut Draft) {
         draft.body::<T>(true);
+    }
+}
+
+impl<T: ToSchema> Reads for LargeJson<T> {
+    fn read(draft: &mut Draft) {
+        Json::<T>::read(draft);
     }
 }
 

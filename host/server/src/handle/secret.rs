@@ -18,6 +18,7 @@ use crate::{
     Api,
     answer::NoContent,
     guard::Caller,
+    handle::encryption,
     problem::Answer,
     request::{AtPlugin, AtSecret, Json},
 };
@@ -77,7 +78,7 @@ impl ToSchema for Text {
     }
 }
 
-/// What became of secrets that were under other keys.
+/// What became of secrets and payload keys that were under other keys.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Resealed {
     /// Id of the host's first key.
@@ -145,8 +146,12 @@ pub(crate) async fn reseal(
     let mut resealed = 0;
     for old in keys.ids().skip(1) {
         resealed += reseal_from(&api, &keys, old, RESEALED_MAX - resealed, &author).await?;
+        let most = RESEALED_MAX - resealed;
+        resealed += encryption::reseal_from(&api, &keys, old, most, &author).await?;
     }
-    let left = api.state.store.secrets.not_under(keys.first()).await?;
+    let (secrets, payload_keys) = (&api.state.store.secrets, &api.state.store.payload_keys);
+    let left = secrets.not_under(keys.first()).await?
+        + payload_keys.payload_keys_not_under(keys.first()).await?;
     tracing::info!(
         key = keys.first(),
         resealed,

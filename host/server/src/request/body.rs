@@ -15,6 +15,8 @@ use crate::problem::Problem;
 
 /// Largest JSON body, in bytes: one payload of Temporal's 2 MiB, and room for what stands around it.
 pub const JSON_BYTES_MAX: usize = 2 * 1024 * 1024 + 64 * 1024;
+/// Largest body of payloads in base64, in bytes: two of Temporal's largest, and room for what stands around them.
+pub const PAYLOADS_BYTES_MAX: usize = 6 * 1024 * 1024;
 /// Of a body that is too large, so many times the bound is read and thrown away. A caller who is cut off in
 /// the middle of sending often never sees the answer.
 const DISCARD_TIMES: usize = 4;
@@ -32,6 +34,9 @@ pub(crate) fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option
 /// A JSON body.
 pub(crate) struct Json<T>(pub(crate) T);
 
+/// A JSON body of [`PAYLOADS_BYTES_MAX`].
+pub(crate) struct LargeJson<T>(pub(crate) T);
+
 /// A JSON body, or none: `T`'s default.
 pub(crate) struct JsonOrNothing<T>(pub(crate) T);
 
@@ -39,7 +44,16 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
-        let (headers, bytes) = json_bytes(request).await?;
+        let (headers, bytes) = json_bytes(request, JSON_BYTES_MAX).await?;
+        Ok(Self(json(&headers, &bytes)?))
+    }
+}
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for LargeJson<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        let (headers, bytes) = json_bytes(request, PAYLOADS_BYTES_MAX).await?;
         Ok(Self(json(&headers, &bytes)?))
     }
 }
@@ -48,7 +62,7 @@ impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for JsonOrNot
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
-        let (headers, bytes) = json_bytes(request).await?;
+        let (headers, bytes) = json_bytes(request, JSON_BYTES_MAX).await?;
         if bytes.is_empty() {
             return Ok(Self(T::default()));
         }
@@ -56,15 +70,15 @@ impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for JsonOrNot
     }
 }
 
-async fn json_bytes(request: Request) -> Result<(HeaderMap, Bytes)> {
+async fn json_bytes(request: Request, max: usize) -> Result<(HeaderMap, Bytes)> {
     let (parts, body) = request.into_parts();
     let too_large = || {
         Error::new(
             Code::BodyTooLarge,
-            format!("the body is larger than {JSON_BYTES_MAX} bytes"),
+            format!("the body is larger than {max} bytes"),
         )
     };
-    let bytes = read(&parts.headers, body, JSON_BYTES_MAX, too_large, |_| {}).await?;
+    let bytes = read(&parts.headers, body, max, too_large, |_| {}).await?;
     Ok((parts.headers, bytes))
 }
 

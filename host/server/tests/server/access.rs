@@ -18,6 +18,8 @@ fn row(operation: Operation) -> (u16, Body<'static>) {
         | O::ListQuotas
         | O::GetQuotas
         | O::GetTenantLimits
+        | O::GetEncryption
+        | O::DeletePayloadKeys
         | O::GetPluginLimits
         | O::ListTokens
         | O::ListAudit
@@ -59,6 +61,13 @@ fn row(operation: Operation) -> (u16, Body<'static>) {
         O::PutTenantLimits => (
             200,
             Body::Json(r#"{"ceilings": {"memory_bytes": 33554432}}"#),
+        ),
+        O::PutEncryption => (200, Body::Json(r#"{"payloads": "on"}"#)),
+        // Whoever may is told that there is nothing to make a new key for.
+        O::AddPayloadKey => (409, none),
+        O::DecodePayloads | O::EncodePayloads => (
+            200,
+            Body::Json(r#"{"payloads": [{"metadata": {}, "data": "aGk="}]}"#),
         ),
         O::PutTrust => (200, Body::Json(r#"{"mode": "off"}"#)),
         // Whoever may pull is told what is wrong with the reference.
@@ -260,7 +269,11 @@ async fn every_operation_is_for_whom_the_table_says() {
                     "plugin-not-found",
                 ],
                 422 => &["origin-invalid"],
-                409 => &["release-state-conflict", "rollout-not-running"],
+                409 => &[
+                    "release-state-conflict",
+                    "rollout-not-running",
+                    "encryption-conflict",
+                ],
                 _ => &["none"],
             };
             assert!(

@@ -29,6 +29,7 @@ use tokio::{sync::Notify, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    encryption::FakeCodec,
     fake::{FakeCensus, FakeExecutions, FakeGate, FakeInspector, FakeReadiness, MAGIC},
     secrets::FakeKeys,
 };
@@ -101,6 +102,8 @@ pub(crate) async fn host() -> Host {
         registries: Arc::new(OciRegistries::default()),
         signatures: signatures.clone(),
         secret_keys: secret_keys.clone(),
+        codec: Arc::new(FakeCodec),
+        codec_origins: vec!["https://temporal.example".to_owned()],
         clock: clock.clone(),
         readiness: Arc::new(readiness),
     };

@@ -5,6 +5,7 @@
 
 mod access;
 mod document;
+mod encryption;
 mod fake;
 mod host;
 mod plugins;

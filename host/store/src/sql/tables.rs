@@ -5,6 +5,7 @@ mod audit;
 mod claim;
 mod context_key;
 mod line;
+mod payload_key;
 mod plugin;
 mod release;
 mod secret;

@@ -7,6 +7,7 @@ mod allowances;
 mod audit;
 mod blobs;
 mod bucket;
+mod encryption;
 mod fixture;
 mod hosts;
 mod moves;

@@ -8,20 +8,23 @@ use temporalio_protos::{
         activity_result::{Success, activity_execution_result::Status},
         activity_task::Start,
     },
-    temporal::api::common::v1::Payload as ProtoPayload,
+    temporal::api::common::v1::{Payload as ProtoPayload, Payloads},
 };
 use tenterhook_domain::{
     Code, Error, Result, TypeName,
     clock::{Clock, SystemClock, millis},
     context::Context,
+    payload_key::PayloadRing,
 };
-use tenterhook_sandbox::{ActivityAccess, ActivityHost, ActivityTask, Owner, Payload, TaskInfo};
+use tenterhook_sandbox::{
+    ActivityAccess, ActivityHost, ActivityTask, Cancellation, Owner, Payload, TaskInfo,
+};
 
 use tenterhook_workflow::guest::Fault;
 use tokio::time::Instant;
 
 use super::failure;
-use crate::{fair::Flow, resolver::Resolver};
+use crate::{codec, fair::Flow, resolver::Resolver};
 
 /// Tenths of its time for which an attempt waits for code that is not there.
 const WAIT_TENTHS: u32 = 8;
@@ -61,6 +64,28 @@ pub(super) fn claim(resolver: &Resolver, start: Start) -> Result<Claim> {
 /// Runs the attempt, which was given to this host at `begun`, to its end. Dropping the future ends the guest.
 pub(super) async fn run(
     resolver: &Resolver,
+    mut claim: Claim,
+    begun: Instant,
+    host: Arc<dyn ActivityHost>,
+) -> Status {
+    let ring = match resolver.codec().ring(&claim.context.scope.tenant).await {
+        Ok(ring) => ring,
+        Err(error) => return failed(&error),
+    };
+    if let Err(error) = codec::open(&ring, &mut claim.start) {
+        return failed(&error);
+    }
+    let host = Arc::new(SealedHost {
+        ring: ring.clone(),
+        host,
+    });
+    let status = opened(resolver, claim, begun, host).await;
+    codec::seal_result(&ring, status).unwrap_or_else(|error| failed(&error))
+}
+
+/// Runs an attempt whose payloads are open.
+async fn opened(
+    resolver: &Resolver,
     claim: Claim,
     begun: Instant,
     host: Arc<dyn ActivityHost>,
@@ -72,6 +97,30 @@ pub(super) async fn run(
         }),
         Ok(Err(refused)) => failure::of_guest(refused, host.cancelled()),
         Err(error) => failed(&error),
+    }
+}
+
+/// Seals what an attempt says while it runs.
+struct SealedHost {
+    ring: Arc<PayloadRing>,
+    host: Arc<dyn ActivityHost>,
+}
+
+impl ActivityHost for SealedHost {
+    fn heartbeat(&self, details: Vec<Payload>) {
+        let mut sealed = Payloads {
+            payloads: details.into_iter().map(payload_to_proto).collect(),
+        };
+        if let Err(error) = codec::seal(&self.ring, &mut sealed) {
+            tracing::warn!(code = %error.code(), "a heartbeat's details are left out: {}", error.detail());
+            sealed.payloads.clear();
+        }
+        let sealed = sealed.payloads.into_iter().map(payload_of_proto);
+        self.host.heartbeat(sealed.collect());
+    }
+
+    fn cancelled(&self) -> Option<Cancellation> {
+        self.host.cancelled()
     }
 }
 

@@ -81,7 +81,10 @@ fn with_info(
 /// A failure that the host makes: its code is the type. What no retry can mend is not retried.
 pub(super) fn of_host(code: Code, detail: &str) -> Status {
     // All else may be mended by a push, a grant or time: the retry policy decides.
-    let non_retryable = matches!(code, Code::ActivityTypeNotFound | Code::ContextInvalid);
+    let non_retryable = matches!(
+        code,
+        Code::ActivityTypeNotFound | Code::ContextInvalid | Code::PayloadKeyGone
+    );
     Status::Failed(Failed {
         failure: Some(Failure {
             message: format!("[{code}] {detail}"),

@@ -16,11 +16,13 @@ use temporalio_protos::temporal::api::{
 use tenterhook_domain::{
     Code, Error, Result, Scope,
     execution::{Execution, Page, PendingActivity, Status},
+    payload_key::PayloadRing,
 };
 use tenterhook_workflow::ReleasePin;
 
 use super::{history, report};
 use crate::{
+    codec,
     connection::{Temporal, refusal},
     payload,
 };
@@ -62,11 +64,13 @@ pub(super) async fn newest_run(
 
 pub(super) async fn describe(
     temporal: &Temporal,
+    ring: &PayloadRing,
     scope: &Scope,
     execution: WorkflowExecution,
     id: &str,
 ) -> Result<Execution> {
-    let described = ask(temporal, execution.clone(), id).await?;
+    let mut described = ask(temporal, execution.clone(), id).await?;
+    codec::open_what_opens(ring, &mut described);
     let info = described.workflow_execution_info.ok_or_else(|| {
         Error::new(
             Code::Internal,
@@ -88,7 +92,7 @@ pub(super) async fn describe(
         .pending_workflow_task
         .is_some_and(|task| task.attempt > 1)
     {
-        known.task_failure = history::last_task_failure(temporal, execution, id).await?;
+        known.task_failure = history::last_task_failure(temporal, ring, execution, id).await?;
     }
     Ok(known)
 }

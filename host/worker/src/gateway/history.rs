@@ -15,6 +15,7 @@ use temporalio_protos::temporal::api::{
 use tenterhook_domain::{
     Result,
     execution::{Event, Failure, Outcome, Page, Status},
+    payload_key::PayloadRing,
 };
 
 use super::{
@@ -22,6 +23,7 @@ use super::{
     report,
 };
 use crate::{
+    codec,
     connection::{Temporal, refusal},
     payload,
 };
@@ -49,6 +51,7 @@ async fn read(
 
 pub(super) async fn events(
     temporal: &Temporal,
+    ring: &PayloadRing,
     execution: WorkflowExecution,
     id: &str,
     after: u64,
@@ -64,7 +67,8 @@ pub(super) async fn events(
             next_page_token,
             ..Default::default()
         };
-        let page = read(temporal, request, id).await?;
+        let mut page = read(temporal, request, id).await?;
+        codec::open_what_opens(ring, &mut page);
         let found = page.history.map_or_else(Vec::new, |history| history.events);
         for event in found
             .iter()
@@ -86,6 +90,7 @@ pub(super) async fn events(
 /// Why the newest failed workflow task failed, as far as the newest events tell.
 pub(super) async fn last_task_failure(
     temporal: &Temporal,
+    ring: &PayloadRing,
     execution: WorkflowExecution,
     id: &str,
 ) -> Result<Option<Failure>> {
@@ -100,10 +105,9 @@ pub(super) async fn last_task_failure(
         .get_workflow_execution_history_reverse(Request::new(request))
         .await
         .map_err(|status| refusal(&status, id))?;
-    let events = read
-        .into_inner()
-        .history
-        .map_or_else(Vec::new, |history| history.events);
+    let mut read = read.into_inner();
+    codec::open_what_opens(ring, &mut read);
+    let events = read.history.map_or_else(Vec::new, |history| history.events);
     Ok(events.iter().find_map(|event| match &event.attributes {
         Some(Attributes::WorkflowTaskFailedEventAttributes(failed)) => {
             failed.failure.as_ref().map(report::failure)
@@ -113,8 +117,12 @@ pub(super) async fn last_task_failure(
 }
 
 /// Waits for the last event of the last run of the chain, until `deadline`.
+///
+/// # Errors
+/// Those of Temporal; `payload-key-gone` for an end that can be read no more.
 pub(super) async fn outcome(
     temporal: &Temporal,
+    ring: &PayloadRing,
     mut execution: WorkflowExecution,
     id: &str,
     deadline: Instant,
@@ -124,9 +132,10 @@ pub(super) async fn outcome(
         execution.run_id = describe::newest_run(temporal, execution.clone(), id).await?;
     }
     for _ in 0..CHAIN_MAX {
-        let Some(event) = close_event(temporal, &execution, id, deadline).await? else {
+        let Some(mut event) = close_event(temporal, &execution, id, deadline).await? else {
             break;
         };
+        codec::open(ring, &mut event)?;
         match closed(&event) {
             Closed::Next(run_id) => execution.run_id = run_id,
             Closed::With {

@@ -1,14 +1,17 @@
 //! Temporal's failures as a caller reads them.
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use temporalio_protos::temporal::api::{
     enums::v1::TimeoutType,
     failure::v1::{Failure as ProtoFailure, failure::FailureInfo},
 };
-use tenterhook_domain::execution::Failure;
+use tenterhook_domain::{Code, execution::Failure};
 
-use crate::payload;
+use crate::{
+    codec::{self, Words},
+    payload,
+};
 
 /// Deepest chain of causes that is reported.
 const CAUSES_MAX: usize = 20;
@@ -56,22 +59,45 @@ fn chain(proto: &ProtoFailure, depth: usize) -> Failure {
         }
         _ => ("failure".to_owned(), false, None),
     };
+    let (message, stack_trace) = said(proto);
     Failure {
-        message: proto.message.clone(),
+        message: message.into_owned(),
         kind,
         non_retryable,
         next_retry_delay_ms: next_retry_delay(proto),
         details: details.map_or_else(Vec::new, |list| {
             list.payloads.iter().map(payload::to_json).collect()
         }),
-        stack_trace: Some(&proto.stack_trace)
+        stack_trace: Some(stack_trace)
             .filter(|trace| !trace.is_empty())
-            .cloned(),
+            .map(Cow::into_owned),
         cause: proto
             .cause
             .as_ref()
             .filter(|_| depth > 0)
             .map(|cause| Box::new(chain(cause, depth - 1))),
+    }
+}
+
+/// Message and stack trace, also where they were hidden.
+fn said(proto: &ProtoFailure) -> (Cow<'_, str>, Cow<'_, str>) {
+    match codec::words(proto) {
+        Words::Plain => (
+            proto.message.as_str().into(),
+            proto.stack_trace.as_str().into(),
+        ),
+        Words::Hidden {
+            message,
+            stack_trace,
+        } => (message.into(), stack_trace.into()),
+        Words::Gone => (
+            format!(
+                "[{}] the words cannot be read: they were encrypted, and their key is gone",
+                Code::PayloadKeyGone
+            )
+            .into(),
+            "".into(),
+        ),
     }
 }
 
@@ -100,9 +126,9 @@ pub(crate) fn sentence(proto: &ProtoFailure) -> String {
     while let Some(link) = next.filter(|_| words.len() < CAUSES_MAX) {
         words.push(match &link.failure_info {
             Some(FailureInfo::ApplicationFailureInfo(info)) if !info.r#type.is_empty() => {
-                format!("{}: {}", info.r#type, link.message)
+                format!("{}: {}", info.r#type, said(link).0)
             }
-            _ => link.message.clone(),
+            _ => said(link).0.into_owned(),
         });
         next = link.cause.as_deref();
     }

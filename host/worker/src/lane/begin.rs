@@ -6,7 +6,7 @@ use futures_util::FutureExt as _;
 use temporalio_protos::coresdk::workflow_activation::{
     InitializeWorkflow, WorkflowActivation, workflow_activation_job::Variant,
 };
-use tenterhook_domain::{Code, Error, Result, context::Context};
+use tenterhook_domain::{Code, Error, Result, context::Context, payload_key::PayloadRing};
 use tenterhook_sandbox::Owner;
 use tenterhook_workflow::{Pin, ReleasePin, Run, RunIdentity, announced_pin};
 use tokio::time::Instant;
@@ -44,7 +44,7 @@ pub(super) async fn begin(
         ))
     });
     match made {
-        Ok(run) => activate(&shared, run, activation),
+        Ok((run, ring)) => activate(&shared, run, ring, activation),
         Err(error) => {
             tracing::warn!(
                 code = %error.code(),
@@ -65,7 +65,7 @@ async fn make_run(
     shared: &Shared,
     activation: &WorkflowActivation,
     init: &InitializeWorkflow,
-) -> Result<Run> {
+) -> Result<(Run, Arc<PayloadRing>)> {
     let (begun, task_time) = (Instant::now(), task_time(init));
     let until = begun + task_time * WAIT_TENTHS / 10;
     let decided_by = begun + task_time * DECIDE_TENTHS / 10;
@@ -77,6 +77,7 @@ async fn make_run(
         .resolver
         .terms(&context.scope, &context.plugin)
         .await?;
+    let ring = shared.resolver.codec().ring(&context.scope.tenant).await?;
     let (release, pin) = match announced_pin(activation) {
         Some(announced) => {
             let run = Rebuilt {
@@ -127,7 +128,7 @@ async fn make_run(
     let (limits, keys) = (terms.limits.clone(), shared.resolver.keys().clone());
     let mut run = Run::new(identity, limits, keys, module);
     terms.apply_to(&mut run);
-    Ok(run)
+    Ok((run, ring))
 }
 
 /// The release of a run whose history has no pin.

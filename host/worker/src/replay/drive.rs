@@ -26,7 +26,7 @@ use tenterhook_workflow::{Run, fail_task};
 use tokio::sync::oneshot;
 
 use super::{compare::Comparison, recorded::Recorded, step::Step};
-use crate::executor::Executor;
+use crate::{codec, executor::Executor};
 
 /// Core wants some; a replay worker has one run at a time.
 const WORKFLOW_TASKS: usize = 2;
@@ -119,7 +119,7 @@ impl Replay<'_> {
     async fn answer(
         &mut self,
         threads: &Executor,
-        activation: WorkflowActivation,
+        mut activation: WorkflowActivation,
         make: &impl Fn(&WorkflowActivation) -> Run,
     ) -> Result<WorkflowActivationCompletion> {
         let run_id = activation.run_id.clone();
@@ -136,6 +136,7 @@ impl Replay<'_> {
             return Ok(given_up(&run_id));
         }
         self.local.resolved(&activation);
+        codec::restore_all(&mut activation);
         let run = self.run.take().unwrap_or_else(|| make(&activation));
         let (run, completion) = activate(threads, run, activation).await?;
         self.run = Some(run);

@@ -25,7 +25,7 @@ use super::{
     sample::{Seen, choose},
     source::{Listed, Source, of_plugin, quoted, time},
 };
-use crate::connection::Temporal;
+use crate::{codec::Codec, connection::Temporal};
 
 /// So many times the sample are looked at to find its paths.
 const LOOKED_AT: usize = 4;
@@ -43,6 +43,7 @@ pub struct Gate {
     sandbox: Arc<Sandbox>,
     replayer: Replayer,
     clock: Arc<dyn Clock>,
+    codec: Arc<Codec>,
 }
 
 impl Gate {
@@ -55,6 +56,7 @@ impl Gate {
         store: Store,
         sandbox: Arc<Sandbox>,
         clock: Arc<dyn Clock>,
+        codec: Arc<Codec>,
     ) -> Result<Self> {
         Ok(Self {
             replayer: Replayer::start(temporal.namespace())?,
@@ -62,12 +64,14 @@ impl Gate {
             store,
             sandbox,
             clock,
+            codec,
         })
     }
 
     async fn report(&self, candidate: &Candidate, policy: &ReleasePolicy) -> Result<ReplayReport> {
         let until = Instant::now() + GATE_TIME;
-        let source = Source(&self.temporal);
+        let tenant = &candidate.scope.tenant;
+        let source = Source::of(&self.temporal, &self.codec, tenant).await?;
         let all = of_plugin(&candidate.scope, &candidate.plugin);
         let oldest = time(
             self.clock

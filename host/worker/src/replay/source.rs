@@ -1,5 +1,7 @@
 //! Where the gate finds histories: visibility for which there are, history service for what they say.
 
+use std::sync::Arc;
+
 use prost::Message as _;
 use prost_wkt_types::Timestamp;
 use temporalio_client::{grpc::WorkflowService as _, tonic::Request};
@@ -11,10 +13,13 @@ use temporalio_protos::temporal::api::{
         ListWorkflowExecutionsRequest,
     },
 };
-use tenterhook_domain::{PluginName, Result, Scope};
+use tenterhook_domain::{PluginName, Result, Scope, TenantId, payload_key::PayloadRing};
 
 use super::{recorded::Recorded, sample::spread};
-use crate::connection::{Temporal, refusal};
+use crate::{
+    codec::{self, Codec},
+    connection::{Temporal, refusal},
+};
 
 /// Executions of one list that are looked through; of more, the newest and the oldest of so many each.
 const LISTED_MAX: usize = 1_000;
@@ -56,16 +61,32 @@ pub(super) fn time(millis: u64) -> String {
 }
 
 /// Histories on one Temporal.
-pub(crate) struct Source<'a>(pub(crate) &'a Temporal);
+pub(crate) struct Source<'a> {
+    temporal: &'a Temporal,
+    ring: Arc<PayloadRing>,
+}
 
-impl Source<'_> {
+impl<'a> Source<'a> {
+    /// Those of one tenant.
+    ///
+    /// # Errors
+    /// Of [`Codec::ring`].
+    pub(crate) async fn of(
+        temporal: &'a Temporal,
+        codec: &Codec,
+        tenant: &TenantId,
+    ) -> Result<Self> {
+        let ring = codec.ring(tenant).await?;
+        Ok(Self { temporal, ring })
+    }
+
     /// How many executions match.
     pub(super) async fn count(&self, query: &str) -> Result<u64> {
         let request = CountWorkflowExecutionsRequest {
-            namespace: self.0.namespace().to_owned(),
+            namespace: self.temporal.namespace().to_owned(),
             query: query.to_owned(),
         };
-        let mut service = self.0.service();
+        let mut service = self.temporal.service();
         let counted = service
             .count_workflow_executions(Request::new(request))
             .await;
@@ -90,13 +111,13 @@ impl Source<'_> {
         let mut next_page_token = Vec::new();
         loop {
             let request = ListWorkflowExecutionsRequest {
-                namespace: self.0.namespace().to_owned(),
+                namespace: self.temporal.namespace().to_owned(),
                 page_size: PAGE,
                 next_page_token,
                 query: query.to_owned(),
             };
             let page = self
-                .0
+                .temporal
                 .service()
                 .list_workflow_executions(Request::new(request))
                 .await;
@@ -158,7 +179,7 @@ impl Source<'_> {
         let mut next_page_token = Vec::new();
         loop {
             let request = GetWorkflowExecutionHistoryRequest {
-                namespace: self.0.namespace().to_owned(),
+                namespace: self.temporal.namespace().to_owned(),
                 execution: Some(WorkflowExecution {
                     workflow_id: execution.workflow_id.clone(),
                     run_id: execution.run_id.clone(),
@@ -168,7 +189,7 @@ impl Source<'_> {
                 ..Default::default()
             };
             let page = self
-                .0
+                .temporal
                 .service()
                 .get_workflow_execution_history(Request::new(request))
                 .await;
@@ -191,7 +212,9 @@ impl Source<'_> {
                 break;
             }
         }
-        let recorded = Recorded::new(History { events }, execution.workflow_id.clone());
+        let mut history = History { events };
+        let recorded = codec::open(&self.ring, &mut history)
+            .and_then(|()| Recorded::new(history, execution.workflow_id.clone()));
         if let Err(error) = &recorded {
             tracing::warn!(
                 workflow_id = execution.workflow_id,

@@ -24,7 +24,7 @@ use std::{
 use anyhow::Context as _;
 use tenterhook_domain::{clock::SystemClock, limit::LimitOverrides};
 use tenterhook_release::Rehearsals;
-use tenterhook_server::{ApiState, Server};
+use tenterhook_server::{ApiState, Metrics, Server};
 use tenterhook_store::Store;
 use tenterhook_worker::{Gate, Gateway, Temporal, VisibilityCensus};
 use tokio::{
@@ -182,7 +182,9 @@ async fn start(parts: Parts) -> anyhow::Result<Running> {
     let share = is_shared
         .then(|| sandbox::share(&store, &keys))
         .transpose()?;
-    let sandbox = sandbox::open(&data, &store, &secret_keys, share)?;
+    let metrics = Arc::new(Metrics::new()?);
+    let sandbox = sandbox::open(&data, &store, &secret_keys, share, metrics.clone())?;
+    let circuits = sandbox.circuits();
     let gate = Gate::new(
         temporal.clone(),
         store.clone(),
@@ -221,6 +223,8 @@ async fn start(parts: Parts) -> anyhow::Result<Running> {
         registries: origins.registries,
         signatures: origins.signatures,
         secret_keys,
+        circuits,
+        metrics,
         clock,
         readiness: Arc::new(readiness),
     };

@@ -35,7 +35,7 @@ pub use activity::{
     Cancellation, FailureLink, Payload, TaskInfo,
 };
 pub use capability::{
-    http::Secrets,
+    http::{Resolver, Secrets},
     keyvalue::{KeyPage, KeyRoom, KeyValue},
 };
 pub use compiler::{

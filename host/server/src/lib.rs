@@ -15,6 +15,7 @@
 //! | `request` | what handlers read: path, query, JSON, raw bodies |
 //! | `schema` | a release's JSON Schemas, compiled once |
 //! | `handle` | the handlers, by noun |
+//! | `metrics` | what the host counts, and how Prometheus reads it |
 //! | `serving` | connections, and the way they end |
 
 mod answer;
@@ -22,6 +23,7 @@ mod document;
 mod door;
 mod guard;
 mod handle;
+mod metrics;
 mod problem;
 mod request;
 mod route;
@@ -31,8 +33,9 @@ mod serving;
 use std::sync::Arc;
 
 use tenterhook_domain::{
-    Result, clock::Clock, execution::Executions, limit::LimitOverrides, origin::Registries,
-    replay::Rehearsal, rollout::Census, secret_key::SecretKeyring, trust::Signatures,
+    Result, circuit::Circuits, clock::Clock, execution::Executions, limit::LimitOverrides,
+    origin::Registries, replay::Rehearsal, rollout::Census, secret_key::SecretKeyring,
+    trust::Signatures,
 };
 use tenterhook_store::Store;
 use tokio::sync::Semaphore;
@@ -41,6 +44,7 @@ use tokio_util::sync::CancellationToken;
 pub use document::document;
 pub use guard::{REQUEST_TIMEOUT, REQUESTS_MAX, ROOM_TIMEOUT, UPLOAD_TIMEOUT};
 pub use handle::secret::RESEALED_MAX;
+pub use metrics::{Metrics, OTHERS, SERIES_MAX};
 pub use problem::{PROBLEM_TYPE, status};
 pub use request::{JSON_BYTES_MAX, PAGE_DEFAULT, WAIT_MAX};
 pub use route::{Access, Operation, ROUTES, Route, Verb};
@@ -80,6 +84,10 @@ pub struct ApiState {
     pub signatures: Arc<dyn Signatures>,
     /// The keys that secrets are encrypted under.
     pub secret_keys: Arc<dyn SecretKeyring>,
+    /// Which destinations of outbound requests are left alone.
+    pub circuits: Arc<dyn Circuits>,
+    /// What the host counts.
+    pub metrics: Arc<Metrics>,
     /// The time of day.
     pub clock: Arc<dyn Clock>,
     /// What `/readyz` asks.

@@ -113,6 +113,8 @@ routes! {
     Live: Get "/livez" Open => handle::health::live;
     /// The host can do its work.
     Ready: Get "/readyz" Open => handle::health::ready;
+    /// What the host counts, in Prometheus' text format. It names tenants and plugins.
+    GetMetrics: Get "/metrics" Admin => handle::metrics::text;
     /// This document.
     GetContract: Get "/v1/openapi.json" Open => handle::contract::json;
     /// This document, for people.
@@ -158,6 +160,8 @@ routes! {
     GetTenantLimits: Get "/v1/tenants/{tenant}/limits" Operator => handle::limit::get;
     /// Sets defaults and ceilings for the limits of all plugins of the tenant.
     PutTenantLimits: Put "/v1/tenants/{tenant}/limits" Admin => handle::limit::put;
+    /// Which destinations of the tenant's outbound requests fail, on the host that answers, and when they are tried again.
+    ListCircuits: Get "/v1/tenants/{tenant}/circuits" Operator => handle::circuit::list;
     /// A tenant's environments.
     ListEnvironments: Get "/v1/tenants/{tenant}/environments" Operator => handle::tenant::list_environments;
     /// Makes an environment.
@@ -247,10 +251,13 @@ pub(crate) fn router(api: Arc<Api>) -> Router {
     router_of(api, |_| true)
 }
 
-/// The router of a host without an API: whether it lives, and whether it can work.
+/// The router of a host without an API: whether it lives, whether it can work, and what it counts.
 pub(crate) fn health_router(api: Arc<Api>) -> Router {
     router_of(api, |operation| {
-        matches!(operation, Operation::Live | Operation::Ready)
+        matches!(
+            operation,
+            Operation::Live | Operation::Ready | Operation::GetMetrics
+        )
     })
 }
 

@@ -288,6 +288,7 @@ fn activate(shared: &Arc<Shared>, mut run: Run, activation: WorkflowActivation) 
                 Ok((run, completion)) => {
                     let standing = Standing::of(&run);
                     standing.note_failure(&shared, &run_id, announced);
+                    blame::count(&shared.resolver, run.identity(), &completion);
                     if let Some(pinned) = task.pinned()
                         && blames_plugin(&completion)
                     {

@@ -22,14 +22,16 @@ use tenterhook_domain::{
 };
 use tenterhook_registry::OciRegistries;
 use tenterhook_release::{Checks, Rehearsals};
-use tenterhook_server::{ApiState, Server};
+use tenterhook_server::{ApiState, Metrics, Server};
 use tenterhook_signature::SigstoreSignatures;
 use tenterhook_store::Store;
 use tokio::{sync::Notify, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    fake::{FakeCensus, FakeExecutions, FakeGate, FakeInspector, FakeReadiness, MAGIC},
+    fake::{
+        FakeCensus, FakeCircuits, FakeExecutions, FakeGate, FakeInspector, FakeReadiness, MAGIC,
+    },
     secrets::FakeKeys,
 };
 
@@ -61,6 +63,7 @@ pub(crate) struct Host {
     pub(crate) store: Store,
     pub(crate) executions: Arc<FakeExecutions>,
     pub(crate) census: Arc<FakeCensus>,
+    pub(crate) metrics: Arc<Metrics>,
     /// What secrets are encrypted under; a key from the start.
     pub(crate) secret_keys: Arc<FakeKeys>,
     pub(crate) clock: Arc<TestClock>,
@@ -88,6 +91,7 @@ pub(crate) async fn host() -> Host {
     let secret_keys = Arc::new(FakeKeys::default());
     let clock = Arc::new(TestClock(AtomicU64::new(NOW)));
     let signatures = Arc::new(SigstoreSignatures::new(None).unwrap());
+    let metrics = Arc::new(Metrics::new().unwrap());
     let state = ApiState {
         store: store.clone(),
         executions: executions.clone(),
@@ -101,6 +105,8 @@ pub(crate) async fn host() -> Host {
         registries: Arc::new(OciRegistries::default()),
         signatures: signatures.clone(),
         secret_keys: secret_keys.clone(),
+        circuits: Arc::new(FakeCircuits),
+        metrics: metrics.clone(),
         clock: clock.clone(),
         readiness: Arc::new(readiness),
     };
@@ -120,6 +126,7 @@ pub(crate) async fn host() -> Host {
         store,
         executions,
         census,
+        metrics,
         secret_keys,
         clock,
         go_on,

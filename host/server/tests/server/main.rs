@@ -4,9 +4,11 @@
 #![allow(clippy::unwrap_used)]
 
 mod access;
+mod circuits;
 mod document;
 mod fake;
 mod host;
+mod metrics;
 mod plugins;
 mod problems;
 mod quotas;

@@ -175,7 +175,7 @@ impl Circuit {
 /// A circuit as operators see it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct CircuitReport {
-    /// Scheme, host and port: `https://api.example.com:443`.
+    /// Scheme, host and port.
     pub destination: String,
     /// Whether requests go there.
     #[schema(inline = false)]

@@ -1,8 +1,32 @@
 //! What operators see of the circuits of their tenant.
 
 use serde_json::json;
+use tenterhook_domain::{
+    TenantId,
+    circuit::{CircuitReport, CircuitState, Circuits, FAILURES_TO_OPEN},
+};
 
 use crate::host::furnished;
+
+/// One destination of acme fails.
+pub(crate) struct FakeCircuits;
+
+impl Circuits for FakeCircuits {
+    fn of_tenant(&self, tenant: &TenantId) -> Vec<CircuitReport> {
+        let failing = CircuitReport {
+            destination: "https://api.example.com:443".to_owned(),
+            state: CircuitState::Open,
+            failures: FAILURES_TO_OPEN,
+            retry_after_millis: Some(900),
+        };
+        let failing = (tenant.as_str() == "acme").then_some(failing);
+        failing.into_iter().collect()
+    }
+
+    fn counts(&self) -> Vec<(TenantId, CircuitState, usize)> {
+        vec![("acme".parse().unwrap(), CircuitState::Open, 1)]
+    }
+}
 
 #[tokio::test]
 async fn an_operator_sees_the_circuits_of_the_tenant_and_no_others() {

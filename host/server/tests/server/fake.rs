@@ -15,7 +15,6 @@ use serde_json::{Value, json};
 use tenterhook_domain::{
     Code, Digest, Error, PluginName, Result, Scope, TenantId,
     check::Check,
-    circuit::{CircuitReport, CircuitState, Circuits, FAILURES_TO_OPEN},
     component::{Inspection, InspectionContext, Inspector, MessageType, Metadata, WorkflowType},
     execution::{Event, Execution, Executions, Outcome, Page, Start, Started, Status},
     policy::ReleasePolicy,
@@ -135,26 +134,6 @@ impl Census for FakeCensus {
 
     async fn health(&self, _: &Scope, _: &PluginName, _: &Digest, _: u64) -> Result<Health> {
         Ok(Health::default())
-    }
-}
-
-/// One destination of acme fails.
-pub(crate) struct FakeCircuits;
-
-impl Circuits for FakeCircuits {
-    fn of_tenant(&self, tenant: &TenantId) -> Vec<CircuitReport> {
-        let failing = CircuitReport {
-            destination: "https://api.example.com:443".to_owned(),
-            state: CircuitState::Open,
-            failures: FAILURES_TO_OPEN,
-            retry_after_millis: Some(900),
-        };
-        let failing = (tenant.as_str() == "acme").then_some(failing);
-        failing.into_iter().collect()
-    }
-
-    fn counts(&self) -> Vec<(TenantId, CircuitState, usize)> {
-        vec![("acme".parse().unwrap(), CircuitState::Open, 1)]
     }
 }
 

@@ -29,9 +29,7 @@ use tokio::{sync::Notify, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    fake::{
-        FakeCensus, FakeCircuits, FakeExecutions, FakeGate, FakeInspector, FakeReadiness, MAGIC,
-    },
+    fake::{FakeCensus, FakeExecutions, FakeGate, FakeInspector, FakeReadiness, MAGIC},
     secrets::FakeKeys,
 };
 
@@ -105,7 +103,7 @@ pub(crate) async fn host() -> Host {
         registries: Arc::new(OciRegistries::default()),
         signatures: signatures.clone(),
         secret_keys: secret_keys.clone(),
-        circuits: Arc::new(FakeCircuits),
+        circuits: Arc::new(crate::circuits::FakeCircuits),
         metrics: metrics.clone(),
         clock: clock.clone(),
         readiness: Arc::new(readiness),

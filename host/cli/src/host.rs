@@ -24,7 +24,7 @@ use std::{
 use anyhow::Context as _;
 use tenterhook_domain::{clock::SystemClock, limit::LimitOverrides};
 use tenterhook_release::Rehearsals;
-use tenterhook_server::{ApiState, Server};
+use tenterhook_server::{ApiState, Metrics, Server};
 use tenterhook_store::Store;
 use tenterhook_worker::{Codec, Gate, Gateway, Temporal, VisibilityCensus};
 use tokio::{
@@ -186,8 +186,10 @@ async fn start(parts: Parts) -> anyhow::Result<Running> {
     let share = is_shared
         .then(|| sandbox::share(&store, &keys))
         .transpose()?;
-    let sandbox = sandbox::open(&data, &store, &secret_keys, share)?;
+    let metrics = Arc::new(Metrics::new()?);
+    let sandbox = sandbox::open(&data, &store, &secret_keys, share, metrics.clone())?;
     let codec = Arc::new(Codec::new(store.clone(), secret_keys.clone()));
+    let circuits = sandbox.circuits();
     let gate = Gate::new(
         temporal.clone(),
         store.clone(),
@@ -230,6 +232,8 @@ async fn start(parts: Parts) -> anyhow::Result<Running> {
         secret_keys,
         codec,
         codec_origins,
+        circuits,
+        metrics,
         clock,
         readiness: Arc::new(readiness),
     };

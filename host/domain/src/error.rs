@@ -4,6 +4,8 @@
 
 use std::{fmt, time::Duration};
 
+use crate::name::TenantId;
+
 /// A result whose error carries a stable code.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -233,6 +235,8 @@ codes! {
     GuestHistoryTooLong = "guest-history-too-long", Plugin;
     /// A plugin sends more or larger outbound requests than its limits allow.
     OutboundLimitExceeded = "outbound-limit-exceeded", Plugin;
+    /// A destination of outbound requests keeps failing, and is left alone for a while.
+    OutboundCircuitOpen = "outbound-circuit-open", Plugin;
     /// Temporal does not answer.
     TemporalUnavailable = "temporal-unavailable", Unavailable;
     /// The host is stopping.
@@ -260,6 +264,7 @@ pub struct Error {
     code: Code,
     detail: String,
     after: Option<Duration>,
+    quota: Option<Box<(TenantId, &'static str)>>,
     #[source]
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
@@ -271,6 +276,7 @@ impl Error {
             code,
             detail: detail.into(),
             after: None,
+            quota: None,
             source: None,
         }
     }
@@ -279,6 +285,13 @@ impl Error {
     #[must_use]
     pub fn retry_after(mut self, after: Duration) -> Self {
         self.after = Some(after);
+        self
+    }
+
+    /// Adds whose quota it is about, and which.
+    #[must_use]
+    pub fn of_quota(mut self, tenant: TenantId, quota: &'static str) -> Self {
+        self.quota = Some(Box::new((tenant, quota)));
         self
     }
 
@@ -306,6 +319,13 @@ impl Error {
             next = cause.source();
         }
         words.join(": ")
+    }
+
+    /// Whose quota it is about, and which, where it is about one.
+    pub fn quota(&self) -> Option<(&TenantId, &'static str)> {
+        self.quota
+            .as_deref()
+            .map(|(tenant, quota)| (tenant, *quota))
     }
 
     /// When it is worth trying again, if that is known.

@@ -1,11 +1,12 @@
 //! The words of Tenterhook and the rules between them: who owns what, what a release is, what may be
 //! granted, what is refused and under which code.
 //!
-//! Pure: no I/O, no runtime, no Temporal, no WebAssembly. Traits here (`execution`, `component`, `origin`, `trust`) are the
+//! Pure: no I/O, no runtime, no Temporal, no WebAssembly. Traits here (`execution`, `component`, `circuit`, `origin`, `trust`) are the
 //! doors between crates that must not know each other.
 
 pub mod audit;
 pub mod check;
+pub mod circuit;
 pub mod clock;
 pub mod compatibility;
 pub mod component;
@@ -25,6 +26,7 @@ pub mod replay;
 pub mod rollout;
 pub mod secret;
 pub mod secret_key;
+pub mod tally;
 pub mod token;
 pub mod trust;
 pub mod whole;

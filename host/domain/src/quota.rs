@@ -115,14 +115,18 @@ impl Quotas {
 pub fn exceeded(tenant: &TenantId, name: &str, value: u64, used: u64) -> Error {
     let row = Quotas::TABLE.iter().find(|row| row.name == name);
     let retry = row.map_or(RETRY_KEPT_SECONDS, |row| row.retry_seconds);
-    Error::new(
+    let refused = Error::new(
         Code::QuotaExceeded,
         format!(
             "the quota {name} of tenant {tenant} is {value}, and {used} of it are used: use less, or ask an admin of the host to \
              raise it (tenterhook tenant quota set {tenant} --quota {name}=…)"
         ),
     )
-    .retry_after(Duration::from_secs(retry))
+    .retry_after(Duration::from_secs(retry));
+    match row {
+        Some(row) => refused.of_quota(tenant.clone(), row.name),
+        None => refused,
+    }
 }
 
 /// Quotas that an admin sets for a tenant, by name.
@@ -224,6 +228,7 @@ mod tests {
         let refused = quotas.check(&tenant, "releases", 3, 4).unwrap_err();
         assert_eq!(refused.code(), Code::QuotaExceeded);
         assert_eq!(refused.after(), Some(Duration::from_secs(60)));
+        assert_eq!(refused.quota(), Some((&tenant, "releases")));
         for part in ["releases", "acme", " is 3", "3 of it", "admin"] {
             assert!(refused.detail().contains(part), "{refused}");
         }

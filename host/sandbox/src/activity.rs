@@ -23,6 +23,7 @@ use crate::{
     fault::{self, Work},
     generated::activity::{Activity, ActivityPre},
     guest_log::{GuestLog, Subject},
+    owner::Owner,
     workflow::{HANDLES_MAX, deny},
 };
 
@@ -136,7 +137,7 @@ impl ActivityModule {
         let ended = tokio::time::timeout(within, ending.or(attempt)).await;
         let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
         log.end();
-        match ended {
+        let result = match ended {
             Ok(Ok(result)) => context::result(result, limits.payload_bytes),
             Ok(Err(error)) => Err(fault::of(&error, Work::Attempt, &limits, &log.last_words())),
             Err(_) => {
@@ -144,7 +145,13 @@ impl ActivityModule {
                 let (code, message) = fault::deadline(millis);
                 Err(Fault::Dead { code, message })
             }
+        };
+        if let Err(Fault::Dead { code, message }) = &result {
+            let Owner { scope, plugin, .. } = &*access.owner;
+            let tally = &*self.shared.tally;
+            tally.failed(&scope.tenant, plugin, *code, message);
         }
+        result
     }
 }
 

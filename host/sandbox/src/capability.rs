@@ -10,7 +10,7 @@ mod rate;
 
 use std::sync::Arc;
 
-use tenterhook_domain::Result;
+use tenterhook_domain::{Result, tally::Tally};
 use wasmtime::component::Linker;
 
 use crate::activity::{ActivityAccess, ActivityState};
@@ -18,7 +18,7 @@ use crate::guest_log::GuestLog;
 
 use self::{
     config::Config,
-    http::{Http, Outbound, Secrets},
+    http::{Breakers, Http, Outbound, Resolver, Secrets},
     keyvalue::{KeyValue, KeyValues},
     logging::Logging,
     rate::Rates,
@@ -37,6 +37,14 @@ pub(crate) trait Capability: Sized {
     fn instance_state(access: &ActivityAccess, shared: &Arc<Shared>, log: &SharedLog) -> Self;
 }
 
+/// What the sandbox's configuration has for capabilities.
+pub(crate) struct Means {
+    pub(crate) keyvalue: Option<Arc<dyn KeyValue>>,
+    pub(crate) secrets: Option<Arc<dyn Secrets>>,
+    pub(crate) resolver: Option<Arc<dyn Resolver>>,
+    pub(crate) tally: Arc<dyn Tally>,
+}
+
 /// What all attempts of all tenants share. Nothing in here is one tenant's without being kept under its scope.
 pub(crate) struct Shared {
     keyvalue: Option<Arc<dyn KeyValue>>,
@@ -44,19 +52,22 @@ pub(crate) struct Shared {
     outbound: Outbound,
     outbound_rates: Rates,
     keyvalue_rates: Rates,
+    /// Where requests are not sent for a while.
+    pub(crate) breakers: Arc<Breakers>,
+    /// Where refusals are counted.
+    pub(crate) tally: Arc<dyn Tally>,
 }
 
 impl Shared {
-    pub(crate) fn new(
-        keyvalue: Option<Arc<dyn KeyValue>>,
-        secrets: Option<Arc<dyn Secrets>>,
-    ) -> Result<Self> {
+    pub(crate) fn new(means: Means) -> Result<Self> {
         Ok(Self {
-            keyvalue,
-            secrets,
-            outbound: Outbound::new()?,
+            keyvalue: means.keyvalue,
+            secrets: means.secrets,
+            outbound: Outbound::new(means.resolver)?,
             outbound_rates: Rates::default(),
             keyvalue_rates: Rates::default(),
+            breakers: Arc::default(),
+            tally: means.tally,
         })
     }
 }

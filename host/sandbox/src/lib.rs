@@ -36,7 +36,7 @@ pub use activity::{
     Cancellation, FailureLink, Payload, TaskInfo,
 };
 pub use capability::{
-    http::Secrets,
+    http::{Resolver, Secrets},
     keyvalue::{KeyPage, KeyRoom, KeyValue},
 };
 pub use compiler::{

@@ -5,14 +5,20 @@ use std::{fmt, future::Future, path::PathBuf, sync::Arc, time::Instant};
 use bytes::Bytes;
 use tenterhook_domain::{
     Code, Digest, Error, Result,
+    circuit::Circuits,
     component::{CompiledCode, Inspection, InspectionContext, Inspector},
+    tally::Tally,
 };
 use tokio::sync::Semaphore;
 
 use crate::{
     aot::{AotFiles, Compiled},
     cache::Cache,
-    capability::{Shared, http::Secrets, keyvalue::KeyValue},
+    capability::{
+        Means, Shared,
+        http::{Resolver, Secrets},
+        keyvalue::KeyValue,
+    },
     compiler::{Codes, Compiler, CompilerCommand},
     component::{Linkers, LoadedComponent},
     engine::Engines,
@@ -32,6 +38,10 @@ pub struct SandboxConfig {
     pub keyvalue: Option<Arc<dyn KeyValue>>,
     /// Where the values of secrets are; `None`: every request with one is refused.
     pub secrets: Option<Arc<dyn Secrets>>,
+    /// Where outbound requests find their hosts; `None`: as the machine does.
+    pub resolver: Option<Arc<dyn Resolver>>,
+    /// Where refusals are counted.
+    pub tally: Arc<dyn Tally>,
     /// Workflow instances that there can be at once. Each reserves address space, and memory only as it is used.
     pub workflow_instances: u32,
     /// Attempts that there can be at once.
@@ -68,10 +78,16 @@ impl Sandbox {
     pub fn new(config: SandboxConfig) -> Result<Arc<Self>> {
         let engines = Engines::new(config.workflow_instances, config.activity_instances)?;
         let aot = AotFiles::open(&config.aot_dir, engines.compatibility())?;
+        let shared = Shared::new(Means {
+            keyvalue: config.keyvalue,
+            secrets: config.secrets,
+            resolver: config.resolver,
+            tally: config.tally,
+        })?;
         Ok(Arc::new(Self {
             parts: Arc::new(Parts {
                 linkers: Linkers::new(&engines)?,
-                shared: Arc::new(Shared::new(config.keyvalue, config.secrets)?),
+                shared: Arc::new(shared),
                 aot,
                 compiler: config.compiler.map_or(Compiler::InProcess, Compiler::Child),
                 compilations: Arc::new(Semaphore::new(COMPILATIONS_MAX)),
@@ -80,6 +96,16 @@ impl Sandbox {
             cache: Cache::default(),
             share: config.share,
         }))
+    }
+
+    /// The circuits of all tenants' outbound requests on this host.
+    pub fn circuits(&self) -> Arc<dyn Circuits> {
+        self.parts.shared.breakers.clone()
+    }
+
+    /// Where refusals are counted.
+    pub fn tally(&self) -> &dyn Tally {
+        &*self.parts.shared.tally
     }
 
     /// The component of `digest`: from memory, or from compiled code on disk, or from what another host compiled, or

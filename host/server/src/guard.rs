@@ -11,13 +11,13 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use http::{HeaderName, HeaderValue};
-use tenterhook_domain::{Code, Error};
+use tenterhook_domain::{Code, Error, tally::Tally as _};
 use tokio::time::timeout;
 use tracing::Instrument as _;
 
 use crate::{
     Access, Api, Operation, Route,
-    problem::{Answer, Problem},
+    problem::{Answer, Problem, QuotaRefused},
 };
 
 pub(crate) use caller::{Caller, Peer, REASON};
@@ -61,9 +61,13 @@ pub(crate) async fn guard(
     request: Request,
     next: Next,
 ) -> Response {
-    guarded(&api, route, request, next)
+    let response = guarded(&api, route, request, next)
         .await
-        .unwrap_or_else(|problem| problem.into_response())
+        .unwrap_or_else(|problem| problem.into_response());
+    if let Some(QuotaRefused(tenant, quota)) = response.extensions().get() {
+        api.state.metrics.quota_refused(tenant, quota);
+    }
+    response
 }
 
 async fn guarded(api: &Api, route: &Route, request: Request, next: Next) -> Answer {

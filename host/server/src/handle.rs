@@ -3,12 +3,14 @@
 pub(crate) mod arrival;
 pub(crate) mod audit;
 pub(crate) mod check;
+pub(crate) mod circuit;
 pub(crate) mod codec;
 pub(crate) mod contract;
 pub(crate) mod encryption;
 pub(crate) mod health;
 pub(crate) mod limit;
 pub(crate) mod message;
+pub(crate) mod metrics;
 pub(crate) mod plugin;
 pub(crate) mod quota;
 pub(crate) mod release;

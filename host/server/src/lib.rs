@@ -16,6 +16,7 @@
 //! | `request` | what handlers read: path, query, JSON, raw bodies |
 //! | `schema` | a release's JSON Schemas, compiled once |
 //! | `handle` | the handlers, by noun |
+//! | `metrics` | what the host counts, and how Prometheus reads it |
 //! | `serving` | connections, and the way they end |
 
 mod answer;
@@ -24,6 +25,7 @@ mod document;
 mod door;
 mod guard;
 mod handle;
+mod metrics;
 mod problem;
 mod request;
 mod route;
@@ -33,9 +35,9 @@ mod serving;
 use std::sync::Arc;
 
 use tenterhook_domain::{
-    Result, clock::Clock, execution::Executions, limit::LimitOverrides, origin::Registries,
-    payload_key::PayloadCodec, replay::Rehearsal, rollout::Census, secret_key::SecretKeyring,
-    trust::Signatures,
+    Result, circuit::Circuits, clock::Clock, execution::Executions, limit::LimitOverrides,
+    origin::Registries, payload_key::PayloadCodec, replay::Rehearsal, rollout::Census,
+    secret_key::SecretKeyring, trust::Signatures,
 };
 use tenterhook_store::Store;
 use tokio::sync::Semaphore;
@@ -44,6 +46,7 @@ use tokio_util::sync::CancellationToken;
 pub use document::document;
 pub use guard::{REQUEST_TIMEOUT, REQUESTS_MAX, ROOM_TIMEOUT, UPLOAD_TIMEOUT};
 pub use handle::{codec::CODEC_PAYLOADS_MAX, secret::RESEALED_MAX};
+pub use metrics::{Metrics, OTHERS, SERIES_MAX};
 pub use problem::{PROBLEM_TYPE, status};
 pub use request::{JSON_BYTES_MAX, PAGE_DEFAULT, PAYLOADS_BYTES_MAX, WAIT_MAX};
 pub use route::{Access, Operation, ROUTES, Route, Verb};
@@ -87,6 +90,10 @@ pub struct ApiState {
     pub codec: Arc<dyn PayloadCodec>,
     /// Pages that may call the codec's endpoint from a browser, each an origin.
     pub codec_origins: Vec<String>,
+    /// Which destinations of outbound requests are left alone.
+    pub circuits: Arc<dyn Circuits>,
+    /// What the host counts.
+    pub metrics: Arc<Metrics>,
     /// The time of day.
     pub clock: Arc<dyn Clock>,
     /// What `/readyz` asks.

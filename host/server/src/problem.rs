@@ -6,7 +6,7 @@ use axum::{
 };
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
-use tenterhook_domain::{Code, Error, error::Kind};
+use tenterhook_domain::{Code, Error, TenantId, error::Kind};
 
 /// What stands before the code in a problem's `type`.
 pub const PROBLEM_TYPE: &str = "urn:tenterhook:problem:";
@@ -63,6 +63,10 @@ pub fn status(code: Code) -> StatusCode {
 #[derive(Debug)]
 pub(crate) struct Problem(Error);
 
+/// Goes with an answer that refuses something for a quota, to be counted: whose it is, and which.
+#[derive(Debug, Clone)]
+pub(crate) struct QuotaRefused(pub(crate) TenantId, pub(crate) &'static str);
+
 /// What a handler answers.
 pub(crate) type Answer<T = Response> = std::result::Result<T, Problem>;
 
@@ -110,6 +114,10 @@ impl IntoResponse for Problem {
         // Plain strings and a number always serialise.
         let body = serde_json::to_vec(&document).unwrap_or_default();
         let mut response = Response::new(Body::from(body));
+        if let Some((tenant, quota)) = error.quota() {
+            let refused = QuotaRefused(tenant.clone(), quota);
+            response.extensions_mut().insert(refused);
+        }
         *response.status_mut() = status;
         let headers = response.headers_mut();
         let json = HeaderValue::from_static("application/problem+json");

@@ -113,6 +113,8 @@ routes! {
     Live: Get "/livez" Open => handle::health::live;
     /// The host can do its work.
     Ready: Get "/readyz" Open => handle::health::ready;
+    /// What the host counts, in Prometheus' text format. It names tenants and plugins.
+    GetMetrics: Get "/metrics" Admin => handle::metrics::text;
     /// This document.
     GetContract: Get "/v1/openapi.json" Open => handle::contract::json;
     /// This document, for people.
@@ -170,6 +172,8 @@ routes! {
     DecodePayloads: Post "/v1/tenants/{tenant}/codec/decode" Operator => handle::codec::decode;
     /// Encrypts payloads as the host does for the tenant, for Temporal's UI and command line.
     EncodePayloads: Post "/v1/tenants/{tenant}/codec/encode" Operator => handle::codec::encode;
+    /// Which destinations of the tenant's outbound requests fail, on the host that answers, and when they are tried again.
+    ListCircuits: Get "/v1/tenants/{tenant}/circuits" Operator => handle::circuit::list;
     /// A tenant's environments.
     ListEnvironments: Get "/v1/tenants/{tenant}/environments" Operator => handle::tenant::list_environments;
     /// Makes an environment.
@@ -259,10 +263,13 @@ pub(crate) fn router(api: Arc<Api>) -> Router {
     router_of(api, |_| true)
 }
 
-/// The router of a host without an API: whether it lives, and whether it can work.
+/// The router of a host without an API: whether it lives, whether it can work, and what it counts.
 pub(crate) fn health_router(api: Arc<Api>) -> Router {
     router_of(api, |operation| {
-        matches!(operation, Operation::Live | Operation::Ready)
+        matches!(
+            operation,
+            Operation::Live | Operation::Ready | Operation::GetMetrics
+        )
     })
 }
 

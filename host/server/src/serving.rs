@@ -76,7 +76,7 @@ impl Server {
         self.serve_router(router, stopping).await
     }
 
-    /// The same for a host without an API: of all operations it has `/livez` and `/readyz`.
+    /// The same for a host without an API: of all operations it has `/livez`, `/readyz` and `/metrics`.
     ///
     /// # Errors
     /// As [`Server::serve`].

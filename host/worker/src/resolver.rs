@@ -15,6 +15,7 @@ use tenterhook_domain::{
     limit::{LimitOverrides, Limits},
     policy::ReleasePolicy,
     rollout::Line,
+    tally::Tally,
 };
 use tenterhook_sandbox::{LoadedComponent, Sandbox};
 use tenterhook_store::{Change, ChangeListener, Config, PluginSnapshot, Store};
@@ -116,6 +117,11 @@ impl Resolver {
             waiting: Semaphore::new(WAITING_MAX),
             stopping: CancellationToken::new(),
         }
+    }
+
+    /// Where refusals are counted.
+    pub(crate) fn tally(&self) -> &dyn Tally {
+        self.sandbox.tally()
     }
 
     /// Lets nobody wait any more: the host stops.

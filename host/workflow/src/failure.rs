@@ -37,19 +37,22 @@ pub fn fail_task(
 
 /// True if `completion` fails its task by a fault of the plugin's own code: not by one of the host's.
 pub fn blames_plugin(completion: &WorkflowActivationCompletion) -> bool {
+    let fails = matches!(completion.status, Some(Status::Failed(_)));
+    fails && coded_failure(completion).is_none_or(|(code, _)| code.kind() == Kind::Plugin)
+}
+
+/// The code and the words by which `completion` fails its task, where they are the host's own and not a guest's.
+pub fn coded_failure(completion: &WorkflowActivationCompletion) -> Option<(Code, &str)> {
     let Some(Status::Failed(failed)) = &completion.status else {
-        return false;
+        return None;
     };
-    let Some(failure) = failed.failure.as_ref() else {
-        return true;
-    };
-    let host_code = match &failure.failure_info {
+    let failure = failed.failure.as_ref()?;
+    match &failure.failure_info {
         Some(FailureInfo::ApplicationFailureInfo(info)) if failure.source == SOURCE => {
-            Code::of_text(&info.r#type)
+            Some((Code::of_text(&info.r#type)?, &failure.message))
         }
         _ => None,
-    };
-    host_code.is_none_or(|code| code.kind() == Kind::Plugin)
+    }
 }
 
 /// Why one workflow task fails. Its commands are discarded and its instance is given up.

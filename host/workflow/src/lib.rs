@@ -25,7 +25,7 @@ mod reserved;
 mod routine;
 mod run;
 
-pub use failure::{blames_plugin, fail_task};
+pub use failure::{blames_plugin, coded_failure, fail_task};
 pub use identity::{Pin, RunIdentity};
 pub use pin::{MOVES_MAX, ReleasePin, announced_pin};
 pub use reach::{Reach, outside_targets};

@@ -26,7 +26,8 @@ pub(super) fn send(request: Request, address: &Address) -> Result<Response, Acti
     let options = options(&request);
     let answer =
         outgoing_handler::handle(outgoing, Some(options)).map_err(|code| failure(&asked, &code))?;
-    write(body, &request.body, &asked)?;
+    // A request that is refused, or whose connection breaks, is not read to its end: the answer says why.
+    write(body, &request.body);
     let incoming = wait(&answer, &asked)?;
     let status = incoming.status();
     let headers = incoming.headers().entries();
@@ -101,22 +102,21 @@ fn options(request: &Request) -> RequestOptions {
     options
 }
 
-fn write(body: OutgoingBody, bytes: &[u8], asked: &str) -> Result<(), ActivityError> {
-    let broken = || ActivityError::network(format!("{asked}: the connection broke while sending"));
+/// Sends a body, as far as it is taken. Whatever goes wrong is told by the answer, which knows more: a broken stream
+/// says that the request failed, and not why.
+fn write(body: OutgoingBody, bytes: &[u8]) {
     if !bytes.is_empty() {
-        let stream = body.write().map_err(|()| broken())?;
+        let Ok(stream) = body.write() else {
+            return;
+        };
         for chunk in bytes.chunks(WRITE_BYTES) {
-            // A provider may answer before it has read the whole body; the answer then says why.
-            match stream.blocking_write_and_flush(chunk) {
-                Ok(()) => {}
-                Err(StreamError::Closed) => break,
-                Err(StreamError::LastOperationFailed(error)) => {
-                    return Err(broken().with_reason(&error.to_debug_string()));
-                }
+            if stream.blocking_write_and_flush(chunk).is_err() {
+                break;
             }
         }
     }
-    OutgoingBody::finish(body, None).map_err(|code| failure(asked, &code))
+    // Refused for what was not taken: the answer is there.
+    let _ = OutgoingBody::finish(body, None);
 }
 
 fn wait(answer: &FutureIncomingResponse, asked: &str) -> Result<IncomingResponse, ActivityError> {

@@ -172,6 +172,8 @@ fn sandbox(folder: &TempDir) -> anyhow::Result<Arc<Sandbox>> {
         aot_dir: folder.path().join("compiled"),
         keyvalue: None,
         secrets: None,
+        resolver: None,
+        tally: Arc::new(()),
         workflow_instances: 1_000,
         activity_instances: 100,
         compiler: None,

@@ -145,9 +145,14 @@ async fn answer(request: reqwest::RequestBuilder) -> anyhow::Result<Answer> {
     let response = request.send().await?;
     let status = response.status();
     let bytes = response.bytes().await?;
+    // What is no JSON is text.
+    let text = || match bytes.is_empty() {
+        true => Value::Null,
+        false => String::from_utf8_lossy(&bytes).into(),
+    };
     Ok(Answer {
         status,
-        body: serde_json::from_slice(&bytes).unwrap_or(Value::Null),
+        body: serde_json::from_slice(&bytes).unwrap_or_else(|_| text()),
     })
 }
 

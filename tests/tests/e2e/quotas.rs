@@ -9,6 +9,7 @@ use crate::{
     failures::chain_of,
     features::{completed, event, tenant},
     shared::world,
+    walls::check_counted,
 };
 
 const HOSTILE: &str = "test-hostile";
@@ -143,6 +144,14 @@ async fn a_run_has_so_much_under_way_and_no_longer_history() {
             .unwrap();
         assert_eq!(completed(&world, &id).await, 3);
     }
+    for limit in [
+        "pending_timers",
+        "pending_activities",
+        "pending_children",
+        "history_events",
+    ] {
+        check_counted(&world, "limits-of-runs", HOSTILE, limit).await;
+    }
     // What is just within its limit ends; and what was beyond goes on once the limit is raised.
     world
         .start("test-hostile.PilesUpActivities", "within", json!(4))
@@ -224,6 +233,7 @@ async fn a_plugin_keeps_no_more_than_it_may() {
         ] {
             assert!(failure.contains(part), "{part}: {failure}");
         }
+        check_counted(&world, "limits-of-state", crate::features::PLUGIN, limit).await;
     }
     // What is no more than there is may be written, also by who has too much.
     let grants = json!({"keyvalue": true, "limits": {"keyvalue_keys": 1}});

@@ -106,11 +106,30 @@ async fn a_hostile_workflow_fails_its_own_task_with_the_reason() {
             .unwrap();
         assert_eq!(outcome["status"], "completed");
     }
+    for limit in [
+        "activation_fuel",
+        "memory_bytes",
+        "activation_commands",
+        "payload_bytes",
+    ] {
+        check_counted(&hostile, "hostile", "test-hostile", limit).await;
+    }
     let panicked = first_task_failure(&hostile, "h-Panics").await;
     assert!(
         panicked.contains("on purpose"),
         "the panic's own words are missing: {panicked}"
     );
+}
+
+/// Holds that the host counted that the tenant's plugin went over `limit`.
+pub(crate) async fn check_counted(world: &World, tenant: &str, plugin: &str, limit: &str) {
+    let seen = world.api.get("/metrics").await.unwrap();
+    let text = seen.body.as_str().unwrap_or_default();
+    let series = format!(
+        "tenterhook_limit_hits_total{{limit=\"{limit}\",plugin=\"{plugin}\",tenant=\"{tenant}\"}} "
+    );
+    let count = text.lines().find_map(|line| line.strip_prefix(&series));
+    assert!(count.is_some_and(|count| count != "0"), "{limit}: {text}");
 }
 
 /// The reason of the first failed task, from Temporal's history.

@@ -21,6 +21,13 @@ use crate::{
 
 const COLUMNS: &[Column] = &[Column::new("TENANT", "/name")];
 
+const CIRCUIT_COLUMNS: &[Column] = &[
+    Column::new("DESTINATION", "/destination"),
+    Column::new("STATE", "/state"),
+    Column::new("FAILURES", "/failures"),
+    Column::new("TRIED AGAIN IN MS", "/retry_after_millis"),
+];
+
 /// `tenant …`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum TenantCommand {
@@ -40,6 +47,11 @@ pub(crate) enum TenantCommand {
         /// The tenant
         #[arg(value_name = "TENANT")]
         name: String,
+    },
+    /// Show which destinations of the tenant's outbound requests fail, on the host that answers
+    Circuits {
+        /// The tenant
+        tenant: String,
     },
     /// Whom the tenant trusts to sign its releases
     #[command(subcommand)]
@@ -72,6 +84,10 @@ impl TenantCommand {
             Self::Show { name } => {
                 let tenant = client.call(Call::get(["tenants", name])).await?;
                 console.record(&tenant, COLUMNS)
+            }
+            Self::Circuits { tenant } => {
+                let path = ["tenants", tenant, "circuits"];
+                console.list(&client.call(Call::get(path)).await?, CIRCUIT_COLUMNS)
             }
             Self::Trust(command) => command.run(client, console).await,
             Self::Encryption(command) => command.run(client, console).await,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tenterhook_domain::context::ContextKeys;
+use tenterhook_domain::{context::ContextKeys, tally::Tally};
 use tenterhook_sandbox::{Sandbox, SandboxConfig, Share};
 use tenterhook_store::Store;
 
@@ -20,6 +20,7 @@ pub(super) fn open(
     store: &Store,
     secret_keys: &Arc<Keyring>,
     share: Option<Share>,
+    tally: Arc<dyn Tally>,
 ) -> anyhow::Result<Arc<Sandbox>> {
     Ok(Sandbox::new(SandboxConfig {
         aot_dir: data.path().join("compiled"),
@@ -28,6 +29,8 @@ pub(super) fn open(
             secrets: store.secrets.clone(),
             keys: secret_keys.clone(),
         })),
+        resolver: None,
+        tally,
         workflow_instances: capacity::workflow_instances(),
         activity_instances: capacity::activity_instances(),
         compiler: Some(compiler::command()?),

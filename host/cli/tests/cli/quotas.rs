@@ -69,3 +69,20 @@ async fn the_limits_of_a_plugin_are_shown_with_where_they_come_from() {
         assert!(ran.stdout.contains(word), "{word}: {}", ran.stdout);
     }
 }
+
+#[tokio::test]
+async fn the_circuits_of_a_tenant_are_listed() {
+    let failing = json!({
+        "destination": "https://api.example.com:443", "state": "open", "failures": 7, "retry_after_millis": 900,
+    });
+    let host = FakeHost::start().await.on(
+        "GET /v1/tenants/acme/circuits",
+        200,
+        json!({"items": [failing]}),
+    );
+    let ran = Program::of(&host).run("tenant circuits acme").await;
+    let ran = ran.exited(0);
+    for word in ["DESTINATION", "https://api.example.com:443", "open", "900"] {
+        assert!(ran.stdout.contains(word), "{word}: {}", ran.stdout);
+    }
+}

@@ -20,6 +20,7 @@ const COMMANDS: &[&str] = &[
     "tenant quota set",
     "tenant limits get",
     "tenant limits set",
+    "tenant circuits",
     "environment put",
     "environment list",
     "environment show",

@@ -4,7 +4,7 @@ mod backing;
 
 use std::sync::Arc;
 
-use tenterhook_domain::{Code, Error as DomainError, limit::Limits};
+use tenterhook_domain::{Code, Error as DomainError, limit::Limits, tally::limit_in};
 use wasmtime::component::{HasSelf, Linker, Resource};
 
 use super::{Capability, Shared, SharedLog};
@@ -48,11 +48,10 @@ impl KeyValues {
         let limit = self.limits.keyvalue_per_second;
         match &self.shared.keyvalue {
             Some(_) if self.granted && !self.shared.keyvalue_rates.take(&self.owner, limit) => {
-                let code = Code::KeyvalueLimitExceeded;
-                Err(Error::Other(format!(
-                    "{code}: the plugin asks for its state more often than it may on one host, its limit keyvalue_per_second \
+                Err(self.refused(&DomainError::new(Code::KeyvalueLimitExceeded, format!(
+                    "the plugin asks for its state more often than it may on one host, its limit keyvalue_per_second \
                      is {limit}: ask less often, or have an operator raise keyvalue_per_second in the plugin's grants"
-                )))
+                ))))
             }
             Some(store) if self.granted => Ok(&**store),
             Some(_) => Err(Error::AccessDenied),
@@ -65,17 +64,51 @@ impl KeyValues {
             return Err(Error::Other("a key has 1 byte at least".to_owned()));
         }
         let limit = self.limits.keyvalue_key_bytes;
-        within("the key", key.len() as u64, "keyvalue_key_bytes", limit)
+        self.within("the key", key.len() as u64, "keyvalue_key_bytes", limit)
     }
 
     fn check_value(&self, value: &[u8]) -> Result<(), Error> {
         let limit = self.limits.keyvalue_value_bytes;
-        within(
+        self.within(
             "the value",
             value.len() as u64,
             "keyvalue_value_bytes",
             limit,
         )
+    }
+
+    /// Holds the size of `what` against a limit.
+    fn within(&self, what: &str, bytes: u64, name: &str, limit: u64) -> Result<(), Error> {
+        if bytes <= limit {
+            return Ok(());
+        }
+        let detail = format!(
+            "{what} has {bytes} bytes, its limit {name} is {limit}: make it smaller, or have an operator raise {name} in \
+             the plugin's grants"
+        );
+        Err(self.refused(&DomainError::new(Code::KeyvalueLimitExceeded, detail)))
+    }
+
+    /// The guest is told the sentence, never what caused it; and the code of what it can do something about, which is
+    /// counted.
+    fn refused(&self, error: &DomainError) -> Error {
+        let Owner { scope, plugin, .. } = &*self.owner;
+        tracing::debug!(code = %error.code(), cause = error.source_text(), %scope, %plugin, "key-value state: {error}");
+        let tally = &self.shared.tally;
+        match error.code() {
+            Code::KeyvalueLimitExceeded => {
+                if let Some(limit) = limit_in(error.detail()) {
+                    tally.limit_hit(&scope.tenant, plugin, limit);
+                }
+            }
+            Code::QuotaExceeded => {
+                if let Some((tenant, quota)) = error.quota() {
+                    tally.quota_refused(tenant, quota);
+                }
+            }
+            _ => return Error::Other(error.detail().to_owned()),
+        }
+        Error::Other(format!("{}: {}", error.code(), error.detail()))
     }
 
     fn room(&self) -> KeyRoom {
@@ -89,7 +122,10 @@ impl KeyValues {
         self.check_key(key)?;
         let Owner { scope, plugin, .. } = &*self.owner;
         let store = self.store()?;
-        store.get(scope, plugin, bucket, key).await.map_err(failed)
+        store
+            .get(scope, plugin, bucket, key)
+            .await
+            .map_err(|error| self.refused(&error))
     }
 
     async fn set(&self, bucket: &str, key: &str, value: Vec<u8>) -> Result<(), Error> {
@@ -100,7 +136,7 @@ impl KeyValues {
         store
             .set(scope, plugin, bucket, key, value, self.room())
             .await
-            .map_err(failed)
+            .map_err(|error| self.refused(&error))
     }
 
     async fn delete(&self, bucket: &str, key: &str) -> Result<(), Error> {
@@ -110,7 +146,7 @@ impl KeyValues {
         store
             .delete(scope, plugin, bucket, key)
             .await
-            .map_err(failed)
+            .map_err(|error| self.refused(&error))
     }
 
     async fn exists(&self, bucket: &str, key: &str) -> Result<bool, Error> {
@@ -120,7 +156,7 @@ impl KeyValues {
         store
             .exists(scope, plugin, bucket, key)
             .await
-            .map_err(failed)
+            .map_err(|error| self.refused(&error))
     }
 
     async fn list(&self, bucket: &str, cursor: Option<u64>) -> Result<KeyResponse, Error> {
@@ -129,7 +165,7 @@ impl KeyValues {
             .store()?
             .list(scope, plugin, bucket, cursor.unwrap_or(0), PAGE_KEYS_MAX)
             .await
-            .map_err(failed)?;
+            .map_err(|error| self.refused(&error))?;
         Ok(KeyResponse {
             keys: page.keys,
             cursor: page.cursor,
@@ -143,7 +179,7 @@ impl KeyValues {
         store
             .increment(scope, plugin, bucket, key, delta, self.room())
             .await
-            .map_err(failed)
+            .map_err(|error| self.refused(&error))
     }
 }
 
@@ -320,28 +356,4 @@ fn check_batch(keys: usize) -> Result<(), Error> {
         )));
     }
     Ok(())
-}
-
-/// Holds the size of `what` against a limit.
-fn within(what: &str, bytes: u64, name: &str, limit: u64) -> Result<(), Error> {
-    if bytes <= limit {
-        return Ok(());
-    }
-    let code = Code::KeyvalueLimitExceeded;
-    Err(Error::Other(format!(
-        "{code}: {what} has {bytes} bytes, its limit {name} is {limit}: make it smaller, or have an operator raise {name} in \
-         the plugin's grants"
-    )))
-}
-
-/// The guest is told the sentence, never what caused it; and the code of what it can do something about.
-#[allow(clippy::needless_pass_by_value, reason = "taken by map_err")]
-fn failed(error: DomainError) -> Error {
-    tracing::warn!(code = %error.code(), %error, "key-value state");
-    Error::Other(match error.code() {
-        code @ (Code::KeyvalueLimitExceeded | Code::QuotaExceeded) => {
-            format!("{code}: {}", error.detail())
-        }
-        _ => error.detail().to_owned(),
-    })
 }

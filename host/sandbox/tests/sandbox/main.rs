@@ -9,6 +9,7 @@
 
 mod activity;
 mod aot;
+mod circuit;
 mod compiler;
 mod contract;
 #[path = "../../../../tests/src/echo.rs"]
@@ -20,9 +21,11 @@ mod hostile;
 mod inspect;
 mod measure;
 mod outbound;
+mod rebinding;
 mod secrets;
 mod share;
 mod standard;
+mod tally;
 mod workflow;
 
 use std::{
@@ -31,9 +34,9 @@ use std::{
 };
 
 use bytes::Bytes;
-use tenterhook_domain::{Digest, PluginName, limit::Limits};
+use tenterhook_domain::{Digest, PluginName, limit::Limits, tally::Tally};
 use tenterhook_sandbox::{
-    CompilerCommand, LoadedComponent, Owner, Sandbox, SandboxConfig, Secrets, Share,
+    CompilerCommand, LoadedComponent, Owner, Resolver, Sandbox, SandboxConfig, Secrets, Share,
 };
 
 /// A sandbox.
@@ -72,6 +75,24 @@ impl Place {
         })
     }
 
+    /// Whose guests find hosts where `resolver` says.
+    fn with_resolver(resolver: Arc<dyn Resolver>) -> Self {
+        let aot_dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("sandbox-aot");
+        Self::of(SandboxConfig {
+            resolver: Some(resolver),
+            ..config(&aot_dir)
+        })
+    }
+
+    /// Which counts with `tally`.
+    fn with_tally(tally: Arc<dyn Tally>) -> Self {
+        let aot_dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("sandbox-aot");
+        Self::of(SandboxConfig {
+            tally,
+            ..config(&aot_dir)
+        })
+    }
+
     fn of(config: SandboxConfig) -> Self {
         Self {
             sandbox: Sandbox::new(config).unwrap(),
@@ -92,6 +113,8 @@ fn config(aot_dir: &Path) -> SandboxConfig {
         aot_dir: aot_dir.to_owned(),
         keyvalue: None,
         secrets: None,
+        resolver: None,
+        tally: Arc::new(()),
         workflow_instances: 100,
         activity_instances: 100,
         compiler: None,

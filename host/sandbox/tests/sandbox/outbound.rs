@@ -34,15 +34,24 @@ const CHARGE: &str = r#"{"payment_id":"p","amount":5,"currency":"EUR","method":"
 
 /// How the server answers.
 #[derive(Clone)]
-enum Answer {
+pub(crate) enum Answer {
     Body(String),
+    /// This status line and these headers, and no body.
+    Head(String),
     Never,
 }
 
+impl Answer {
+    pub(crate) fn charged() -> Self {
+        Self::Body(CHARGED.to_owned())
+    }
+}
+
 /// A server that speaks just enough HTTP/1.1.
-struct Server {
-    address: SocketAddr,
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
     seen: Arc<Seen>,
+    answer: Arc<Mutex<Answer>>,
 }
 
 #[derive(Default)]
@@ -52,13 +61,18 @@ struct Seen {
 }
 
 impl Server {
-    async fn start(answer: Answer) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    pub(crate) async fn start(answer: Answer) -> Self {
+        Self::start_at("127.0.0.1:0", answer).await
+    }
+
+    pub(crate) async fn start_at(address: &str, answer: Answer) -> Self {
+        let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();
-        let seen = Arc::<Seen>::default();
+        let (seen, answer) = (Arc::<Seen>::default(), Arc::new(Mutex::new(answer)));
         let server = Self {
             address,
             seen: seen.clone(),
+            answer: answer.clone(),
         };
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -69,17 +83,22 @@ impl Server {
         server
     }
 
-    fn connections(&self) -> usize {
+    /// Answers otherwise from now on.
+    pub(crate) fn answer(&self, answer: Answer) {
+        *self.answer.lock().unwrap() = answer;
+    }
+
+    pub(crate) fn connections(&self) -> usize {
         self.seen.connections.load(Ordering::SeqCst)
     }
 
-    fn requests(&self) -> Vec<String> {
+    pub(crate) fn requests(&self) -> Vec<String> {
         self.seen.requests.lock().unwrap().clone()
     }
 }
 
 /// Answers every request on `stream`. Bodies here are short and come with their head.
-async fn serve(mut stream: TcpStream, answer: Answer, seen: Arc<Seen>) {
+async fn serve(mut stream: TcpStream, answer: Arc<Mutex<Answer>>, seen: Arc<Seen>) {
     let mut bytes = Vec::new();
     loop {
         let mut chunk = [0; 4096];
@@ -102,31 +121,30 @@ async fn serve(mut stream: TcpStream, answer: Answer, seen: Arc<Seen>) {
         }
         seen.requests.lock().unwrap().push(text);
         bytes.clear();
-        match &answer {
-            Answer::Never => {}
-            Answer::Body(body) => {
-                let answer = format!(
-                    "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
-                    body.len()
-                );
-                if stream.write_all(answer.as_bytes()).await.is_err() {
-                    return;
-                }
-            }
+        let answer = match answer.lock().unwrap().clone() {
+            Answer::Never => continue,
+            Answer::Head(head) => format!("HTTP/1.1 {head}\r\ncontent-length: 0\r\n\r\n"),
+            Answer::Body(body) => format!(
+                "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+                body.len()
+            ),
+        };
+        if stream.write_all(answer.as_bytes()).await.is_err() {
+            return;
         }
     }
 }
 
 /// What the payment plugin wants, and what is granted to it for one server.
-struct Access {
-    grants: Grants,
-    limits: Arc<Limits>,
-    url: String,
-    scope: &'static str,
+pub(crate) struct Access {
+    pub(crate) grants: Grants,
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) url: String,
+    pub(crate) scope: &'static str,
 }
 
 impl Access {
-    fn to(server: &Server) -> Self {
+    pub(crate) fn to(server: &Server) -> Self {
         Self {
             grants: Grants {
                 http: vec![HttpGrant {
@@ -172,7 +190,7 @@ async fn payment() -> (Place, Arc<ActivityModule>) {
     (place, module)
 }
 
-async fn charge(
+pub(crate) async fn charge(
     module: &ActivityModule,
     access: &Access,
     within: Duration,
@@ -269,7 +287,15 @@ async fn an_answer_is_bounded_in_size() {
     let mut access = Access::to(&server);
     charge(&module, &access, LONG).await.unwrap().unwrap();
     access.limits = limits(|limits| limits.outbound_body_bytes = 50_000);
-    charge(&module, &access, LONG).await.unwrap().unwrap_err();
+    let failure = charge(&module, &access, LONG).await.unwrap().unwrap_err();
+    let words = format!("{failure:?}");
+    for part in [
+        Code::OutboundLimitExceeded.as_str(),
+        "outbound_body_bytes is 50000",
+        "raise outbound_body_bytes",
+    ] {
+        assert!(words.contains(part), "{part}: {words}");
+    }
 }
 
 #[tokio::test]

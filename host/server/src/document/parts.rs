@@ -21,6 +21,7 @@ use crate::{
     guard::{Caller, REASON},
     handle::{
         contract::{Contract, Page},
+        metrics::MetricsText,
         workflow::StartAnswer,
     },
     problem::Problem,
@@ -213,6 +214,16 @@ impl Answers for Contract {
     fn answer(draft: &mut Draft) {
         let schema = json!({"type": "object"});
         draft.response(200, "The document.", &[], Some(schema));
+    }
+}
+
+impl Answers for MetricsText {
+    fn answer(draft: &mut Draft) {
+        let response = json!({
+            "description": "The metrics.",
+            "content": {"text/plain": {"schema": {"type": "string"}}},
+        });
+        draft.responses.insert("200".to_owned(), response);
     }
 }
 

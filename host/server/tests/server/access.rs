@@ -12,6 +12,7 @@ fn row(operation: Operation) -> (u16, Body<'static>) {
     match operation {
         O::Live
         | O::Ready
+        | O::GetMetrics
         | O::GetContract
         | O::GetDocs
         | O::ListLimits
@@ -21,6 +22,7 @@ fn row(operation: Operation) -> (u16, Body<'static>) {
         | O::GetEncryption
         | O::DeletePayloadKeys
         | O::GetPluginLimits
+        | O::ListCircuits
         | O::ListTokens
         | O::ListAudit
         | O::ListTenants

@@ -22,7 +22,7 @@ use tenterhook_domain::{
 };
 use tenterhook_registry::OciRegistries;
 use tenterhook_release::{Checks, Rehearsals};
-use tenterhook_server::{ApiState, Server};
+use tenterhook_server::{ApiState, Metrics, Server};
 use tenterhook_signature::SigstoreSignatures;
 use tenterhook_store::Store;
 use tokio::{sync::Notify, task::JoinHandle};
@@ -62,6 +62,7 @@ pub(crate) struct Host {
     pub(crate) store: Store,
     pub(crate) executions: Arc<FakeExecutions>,
     pub(crate) census: Arc<FakeCensus>,
+    pub(crate) metrics: Arc<Metrics>,
     /// What secrets are encrypted under; a key from the start.
     pub(crate) secret_keys: Arc<FakeKeys>,
     pub(crate) clock: Arc<TestClock>,
@@ -89,6 +90,7 @@ pub(crate) async fn host() -> Host {
     let secret_keys = Arc::new(FakeKeys::default());
     let clock = Arc::new(TestClock(AtomicU64::new(NOW)));
     let signatures = Arc::new(SigstoreSignatures::new(None).unwrap());
+    let metrics = Arc::new(Metrics::new().unwrap());
     let state = ApiState {
         store: store.clone(),
         executions: executions.clone(),
@@ -104,6 +106,8 @@ pub(crate) async fn host() -> Host {
         secret_keys: secret_keys.clone(),
         codec: Arc::new(FakeCodec),
         codec_origins: vec!["https://temporal.example".to_owned()],
+        circuits: Arc::new(crate::circuits::FakeCircuits),
+        metrics: metrics.clone(),
         clock: clock.clone(),
         readiness: Arc::new(readiness),
     };
@@ -123,6 +127,7 @@ pub(crate) async fn host() -> Host {
         store,
         executions,
         census,
+        metrics,
         secret_keys,
         clock,
         go_on,

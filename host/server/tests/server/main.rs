@@ -4,10 +4,12 @@
 #![allow(clippy::unwrap_used)]
 
 mod access;
+mod circuits;
 mod document;
 mod encryption;
 mod fake;
 mod host;
+mod metrics;
 mod plugins;
 mod problems;
 mod quotas;

@@ -11,7 +11,7 @@ use tenterhook_sandbox::Owner;
 use tenterhook_workflow::{Pin, ReleasePin, Run, RunIdentity, announced_pin};
 use tokio::time::Instant;
 
-use super::{Shared, activate, complete, failed};
+use super::{Shared, complete, failed, task::activate};
 use crate::{moves::Rebuilt, resolver::Terms};
 
 /// Temporal's time-out of workflow tasks, where a workflow says nothing.

@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
-use temporalio_protos::coresdk::workflow_activation::{
-    WorkflowActivation, workflow_activation_job::Variant,
+use temporalio_protos::coresdk::{
+    workflow_activation::{WorkflowActivation, workflow_activation_job::Variant},
+    workflow_completion::WorkflowActivationCompletion,
 };
 use tenterhook_domain::clock::{Clock as _, SystemClock};
 use tenterhook_store::ReleaseKey;
-use tenterhook_workflow::RunIdentity;
+use tenterhook_workflow::{RunIdentity, coded_failure};
 
 use super::{Shared, initialization};
+use crate::resolver::Resolver;
 
 /// What a task is to its run.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -41,6 +43,18 @@ impl Task {
             Self::Later => Some(true),
             Self::Query => None,
         }
+    }
+}
+
+/// Counts the limit that the run's task failed over, if it did.
+pub(super) fn count(
+    resolver: &Resolver,
+    run: &RunIdentity,
+    completion: &WorkflowActivationCompletion,
+) {
+    if let Some((code, words)) = coded_failure(completion) {
+        let tally = resolver.tally();
+        tally.failed(&run.scope.tenant, &run.plugin, code, words);
     }
 }
 

@@ -11,7 +11,10 @@ use tenterhook_domain::{Code, Error, Result, TypeName};
 use tenterhook_workflow::{Reach, Run, RunIdentity, outside_targets};
 use tokio::time::timeout;
 
-use super::{Shared, Task, settle};
+use super::{
+    Shared,
+    task::{Task, settle},
+};
 use crate::{connection::Temporal, gateway};
 
 /// Questions of one task that are under way at once.

@@ -86,6 +86,8 @@ impl Workbench {
             aot_dir: folder.path().join("compiled"),
             keyvalue: None,
             secrets: None,
+            resolver: None,
+            tally: Arc::new(()),
             workflow_instances: instances,
             activity_instances: instances,
             compiler: Some(compiler),

@@ -5,13 +5,39 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 /// Why `address` may not be connected to; `None` if it may.
 ///
 /// With `private_network`, addresses that are only reachable from inside are allowed. What is no host's address at
-/// all never is.
+/// all never is, and what tells the machine's own credentials neither.
 pub(super) fn prohibited(address: IpAddr, private_network: bool) -> Option<&'static str> {
+    if is_metadata(address) {
+        return Some("a metadata service, which gives out the credentials of the machine");
+    }
     let (never, private) = match address {
         IpAddr::V4(address) => (never_v4(address), private_v4(address)),
         IpAddr::V6(address) => (never_v6(address), private_v6(address)),
     };
     never.or(private.filter(|_| !private_network))
+}
+
+/// Where clouds tell a machine who it is, and with which keys.
+const METADATA: &[IpAddr] = &[
+    // Most clouds; containers of AWS; pods of AWS.
+    IpAddr::V4(Ipv4Addr::new(169, 254, 169, 254)),
+    IpAddr::V4(Ipv4Addr::new(169, 254, 170, 2)),
+    IpAddr::V4(Ipv4Addr::new(169, 254, 170, 23)),
+    IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)),
+    IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x23)),
+    // Google; Alibaba; Oracle; Azure.
+    IpAddr::V6(Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254)),
+    IpAddr::V4(Ipv4Addr::new(100, 100, 100, 200)),
+    IpAddr::V4(Ipv4Addr::new(192, 0, 0, 192)),
+    IpAddr::V4(Ipv4Addr::new(168, 63, 129, 16)),
+];
+
+fn is_metadata(address: IpAddr) -> bool {
+    let inner = match address {
+        IpAddr::V4(_) => None,
+        IpAddr::V6(address) => embedded_v4(address).map(IpAddr::V4),
+    };
+    METADATA.contains(&address) || inner.is_some_and(|inner| METADATA.contains(&inner))
 }
 
 fn never_v4(address: Ipv4Addr) -> Option<&'static str> {
@@ -33,7 +59,6 @@ fn private_v4(address: Ipv4Addr) -> Option<&'static str> {
     if address.is_private() {
         return Some("a private address");
     }
-    // The metadata service of clouds, 169.254.169.254, is in here.
     if address.is_link_local() {
         return Some("a link-local address");
     }
@@ -74,7 +99,9 @@ fn private_v6(address: Ipv6Addr) -> Option<&'static str> {
         0x2001 if second == 0x0db8 => Some("an address for documentation"),
         // Teredo and other special purposes; 2001:200::/23 and above are ordinary.
         0x2001 if second < 0x0200 => Some("a special purpose address"),
-        0x0064 if second == 0xff9b => None,
+        0x3fff if second < 0x1000 => Some("an address for documentation"),
+        // NAT64 by everybody's prefix leads to the IPv4 address that was looked at above.
+        0x0064 if second == 0xff9b && embedded_v4(address).is_some() => None,
         0x2000..=0x3fff => None,
         _ => Some("no global address"),
     }
@@ -124,13 +151,13 @@ mod tests {
             "10.0.0.1",
             "172.16.0.1",
             "192.168.1.1",
-            "169.254.169.254",
+            "169.254.1.1",
             "100.64.0.1",
             "198.18.0.1",
             "192.0.2.1",
             "::1",
             "fe80::1",
-            "fd00:ec2::254",
+            "fd00::1",
             "fec0::1",
             "::ffff:127.0.0.1",
             "::ffff:1.1.1.1",
@@ -139,6 +166,9 @@ mod tests {
             "2002:a00:1::",
             "2001::1",
             "2001:db8::1",
+            "3fff::1",
+            "64:ff9b:1::7f00:1",
+            "64:ff9b:1::101:101",
             "4000::1",
         ] {
             let address = private.parse().unwrap();
@@ -154,6 +184,14 @@ mod tests {
             "::",
             "ff02::1",
             "::ffff:0.0.0.0",
+            "169.254.169.254",
+            "::ffff:169.254.169.254",
+            "64:ff9b::a9fe:a9fe",
+            "2002:a9fe:a9fe::",
+            "169.254.170.2",
+            "fd00:ec2::254",
+            "100.100.100.200",
+            "168.63.129.16",
         ] {
             assert!(
                 prohibited(never.parse().unwrap(), true).is_some(),

@@ -2,6 +2,7 @@
 
 use std::{
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -15,36 +16,52 @@ use tokio::{
 };
 use wasmtime_wasi_http::Error;
 
+use super::notice::Notices;
+
+/// What bounds one answer.
+#[derive(Clone, Copy)]
+pub(super) struct AnswerBounds {
+    /// Most bytes.
+    pub(super) bytes: u64,
+    /// Longest time from frame to frame.
+    pub(super) between: Duration,
+    /// When it must be over.
+    pub(super) deadline: Instant,
+}
+
 /// The body of one answer. While it is there, its request counts as under way.
 pub(super) struct AnswerBody {
     incoming: Incoming,
+    bounds: AnswerBounds,
     left: u64,
-    limit: u64,
-    between: Duration,
-    deadline: Instant,
     timer: Pin<Box<Sleep>>,
+    notices: Arc<Notices>,
     _slot: OwnedSemaphorePermit,
 }
 
 impl AnswerBody {
-    /// `incoming`, up to `limit` bytes, until `deadline`, with at most `between` from frame to frame.
+    /// `incoming`, within `bounds`.
     pub(super) fn new(
         incoming: Incoming,
-        limit: u64,
-        between: Duration,
-        deadline: Instant,
+        bounds: AnswerBounds,
         slot: OwnedSemaphorePermit,
+        notices: Arc<Notices>,
     ) -> Self {
-        let timer = tokio::time::sleep_until(deadline.min(Instant::now() + between));
+        let first = bounds.deadline.min(Instant::now() + bounds.between);
         Self {
             incoming,
-            left: limit,
-            limit,
-            between,
-            deadline,
-            timer: Box::pin(timer),
+            bounds,
+            left: bounds.bytes,
+            timer: Box::pin(tokio::time::sleep_until(first)),
+            notices,
             _slot: slot,
         }
+    }
+
+    fn too_large(&self) -> Error {
+        let limit = self.bounds.bytes;
+        let what = "an answer's body is too large";
+        self.notices.over_limit(what, "outbound_body_bytes", limit)
     }
 }
 
@@ -66,10 +83,13 @@ impl Body for AnswerBody {
             Poll::Ready(Some(Ok(frame))) => {
                 let bytes = frame.data_ref().map_or(0, Bytes::len) as u64;
                 let Some(left) = self.left.checked_sub(bytes) else {
-                    return Poll::Ready(Some(Err(Error::HttpResponseBodySize(Some(self.limit)))));
+                    return Poll::Ready(Some(Err(self.too_large())));
                 };
                 self.left = left;
-                let next = self.deadline.min(Instant::now() + self.between);
+                let next = self
+                    .bounds
+                    .deadline
+                    .min(Instant::now() + self.bounds.between);
                 self.timer.as_mut().reset(next);
                 Poll::Ready(Some(Ok(frame)))
             }

@@ -22,14 +22,13 @@ use tokio::{
 use tokio_rustls::{TlsConnector, client::TlsStream};
 use wasmtime_wasi_http::Error;
 
-use super::{Reach, address, port_of};
+use super::{
+    Reach, port_of,
+    resolve::{Resolver, resolve},
+};
 
-/// Longest time to resolve a name.
-const RESOLVE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Longest time to connect to one address, TLS included.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Most addresses of one name that are tried.
-const ADDRESSES_MAX: usize = 4;
 
 /// Why there is no connection.
 #[derive(Debug, thiserror::Error)]
@@ -98,6 +97,7 @@ impl ConnectError {
 #[derive(Clone)]
 pub(super) struct Connector {
     pub(super) tls: Arc<rustls::ClientConfig>,
+    pub(super) resolver: Arc<dyn Resolver>,
     pub(super) reach: Reach,
 }
 
@@ -125,7 +125,8 @@ impl Connector {
         let host = uri.host().ok_or(ConnectError::NoHost)?;
         let host = host.trim_start_matches('[').trim_end_matches(']');
         let plain = uri.scheme() == Some(&Scheme::HTTP);
-        let addresses = self.resolve(host, port_of(uri), plain).await?;
+        // Once, and it is these addresses that are connected to: see `resolve`.
+        let addresses = resolve(&*self.resolver, host, port_of(uri), self.reach, plain).await?;
         let mut failed = ConnectError::NotFound;
         for address in addresses {
             let attempt = self.connect_to(address, host, plain);
@@ -136,39 +137,6 @@ impl Connector {
             }
         }
         Err(failed)
-    }
-
-    /// The addresses of `host` that may be reached.
-    async fn resolve(
-        &self,
-        host: &str,
-        port: u16,
-        plain: bool,
-    ) -> Result<Vec<SocketAddr>, ConnectError> {
-        let lookup = tokio::net::lookup_host((host, port));
-        let found: Vec<SocketAddr> = tokio::time::timeout(RESOLVE_TIMEOUT, lookup)
-            .await
-            .map_err(|_| ConnectError::ResolveTimeout)?
-            .map_err(|_| ConnectError::NotFound)?
-            .collect();
-        let mut allowed = Vec::new();
-        let mut refused = None;
-        for found in found {
-            let address = found.ip();
-            let inside = address::prohibited(address, false).is_some();
-            match address::prohibited(address, self.reach.private_network) {
-                None if plain && self.reach.inside_only && !inside => {
-                    refused = Some(ConnectError::Outside { address });
-                }
-                None => allowed.push(found),
-                Some(why) => refused = Some(ConnectError::Prohibited { address, why }),
-            }
-        }
-        allowed.truncate(ADDRESSES_MAX);
-        match refused {
-            Some(refused) if allowed.is_empty() => Err(refused),
-            _ => Ok(allowed),
-        }
     }
 
     async fn connect_to(
@@ -257,7 +225,7 @@ mod tests {
     };
     use tokio::net::TcpListener;
 
-    use super::*;
+    use super::{super::resolve::System, *};
 
     /// A TLS server on a free port that shows a certificate for `name`; answers its port and certificate.
     async fn serve(name: &str) -> (u16, CertificateDer<'static>) {
@@ -292,6 +260,7 @@ mod tests {
             .with_no_client_auth();
         Connector {
             tls: Arc::new(tls),
+            resolver: Arc::new(System),
             reach: Reach {
                 private_network: true,
                 inside_only: false,
@@ -338,13 +307,17 @@ mod tests {
         let disguised = reaching(false, false).connect(&disguised).await;
         assert!(matches!(disguised, Err(ConnectError::Prohibited { .. })));
         // Nothing is sent to an address outside; with TLS, it would be.
-        let resolve = async |plain| reaching(true, true).resolve("1.1.1.1", 80, plain).await;
+        let outside = async |plain| {
+            let reach = reaching(true, true).reach;
+            resolve(&System, "1.1.1.1", 80, reach, plain).await
+        };
         assert!(matches!(
-            resolve(true).await,
+            outside(true).await,
             Err(ConnectError::Outside { .. })
         ));
-        assert!(resolve(false).await.is_ok());
-        let loopback = reaching(true, true).resolve("127.0.0.1", 80, true).await;
+        assert!(outside(false).await.is_ok());
+        let reach = reaching(true, true).reach;
+        let loopback = resolve(&System, "127.0.0.1", 80, reach, true).await;
         assert!(loopback.is_ok());
     }
 }

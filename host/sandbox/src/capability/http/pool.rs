@@ -14,7 +14,11 @@ use rustls::{ClientConfig, RootCertStore, crypto::ring};
 use tenterhook_domain::{Code, Error, PluginName, Result, Scope};
 use wasmtime_wasi_http::WasiBody;
 
-use super::{Reach, connect::Connector};
+use super::{
+    Reach,
+    connect::Connector,
+    resolve::{Resolver, System},
+};
 use crate::owner::Owner;
 
 /// Most pools; the one used longest ago goes, and with it its idle connections.
@@ -45,15 +49,16 @@ struct Pools {
 /// All outbound connections of the host.
 pub(crate) struct Outbound {
     tls: Arc<ClientConfig>,
+    resolver: Arc<dyn Resolver>,
     pools: Mutex<Pools>,
 }
 
 impl Outbound {
-    /// Reads the machine's trusted certificates.
+    /// Reads the machine's trusted certificates. Names are resolved by `resolver`, or as the machine does it.
     ///
     /// # Errors
     /// `internal` when TLS cannot be set up.
-    pub(crate) fn new() -> Result<Self> {
+    pub(crate) fn new(resolver: Option<Arc<dyn Resolver>>) -> Result<Self> {
         let mut roots = RootCertStore::empty();
         let found = rustls_native_certs::load_native_certs();
         for error in &found.errors {
@@ -70,6 +75,7 @@ impl Outbound {
             .with_no_client_auth();
         Ok(Self {
             tls: Arc::new(tls),
+            resolver: resolver.unwrap_or_else(|| Arc::new(System)),
             pools: Mutex::default(),
         })
     }
@@ -109,6 +115,7 @@ impl Outbound {
             .set_host(false)
             .build(Connector {
                 tls: self.tls.clone(),
+                resolver: self.resolver.clone(),
                 reach,
             })
     }

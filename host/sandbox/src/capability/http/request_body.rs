@@ -2,6 +2,7 @@
 
 use std::{
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
 };
 
@@ -11,7 +12,7 @@ use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt as _;
 use wasmtime_wasi_http::{Error, WasiBody};
 
-use super::over_limit;
+use super::notice::Notices;
 
 const NAME: &str = "outbound_request_body_bytes";
 
@@ -20,18 +21,23 @@ const NAME: &str = "outbound_request_body_bytes";
 ///
 /// # Errors
 /// `outbound-limit-exceeded`.
-pub(super) fn bounded(request: Request<WasiBody>, limit: u64) -> Result<Request<WasiBody>, Error> {
+pub(super) fn bounded(
+    request: Request<WasiBody>,
+    limit: u64,
+    notices: &Arc<Notices>,
+) -> Result<Request<WasiBody>, Error> {
     let says = request.headers().get(CONTENT_LENGTH);
     let says = says.and_then(|bytes| bytes.to_str().ok()?.parse::<u64>().ok());
     if let Some(bytes) = says.filter(|bytes| *bytes > limit) {
         let what = format!("a request's body has {bytes} bytes");
-        return Err(over_limit(&what, NAME, limit));
+        return Err(notices.over_limit(&what, NAME, limit));
     }
     Ok(request.map(|outgoing| {
         let body = RequestBody {
             outgoing,
             sent: 0,
             limit,
+            notices: notices.clone(),
         };
         body.boxed_unsync()
     }))
@@ -42,6 +48,7 @@ struct RequestBody {
     outgoing: WasiBody,
     sent: u64,
     limit: u64,
+    notices: Arc<Notices>,
 }
 
 impl Body for RequestBody {
@@ -58,7 +65,7 @@ impl Body for RequestBody {
             self.sent = self.sent.saturating_add(bytes);
             if self.sent > self.limit {
                 let what = format!("a request's body has {} bytes or more", self.sent);
-                let error = over_limit(&what, NAME, self.limit);
+                let error = self.notices.over_limit(&what, NAME, self.limit);
                 return Poll::Ready(Some(Err(error)));
             }
         }

@@ -19,10 +19,12 @@ use tenterhook_domain::{
 use tokio::sync::Mutex;
 
 use super::{mask::Masks, port_of};
-use crate::owner::Owner;
+use crate::{owner::Owner, sandbox::blocking};
 
 /// Most bytes of secrets in one request: servers take no larger heads anyway.
 const INSERTED_BYTES_MAX: usize = 64 * 1024;
+/// Most searches that one attempt keeps: one for each set of secrets that some host may get.
+const MASKS_MAX: usize = 16;
 
 /// Where the values of secrets are. Every call names whose secret it is; a guest can name no other's.
 #[async_trait::async_trait]
@@ -56,6 +58,8 @@ pub(super) struct Vault {
     grants: Arc<Grants>,
     source: Option<Arc<dyn Secrets>>,
     revealed: Mutex<BTreeMap<SecretName, Option<Arc<SecretValue>>>>,
+    /// What was made to search for which secrets.
+    masks: Mutex<BTreeMap<BTreeSet<SecretName>, Arc<Masks>>>,
 }
 
 impl Vault {
@@ -69,6 +73,7 @@ impl Vault {
             grants,
             source,
             revealed: Mutex::default(),
+            masks: Mutex::default(),
         }
     }
 
@@ -103,17 +108,34 @@ impl Vault {
         if granted.is_empty() {
             return Ok(handled);
         }
-        let mut values = Vec::new();
-        for name in granted {
-            if let Some(value) = self.reveal(&name).await? {
-                values.push((name, value));
-            }
-        }
-        if !values.is_empty() {
+        handled.masks = self.masks(granted).await?;
+        if handled.masks.is_some() {
             ask_for_plain_answer(request.headers_mut());
-            handled.masks = Some(Arc::new(Masks::new(&values)?));
         }
         Ok(handled)
+    }
+
+    /// What searches for those of `granted` that there are; made once an attempt, and on a thread that may compute.
+    async fn masks(&self, granted: BTreeSet<SecretName>) -> Result<Option<Arc<Masks>>> {
+        let mut values = Vec::new();
+        for name in &granted {
+            if let Some(value) = self.reveal(name).await? {
+                values.push((name.clone(), value));
+            }
+        }
+        if values.is_empty() {
+            return Ok(None);
+        }
+        let mut made = self.masks.lock().await;
+        if let Some(masks) = made.get(&granted) {
+            return Ok(Some(masks.clone()));
+        }
+        let masks = Arc::new(blocking(move || Masks::new(&values)).await?);
+        if made.len() >= MASKS_MAX {
+            made.clear();
+        }
+        made.insert(granted, masks.clone());
+        Ok(Some(masks))
     }
 
     fn check(&self, name: &SecretName, granted: bool, plain: bool, to: &str) -> Result<()> {

@@ -227,6 +227,14 @@ impl World {
             .map(|_| ())
     }
 
+    /// Grants a plugin another one of the scope, and nothing else.
+    ///
+    /// # Errors
+    /// When the host refuses.
+    pub async fn grant_plugin(&self, plugin: &str, other: &str) -> anyhow::Result<()> {
+        self.grant(plugin, &json!({ "plugins": [other] })).await
+    }
+
     /// Sets a plugin's configuration.
     ///
     /// # Errors

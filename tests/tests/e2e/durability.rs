@@ -366,6 +366,10 @@ async fn a_stop_waits_no_longer_than_it_may_for_an_attempt_that_never_ends() {
     let mut world = World::make(&host.api, "acme").await.unwrap();
     world.push_guest("test-workflows").await.unwrap();
     world.push_guest("test-hostile").await.unwrap();
+    world
+        .grant_plugin("test-workflows", "test-hostile")
+        .await
+        .unwrap();
     // Ten minutes are far more than `stop` waits, so that an end is the drain's doing.
     let input = json!({
         "activity": "test-hostile.Spin",

@@ -15,6 +15,7 @@ const TOO_MANY_BYTES: u32 = 3 * 1024 * 1024;
 async fn hostile(name: &str, limits: &Value) -> World {
     let world = tenant(name).await;
     world.push_guest(PLUGIN).await.unwrap();
+    world.grant_plugin("test-workflows", PLUGIN).await.unwrap();
     world
         .grant(PLUGIN, &json!({ "limits": limits }))
         .await
@@ -93,6 +94,7 @@ async fn spinning_activities_hold_nobody_up() {
     let world = World::make(&host.api, "acme").await.unwrap();
     world.push_guest("test-workflows").await.unwrap();
     world.push_guest(PLUGIN).await.unwrap();
+    world.grant_plugin("test-workflows", PLUGIN).await.unwrap();
     for number in 0..SPINNERS {
         let mut run = once(&format!("{PLUGIN}.Spin"), Value::Null);
         run["start_to_close_ms"] = json!(600_000);

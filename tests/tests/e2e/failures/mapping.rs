@@ -164,6 +164,10 @@ async fn the_failure_says_when_the_next_attempt_comes() {
 #[tokio::test]
 async fn what_the_host_refuses_carries_its_code() {
     let world = tenant("failure-codes").await;
+    world
+        .grant_plugin("test-workflows", "nobody")
+        .await
+        .unwrap();
     let chain = chain_of(&world, "p", "nobody.Charge", Value::Null).await;
     let refusal = chain.last().unwrap();
     assert_eq!(
@@ -190,6 +194,10 @@ async fn what_the_host_refuses_carries_its_code() {
 async fn an_attempt_that_is_silent_too_long_times_out() {
     let world = tenant("failure-silent").await;
     world.push_guest("test-hostile").await.unwrap();
+    world
+        .grant_plugin("test-workflows", "test-hostile")
+        .await
+        .unwrap();
     let mut run = once("test-hostile.Sleep", json!(600_000));
     run["heartbeat_ms"] = json!(500);
     let ran = result_of(&world, "RunsActivity", "s", run).await;

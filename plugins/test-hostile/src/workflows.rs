@@ -23,7 +23,7 @@ const LONG: Duration = Duration::from_secs(3600);
 const COMMANDS: u64 = 20_000;
 const LINES: u64 = 200_000;
 const SLEEP: Duration = Duration::from_secs(60);
-const PAYLOAD_BYTES: usize = 8 * 1024 * 1024;
+const PAYLOAD_BYTES: usize = 3 * 1024 * 1024;
 
 /// An activity of another plugin.
 const STRANGER: &str = "payment.RefundPayment";

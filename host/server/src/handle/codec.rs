@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use axum::{Json as JsonBody, extract::State};
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::{Map, Value};
 use tenterhook_domain::{Code, Error, Result, payload_key::RemotePayload};
 use utoipa::{PartialSchema, ToSchema, openapi};
 
@@ -21,7 +22,7 @@ pub const CODEC_PAYLOADS_MAX: usize = 1_000;
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub(crate) struct PayloadList {
     /// In the order of the question.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "objects")]
     #[schema(max_items = 1000)]
     payloads: Vec<JsonPayload>,
 }
@@ -36,6 +37,14 @@ pub(crate) struct JsonPayload {
     /// The data in base64.
     #[serde(default)]
     data: Base64,
+}
+
+/// Reads objects and nothing else: of a list serde would take the fields in their order.
+fn objects<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<JsonPayload>, D::Error> {
+    let objects = Vec::<Map<String, Value>>::deserialize(deserializer)?;
+    let read = |object| serde_json::from_value(Value::Object(object));
+    let payloads = objects.into_iter().map(read).collect::<Result<_, _>>();
+    payloads.map_err(serde::de::Error::custom)
 }
 
 /// Bytes that are written in base64.

@@ -94,6 +94,13 @@ fn json<T: DeserializeOwned>(headers: &HeaderMap, bytes: &[u8]) -> Result<T> {
             "the body is not JSON: send the header Content-Type: application/json",
         ));
     }
+    // Every body of this API is an object. Of a list serde would take the fields in their order.
+    if bytes.trim_ascii_start().first() == Some(&b'[') {
+        return Err(Error::new(
+            Code::RequestInvalid,
+            "the body is a list: send an object",
+        ));
+    }
     serde_json::from_slice(bytes).map_err(|error| {
         Error::new(
             Code::RequestInvalid,

@@ -169,6 +169,15 @@ async fn the_codec_answers_as_temporals_tools_ask() {
     );
     let wrong = operator.post(DECODE, &payloads("not base64")).await;
     assert_eq!(wrong.code(), "request-invalid");
+    for list in [
+        "[]",
+        "[[]]",
+        r#"{"payloads": [[]]}"#,
+        r#"{"payloads": [[{}, ""]]}"#,
+    ] {
+        let wrong = operator.post(DECODE, list).await;
+        assert_eq!(wrong.code(), "request-invalid", "{list}");
+    }
     let many = vec![json!({}); CODEC_PAYLOADS_MAX + 1];
     let many = operator
         .post(DECODE, &json!({"payloads": many}).to_string())

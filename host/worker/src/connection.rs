@@ -188,8 +188,8 @@ impl Temporal {
         self.connection.clone()
     }
 
-    /// Calls that are tried again where it is worth it. Those that change something carry a request id, by which
-    /// Temporal knows one that it has done already.
+    /// Calls that are tried again where it is worth it. Those that change something carry an id, by which Temporal
+    /// knows one that it has done already; but for terminations, which then say that the execution is closed.
     pub(crate) fn service(&self) -> impl WorkflowService + use<> {
         self.calls.clone()
     }

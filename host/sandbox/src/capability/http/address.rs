@@ -17,6 +17,14 @@ pub(super) fn prohibited(address: IpAddr, private_network: bool) -> Option<&'sta
     never.or(private.filter(|_| !private_network))
 }
 
+/// What can be done about `address`, which [`prohibited`] refuses.
+pub(super) fn advice(address: IpAddr) -> &'static str {
+    match prohibited(address, true) {
+        Some(_) => "no grant allows it",
+        None => "an operator may grant private_network",
+    }
+}
+
 /// Where clouds tell a machine who it is, and with which keys.
 const METADATA: &[IpAddr] = &[
     // Most clouds; containers of AWS; pods of AWS.
@@ -130,6 +138,19 @@ fn embedded_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn advice_is_what_would_help() {
+        for (address, helps) in [
+            ("10.0.0.1", true),
+            ("127.0.0.1", true),
+            ("169.254.169.254", false),
+            ("0.0.0.0", false),
+        ] {
+            let advice = advice(address.parse().unwrap());
+            assert_eq!(advice.contains("private_network"), helps, "{address}");
+        }
+    }
 
     #[test]
     fn only_global_addresses_without_a_grant() {

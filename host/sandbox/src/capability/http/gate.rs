@@ -18,7 +18,7 @@ use tokio::{
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody};
 
 use super::{
-    Reach, Sent, Shared, SharedLog,
+    Reach, Sent, Shared, SharedLog, address,
     body::{AnswerBody, AnswerBounds},
     breaker::Destination,
     connect::ConnectError,
@@ -261,8 +261,9 @@ impl Gate {
             if let Some(refused) = cause.downcast_ref::<ConnectError>() {
                 if let ConnectError::Prohibited { address, why } = refused {
                     self.notices.say(&format!(
-                        "{}: {host}:{port} is at {address}, which is {why}; an operator may grant private_network",
-                        Code::OutboundDenied
+                        "{}: {host}:{port} is at {address}, which is {why}; {}",
+                        Code::OutboundDenied,
+                        address::advice(*address)
                     ));
                 }
                 if let (ConnectError::Outside { address }, Some(name)) = (refused, carries) {

@@ -12,9 +12,11 @@ use std::{
     os::unix::fs::{DirBuilderExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
     sync::atomic::{AtomicU64, Ordering},
+    thread,
     time::SystemTime,
 };
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use tenterhook_domain::{Code, Digest, Error, Result};
 use wasmtime::component::Component;
@@ -116,7 +118,7 @@ impl AotFiles {
     ///
     /// # Errors
     /// When they are not on disk: nothing can be loaded then.
-    pub(crate) fn store(&self, digest: &Digest, codes: &[(Kind, Vec<u8>)]) -> io::Result<()> {
+    pub(crate) fn store(&self, digest: &Digest, codes: &[(Kind, Bytes)]) -> io::Result<()> {
         self.try_store(digest, codes)?;
         if let Err(error) = self.prune() {
             tracing::warn!(%error, "old compiled code cannot be removed");
@@ -124,25 +126,35 @@ impl AotFiles {
         Ok(())
     }
 
-    fn try_store(&self, digest: &Digest, codes: &[(Kind, Vec<u8>)]) -> io::Result<()> {
-        let mut kinds = BTreeMap::new();
-        for (kind, code) in codes {
-            self.replace(&self.code_path(digest, *kind), code)?;
-            kinds.insert(
-                kind.as_str().to_owned(),
-                blake3::hash(code).to_hex().to_string(),
-            );
-        }
+    fn try_store(&self, digest: &Digest, codes: &[(Kind, Bytes)]) -> io::Result<()> {
+        // Megabytes each, and somebody waits for the first result: side by side.
+        let kinds = thread::scope(|scope| {
+            let writers: Vec<_> = codes
+                .iter()
+                .map(|(kind, code)| scope.spawn(move || self.store_kind(digest, *kind, code)))
+                .collect();
+            writers
+                .into_iter()
+                .map(|writer| writer.join().map_err(|_| io::ErrorKind::Other)?)
+                .collect::<io::Result<BTreeMap<_, _>>>()
+        })?;
         // The manifest last: without it nothing is loaded.
         let manifest = serde_json::to_vec(&Manifest { kinds })?;
         self.replace(&self.manifest_path(digest), &manifest)
     }
 
-    /// Puts `bytes` at `path` whole or not at all.
+    /// Writes the code of one kind; answers its name and hash.
+    fn store_kind(&self, digest: &Digest, kind: Kind, code: &[u8]) -> io::Result<(String, String)> {
+        self.replace(&self.code_path(digest, kind), code)?;
+        let hash = blake3::hash(code).to_hex().to_string();
+        Ok((kind.as_str().to_owned(), hash))
+    }
+
+    /// Puts `bytes` at `path` whole or not at all. The disk is not waited for: what a power cut leaves half written has
+    /// another hash than the manifest says, and is compiled again.
     fn replace(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
         let mut file = TemporaryFile::create(path)?;
         file.file.write_all(bytes)?;
-        file.file.sync_data()?;
         fs::rename(&file.path, path)
     }
 

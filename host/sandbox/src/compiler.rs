@@ -24,6 +24,7 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use rustix::process::Signal;
 use serde::{Deserialize, Serialize};
 use tenterhook_domain::{Code, Error, Result, limit};
@@ -48,7 +49,7 @@ const WORDS_BYTES_MAX: u64 = 4096;
 const NO_MEMORY: &str = "memory allocation of";
 
 /// Compiled code by kind.
-pub(crate) type Codes = Vec<(Kind, Vec<u8>)>;
+pub(crate) type Codes = Vec<(Kind, Bytes)>;
 
 /// The program that compiles in a child process, and what it may use.
 #[derive(Debug, Clone)]
@@ -163,7 +164,7 @@ fn side_by_side<E: Send>(
         let threads: Vec<_> = threads.collect();
         let codes = threads.into_iter().map(|(kind, thread)| {
             let code = thread.join().unwrap_or_else(|panic| resume_unwind(panic));
-            Ok((kind, code?))
+            Ok((kind, code?.into()))
         });
         codes.collect()
     })
@@ -269,7 +270,7 @@ fn talk(wire: &mut Wire, order: &Order, component: &[u8]) -> io::Result<(Answer,
     let mut codes = Codes::new();
     if matches!(answer, Answer::Compiled) {
         for &kind in &order.kinds {
-            codes.push((kind, wire.read(COMPILED_BYTES_MAX)?));
+            codes.push((kind, wire.read(COMPILED_BYTES_MAX)?.into()));
         }
     }
     Ok((answer, codes))

@@ -44,7 +44,7 @@ impl Share {
                 return None;
             }
         };
-        let codes = self.open(&sealed, digest, engines);
+        let codes = self.open(sealed, digest, engines);
         if codes.is_none() {
             tracing::warn!(%digest, "shared compiled code has no seal of this system; compiling again");
         }
@@ -82,7 +82,7 @@ impl Share {
         Some(sealed.into())
     }
 
-    fn open(&self, sealed: &[u8], digest: &Digest, engines: &str) -> Option<Codes> {
+    fn open(&self, sealed: Bytes, digest: &Digest, engines: &str) -> Option<Codes> {
         let (seal, rest) = sealed.split_first_chunk::<SEAL_BYTES>()?;
         let seal = blake3::Hash::from_bytes(*seal);
         // Compared in constant time, by the type's own equality.
@@ -92,16 +92,19 @@ impl Share {
         }
         let (length, rest) = rest.split_first_chunk::<LENGTH_BYTES>()?;
         let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
-        let (heading, mut rest) = rest.split_at_checked(length)?;
+        let (heading, codes) = rest.split_at_checked(length)?;
         let heading: Heading = serde_json::from_slice(heading).ok()?;
         if heading.digest != *digest || heading.engines != engines {
             return None;
         }
+        let mut rest = sealed.slice_ref(codes);
         let mut codes = Codes::new();
         for (kind, bytes) in heading.kinds {
-            let (code, after) = rest.split_at_checked(usize::try_from(bytes).ok()?)?;
-            codes.push((kind, code.to_vec()));
-            rest = after;
+            let bytes = usize::try_from(bytes).ok()?;
+            if bytes > rest.len() {
+                return None;
+            }
+            codes.push((kind, rest.split_to(bytes)));
         }
         rest.is_empty().then_some(codes)
     }

@@ -22,6 +22,9 @@ struct Arguments {
     /// A look in under a minute; the figures are rough.
     #[arg(long)]
     quick: bool,
+    /// Only uploads to the first result, and starts of cold hosts.
+    #[arg(long, conflicts_with_all = ["check", "write"])]
+    releases: bool,
     /// End with 1 when a bound is missed.
     #[arg(long)]
     check: bool,
@@ -39,6 +42,11 @@ async fn main() -> anyhow::Result<ExitCode> {
     } else {
         Plan::full()
     };
+    if arguments.releases {
+        let releases = bench::release::measure(&plan).await?;
+        writeln!(io::stdout(), "{releases}")?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let report = bench::run(&plan).await?;
     writeln!(io::stdout(), "{report}")?;
     if let Some(file) = &arguments.write {

@@ -100,6 +100,7 @@ fn write_new(path: &Path, text: &str) -> io::Result<File> {
         .open(path)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()?;
+    sync_folder_of(path)?;
     Ok(file)
 }
 
@@ -115,7 +116,14 @@ fn replace(path: &Path, text: &str) -> io::Result<()> {
     if (made.uid(), made.gid()) != (before.uid(), before.gid()) {
         chown(&partial, Some(before.uid()), Some(before.gid()))?;
     }
-    fs::rename(partial, path)
+    fs::rename(partial, &path)?;
+    sync_folder_of(&path)
+}
+
+/// A file is on disk only when its name is: a key that a power cut takes away takes every secret under it along.
+fn sync_folder_of(path: &Path) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| folder != &Path::new(""));
+    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }
 
 #[cfg(test)]

@@ -89,6 +89,8 @@ codes! {
     BodyTooLarge = "body-too-large", TooLarge;
     /// The request took longer than allowed.
     RequestTimeout = "request-timeout", Unavailable;
+    /// The host has as many requests under way as it takes.
+    HostBusy = "host-busy", Unavailable;
     /// No bearer token, or one that is not valid.
     TokenInvalid = "token-invalid", Unauthenticated;
     /// The token does not allow this operation.

@@ -137,8 +137,8 @@ limits! {
     activation_millis: Millis, 5_000, 10, 60_000;
     /// Wall time of one activity attempt, whatever its time-outs say.
     activity_millis: Millis, 15 * 60_000, 100, 24 * 3_600_000;
-    /// Encoded size of one payload or failure.
-    payload_bytes: Bytes, 2 * MIB, KIB, 2 * MIB;
+    /// Encoded size of one payload or failure: Temporal's 2 MiB, less what encryption adds.
+    payload_bytes: Bytes, 2 * MIB - 4 * KIB, KIB, 2 * MIB - 4 * KIB;
     /// Commands of one activation.
     activation_commands: Count, 2_000, 1, 10_000;
     /// Activities of one run under way at once.

@@ -223,6 +223,8 @@ impl Server {
         let program = self.config.program.path();
         let mut command = Command::new(program);
         command.args(self.config.arguments(self.ports));
+        // The host's environment has secrets and other programs' settings in it, and the server needs none of them.
+        command.env_clear().env("HOME", log.parent().unwrap_or(log));
         let child = Child::spawn(command, file)
             .await
             .map_err(|source| StartError::Spawn {

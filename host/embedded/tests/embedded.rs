@@ -121,6 +121,9 @@ async fn it_answers_survives_its_childs_death_with_its_data_and_stops() {
         .expect("starts");
     let mut status = temporal.status();
     let first = pid(&status.borrow_and_update());
+    let environment = std::fs::read(format!("/proc/{}/environ", first.as_raw_nonzero()));
+    let home = format!("HOME={}\0", data.path().display());
+    assert_eq!(String::from_utf8_lossy(&environment.expect("Linux")), home);
     let connection = connect(&temporal).await;
     start_workflow(&connection, "kept").await;
 

@@ -78,7 +78,7 @@ async fn guarded(api: &Api, route: &Route, request: Request, next: Next) -> Answ
     let room = timeout(ROOM_TIMEOUT, api.requests.clone().acquire_owned()).await;
     let Ok(Ok(_room)) = room else {
         return Err(Problem::from(Error::new(
-            Code::RequestTimeout,
+            Code::HostBusy,
             format!("the host has {REQUESTS_MAX} requests under way: try again"),
         )));
     };

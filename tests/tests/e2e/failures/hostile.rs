@@ -43,7 +43,7 @@ async fn a_hostile_activity_fails_with_the_code_of_what_it_did() {
             "HugeResult",
             json!(TOO_MANY_BYTES),
             "guest-payload-too-large",
-            "2097152",
+            "2093056",
         ),
         (
             "HugeHeartbeat",

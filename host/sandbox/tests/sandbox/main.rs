@@ -11,6 +11,7 @@ mod activity;
 mod aot;
 mod circuit;
 mod compiler;
+mod connections;
 mod contract;
 #[path = "../../../../tests/src/echo.rs"]
 #[allow(dead_code, unreachable_pub)]
@@ -93,6 +94,15 @@ impl Place {
         })
     }
 
+    /// With so many outbound connections.
+    fn with_connections(number: usize) -> Self {
+        let aot_dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("sandbox-aot");
+        Self::of(SandboxConfig {
+            outbound_connections: number,
+            ..config(&aot_dir)
+        })
+    }
+
     fn of(config: SandboxConfig) -> Self {
         Self {
             sandbox: Sandbox::new(config).unwrap(),
@@ -114,6 +124,8 @@ fn config(aot_dir: &Path) -> SandboxConfig {
         keyvalue: None,
         secrets: None,
         resolver: None,
+        outbound_connections: 100,
+        memory_bytes: 1 << 40,
         tally: Arc::new(()),
         workflow_instances: 100,
         activity_instances: 100,

@@ -124,6 +124,7 @@ async fn make_run(
         temporal_id: init.workflow_id.clone(),
         run_id: activation.run_id.clone(),
         pin,
+        weight: terms.weight,
     };
     let (limits, keys) = (terms.limits.clone(), shared.resolver.keys().clone());
     let mut run = Run::new(identity, limits, keys, module);

@@ -14,6 +14,7 @@ use crate::{
     activity::LONG,
     guest,
     outbound::{Access, Answer, Server, charge},
+    tally::Counted,
 };
 
 /// Of these a tenant's own is one, and two are not lent.
@@ -51,7 +52,8 @@ fn hold(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_greedy_tenant_never_takes_the_last_connections() {
-    let place = Place::with_connections(CONNECTIONS);
+    let counted = Arc::<Counted>::default();
+    let place = Place::with_connections(CONNECTIONS, counted.clone());
     let module = place.load(&guest("payment")).await.activities().unwrap();
     let silent = Server::start(Answer::Never).await;
     // More than may wait: those beyond are told so.
@@ -63,6 +65,7 @@ async fn a_greedy_tenant_never_takes_the_last_connections() {
     let told = greedy.join_next().await.unwrap().unwrap();
     let code = Code::OutboundConnectionsTaken.as_str();
     assert!(told.contains(code), "{told}");
+    assert!(counted.take().contains(&"greedy connection".to_owned()));
 
     // Others have theirs at once, each its own share of what was kept.
     let server = Server::start(Answer::charged()).await;

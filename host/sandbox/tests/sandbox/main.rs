@@ -21,6 +21,7 @@ mod handmade;
 mod hostile;
 mod inspect;
 mod measure;
+mod memory;
 mod outbound;
 mod rebinding;
 mod secrets;
@@ -94,11 +95,21 @@ impl Place {
         })
     }
 
-    /// With so many outbound connections.
-    fn with_connections(number: usize) -> Self {
+    /// With so many bytes of memory for all instances.
+    fn with_memory(bytes: u64) -> Self {
+        let aot_dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("sandbox-aot");
+        Self::of(SandboxConfig {
+            memory_bytes: bytes,
+            ..config(&aot_dir)
+        })
+    }
+
+    /// With so many outbound connections, which counts with `tally`.
+    fn with_connections(number: usize, tally: Arc<dyn Tally>) -> Self {
         let aot_dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("sandbox-aot");
         Self::of(SandboxConfig {
             outbound_connections: number,
+            tally,
             ..config(&aot_dir)
         })
     }

@@ -42,7 +42,7 @@ use self::{
     temporal::Embedded,
     work::{Surroundings, Work},
 };
-use crate::host_options::{DevOptions, Role, SecretOptions, ServeOptions};
+use crate::host_options::{CapacityOptions, DevOptions, Role, SecretOptions, ServeOptions};
 
 /// The task queue of the pooled lane unless the operator names another.
 const TASK_QUEUE: &str = "tenterhook";
@@ -68,6 +68,7 @@ pub async fn dev(options: DevOptions) -> anyhow::Result<()> {
         embedded,
         task_queue: TASK_QUEUE.to_owned(),
         ceilings: options.limits.ceilings(),
+        capacity: options.capacity,
         listen: options.listen,
         notice: Duration::ZERO,
         drain: options.drain_timeout,
@@ -100,6 +101,7 @@ pub async fn serve(options: ServeOptions) -> anyhow::Result<()> {
         embedded: None,
         task_queue: options.task_queue.unwrap_or_else(|| TASK_QUEUE.to_owned()),
         ceilings: options.limits.ceilings(),
+        capacity: options.capacity,
         listen: options.listen,
         notice: options.stop_notice,
         drain: options.drain_timeout,
@@ -118,6 +120,7 @@ struct Parts {
     embedded: Option<Embedded>,
     task_queue: String,
     ceilings: LimitOverrides,
+    capacity: CapacityOptions,
     listen: SocketAddr,
     notice: Duration,
     drain: Duration,
@@ -169,6 +172,7 @@ async fn start(parts: Parts) -> anyhow::Result<Running> {
         embedded,
         task_queue,
         ceilings,
+        capacity,
         listen,
         notice,
         drain,
@@ -187,9 +191,16 @@ async fn start(parts: Parts) -> anyhow::Result<Running> {
         .then(|| sandbox::share(&store, &keys))
         .transpose()?;
     let metrics = Arc::new(Metrics::new()?);
-    let sandbox = sandbox::open(&data, &store, &secret_keys, share, metrics.clone())?;
+    let sandbox = sandbox::open(
+        &data,
+        &store,
+        &secret_keys,
+        share,
+        &capacity,
+        metrics.clone(),
+    )?;
     let codec = Arc::new(Codec::new(store.clone(), secret_keys.clone()));
-    let circuits = sandbox.circuits();
+    let (circuits, memory) = (sandbox.circuits(), sandbox.memory().clone());
     let gate = Gate::new(
         temporal.clone(),
         store.clone(),
@@ -233,6 +244,7 @@ async fn start(parts: Parts) -> anyhow::Result<Running> {
         codec,
         codec_origins,
         circuits,
+        memory,
         metrics,
         clock,
         readiness: Arc::new(readiness),

@@ -20,6 +20,11 @@ pub const TEMPORAL_UI_ADDRESS_FILE: &str = "temporal-ui-address";
 /// In the data folder: the keys that secrets are encrypted under, readable by its owner only, where no others are given.
 pub const SECRET_KEYS_FILE: &str = "secret-keys";
 
+/// Least memory for instances, in bytes: of a few small ones.
+const INSTANCE_MEMORY_BYTES_MIN: u64 = 16 * 1024 * 1024;
+/// How many outbound connections a host may have.
+const OUTBOUND_CONNECTIONS: std::ops::RangeInclusive<usize> = 8..=65_536;
+
 /// What `tenterhook dev` is told.
 #[derive(Debug, Clone, Args)]
 pub struct DevOptions {
@@ -50,6 +55,9 @@ pub struct DevOptions {
     /// What any plugin gets at most.
     #[command(flatten)]
     pub limits: LimitOptions,
+    /// What all plugins together get.
+    #[command(flatten)]
+    pub capacity: CapacityOptions,
     /// Where components may come from, and who may have signed them.
     #[command(flatten)]
     pub origins: OriginOptions,
@@ -125,6 +133,9 @@ pub struct ServeOptions {
     /// What any plugin gets at most.
     #[command(flatten)]
     pub limits: LimitOptions,
+    /// What all plugins together get.
+    #[command(flatten)]
+    pub capacity: CapacityOptions,
     /// Where components may come from, and who may have signed them.
     #[command(flatten)]
     pub origins: OriginOptions,
@@ -137,6 +148,41 @@ pub struct ServeOptions {
     /// What the host says of itself.
     #[command(flatten)]
     pub log: LogOptions,
+}
+
+/// What all plugins together get of this host.
+#[derive(Debug, Clone, Default, Args)]
+pub struct CapacityOptions {
+    /// Bytes of linear memory that all instances may hold together; near it the host polls for no new work [default: half
+    /// of the machine's memory]
+    #[arg(
+        long,
+        value_name = "BYTES",
+        env = "TENTERHOOK_INSTANCE_MEMORY",
+        value_parser = clap::value_parser!(u64).range(INSTANCE_MEMORY_BYTES_MIN..)
+    )]
+    pub instance_memory: Option<u64>,
+    /// Outbound connections at once, shared between tenants [default: a quarter of the files that the host may have open]
+    #[arg(
+        long,
+        value_name = "NUMBER",
+        env = "TENTERHOOK_OUTBOUND_CONNECTIONS",
+        value_parser = connections
+    )]
+    pub outbound_connections: Option<usize>,
+}
+
+/// Reads a number of outbound connections.
+fn connections(text: &str) -> Result<usize> {
+    let number = text.parse().ok();
+    let number = number.filter(|number| OUTBOUND_CONNECTIONS.contains(number));
+    number.ok_or_else(|| {
+        let (least, most) = (OUTBOUND_CONNECTIONS.start(), OUTBOUND_CONNECTIONS.end());
+        Error::new(
+            Code::HostConfigInvalid,
+            format!("{text:?} outbound connections cannot be: use {least} to {most}"),
+        )
+    })
 }
 
 /// What any plugin gets at most on this host.

@@ -207,6 +207,10 @@ codes! {
     ContextInvalid = "context-invalid", Forbidden;
     /// An outbound request goes where the grants do not allow.
     OutboundDenied = "outbound-denied", Plugin;
+    /// Instances hold all the memory that the host has for them: the task or attempt is tried again later.
+    HostMemoryTaken = "host-memory-taken", Unavailable;
+    /// The tenant has its share of the host's outbound connections, and no other is free.
+    OutboundConnectionsTaken = "outbound-connections-taken", Unavailable;
     /// A secret's value, or a placeholder for one, breaks a rule, or the plugin has too many.
     SecretInvalid = "secret-invalid", Invalid;
     /// The plugin has no such secret.

@@ -33,6 +33,8 @@ pub struct Start {
     pub memo: serde_json::Map<String, Value>,
     /// What to do when a closed execution has the id.
     pub reuse: ReusePolicy,
+    /// The tenant's shares of the lane beside others.
+    pub weight: u16,
 }
 
 /// What to do when a closed execution has the same id.

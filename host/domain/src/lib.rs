@@ -16,6 +16,7 @@ pub mod error;
 pub mod execution;
 pub mod grant;
 pub mod limit;
+pub mod memory;
 pub mod name;
 pub mod origin;
 pub mod payload_key;

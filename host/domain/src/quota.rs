@@ -96,9 +96,16 @@ quotas! {
     component_bytes: Bytes, 16 * GIB, 0, 16_384 * GIB, RETRY_KEPT_SECONDS;
     /// Bytes of key-value state of all plugins, keys included.
     state_bytes: Bytes, 4 * GIB, 0, 16_384 * GIB, RETRY_KEPT_SECONDS;
+    /// Shares beside other tenants where all ask for more than there is: processor time, places of attempts, outbound connections, memory, Temporal's task queue.
+    weight: Count, 1, 1, 100, RETRY_KEPT_SECONDS;
 }
 
 impl Quotas {
+    /// The tenant's shares beside others.
+    pub fn shares(&self) -> u16 {
+        u16::try_from(self.weight).unwrap_or(u16::MAX)
+    }
+
     /// Lets something through that would make `used` of the quota `name` into `wanted`.
     ///
     /// # Errors

@@ -36,6 +36,18 @@ pub trait Tally: Send + Sync + 'static {
 
     /// A request of the tenant was not sent, for the circuit of its destination is open.
     fn circuit_refused(&self, tenant: &TenantId);
+
+    /// A request of the tenant was not sent, for it has its share of outbound connections and no other was free.
+    fn connection_refused(&self, _tenant: &TenantId) {}
+
+    /// So many log lines of the plugin were dropped, for it writes more than it may.
+    fn lines_dropped(&self, _tenant: &TenantId, _plugin: &PluginName, _lines: u64) {}
+
+    /// An uploaded component of the tenant was refused under `code`.
+    fn component_refused(&self, _tenant: &TenantId, _code: Code) {}
+
+    /// The host polls for no new work, for its instances hold too much memory.
+    fn polling_held(&self) {}
 }
 
 /// Counts nothing.

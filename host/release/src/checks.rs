@@ -13,6 +13,7 @@ use tenterhook_domain::{
     clock::{Clock, millis},
     component::{Inspection, InspectionContext, Inspector},
     replay::ReplayGate,
+    tally::Tally,
     trust::Signatures,
 };
 use tenterhook_store::{Checked, Findings, ReleaseKey, Store};
@@ -35,17 +36,20 @@ pub struct Checks {
     gate: Option<Arc<dyn ReplayGate>>,
     signatures: Arc<dyn Signatures>,
     clock: Arc<dyn Clock>,
+    tally: Arc<dyn Tally>,
     host: String,
 }
 
 impl Checks {
-    /// Checks by `signatures`, `inspector` and, where there is one, `gate`, in the name of the host `host`.
+    /// Checks by `signatures`, `inspector` and, where there is one, `gate`, in the name of the host `host`; `tally` counts
+    /// what they refuse.
     pub fn new(
         store: Store,
         inspector: Arc<dyn Inspector>,
         gate: Option<Arc<dyn ReplayGate>>,
         signatures: Arc<dyn Signatures>,
         clock: Arc<dyn Clock>,
+        tally: Arc<dyn Tally>,
         host: impl Into<String>,
     ) -> Arc<Self> {
         Arc::new(Self {
@@ -54,6 +58,7 @@ impl Checks {
             gate,
             signatures,
             clock,
+            tally,
             host: host.into(),
         })
     }
@@ -199,11 +204,8 @@ impl Checks {
         findings: &Findings,
         checked: Checked,
     ) -> Result<()> {
-        let why = findings
-            .checks
-            .iter()
-            .find(|check| is_refusal(check))
-            .map_or_else(String::new, |check| check.detail.clone());
+        let refusal = findings.checks.iter().find(|check| is_refusal(check));
+        let why = refusal.map_or_else(String::new, |check| check.detail.clone());
         let author = Author {
             who: "host:checks".to_owned(),
             from: self.host.clone(),
@@ -215,6 +217,9 @@ impl Checks {
             .releases
             .conclude(key, &self.host, findings, checked, &author, now)
             .await?;
+        if let Some(code) = refusal.and_then(|check| Code::of_text(check.code.as_deref()?)) {
+            self.tally.component_refused(&key.scope.tenant, code);
+        }
         tracing::info!(
             scope = %key.scope, plugin = %key.plugin, digest = %key.digest, state = release.state.as_str(),
             "a release was checked"

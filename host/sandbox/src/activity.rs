@@ -13,6 +13,7 @@ use std::{
 
 use tenterhook_domain::Code;
 use tenterhook_workflow::guest::Fault;
+use tokio::time::Instant;
 use wasmtime::{
     Engine, Store,
     component::{Component, Linker},
@@ -23,6 +24,8 @@ use crate::{
     fault::{self, Work},
     generated::activity::{Activity, ActivityPre},
     guest_log::{GuestLog, Subject},
+    memory::MemoryHold,
+    meter::no_memory,
     owner::Owner,
     workflow::{HANDLES_MAX, deny},
 };
@@ -84,15 +87,22 @@ impl ActivityModule {
         &self.pre
     }
 
-    /// A store for one instance that may do what `access` allows.
+    /// What instances of all components share.
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// A store for one instance that may do what `access` allows, and has memory `held` for it.
     pub(crate) fn store(
         &self,
         access: &ActivityAccess,
         subject: Subject,
         host: Arc<dyn ActivityHost>,
+        held: MemoryHold,
     ) -> Store<ActivityState> {
-        let log = GuestLog::new(access.owner.clone(), subject, &access.limits);
-        let state = ActivityState::new(access, &self.shared, log, host);
+        let (owner, tally) = (access.owner.clone(), self.shared.tally.clone());
+        let log = GuestLog::new(owner, subject, &access.limits, tally);
+        let state = ActivityState::new(access, &self.shared, log, host, held);
         let mut store = Store::new(self.pre.engine(), state);
         store.limiter(|state| &mut state.meter);
         store.set_hostcall_fuel(CALL_BYTES_MAX);
@@ -123,7 +133,16 @@ impl ActivityModule {
             attempt: task.info.attempt,
         };
         let within = within.min(Duration::from_millis(limits.activity_millis));
-        let mut store = self.store(&access, subject, host);
+        let begun = Instant::now();
+        let Ok(held) = tokio::time::timeout(within, self.shared.memory.admit()).await else {
+            let refused = no_memory();
+            return Err(Fault::Dead {
+                code: refused.code,
+                message: refused.message,
+            });
+        };
+        let within = within.saturating_sub(begun.elapsed());
+        let mut store = self.store(&access, subject, host, held);
         let log = store.data().log.clone();
         let ending = store.data().capabilities.http.ending();
         let task = context::task(task);

@@ -15,6 +15,7 @@ use wasmtime::component::Linker;
 
 use crate::activity::{ActivityAccess, ActivityState};
 use crate::guest_log::GuestLog;
+use crate::memory::MemoryBudget;
 
 use self::{
     config::Config,
@@ -42,6 +43,8 @@ pub(crate) struct Means {
     pub(crate) keyvalue: Option<Arc<dyn KeyValue>>,
     pub(crate) secrets: Option<Arc<dyn Secrets>>,
     pub(crate) resolver: Option<Arc<dyn Resolver>>,
+    pub(crate) connections: usize,
+    pub(crate) memory_bytes: u64,
     pub(crate) tally: Arc<dyn Tally>,
 }
 
@@ -56,6 +59,8 @@ pub(crate) struct Shared {
     pub(crate) breakers: Arc<Breakers>,
     /// Where refusals are counted.
     pub(crate) tally: Arc<dyn Tally>,
+    /// What all instances hold, workflows' too.
+    pub(crate) memory: Arc<MemoryBudget>,
 }
 
 impl Shared {
@@ -63,11 +68,12 @@ impl Shared {
         Ok(Self {
             keyvalue: means.keyvalue,
             secrets: means.secrets,
-            outbound: Outbound::new(means.resolver)?,
+            outbound: Outbound::new(means.resolver, means.connections)?,
             outbound_rates: Rates::default(),
             keyvalue_rates: Rates::default(),
             breakers: Arc::default(),
             tally: means.tally,
+            memory: MemoryBudget::new(means.memory_bytes),
         })
     }
 }

@@ -21,6 +21,7 @@ pub struct LoadedComponent {
     digest: Digest,
     workflow: Option<WorkflowPre<WorkflowState>>,
     activity: Option<Arc<ActivityModule>>,
+    shared: Arc<Shared>,
 }
 
 impl LoadedComponent {
@@ -38,6 +39,7 @@ impl LoadedComponent {
             digest,
             workflow: None,
             activity: None,
+            shared: shared.clone(),
         };
         for (kind, component) in compiled {
             match kind {
@@ -59,12 +61,19 @@ impl LoadedComponent {
     /// Its workflows, for `owner` within `limits`; `None` if it has none.
     pub fn workflows(&self, limits: Arc<Limits>, owner: Arc<Owner>) -> Option<Arc<dyn Module>> {
         let pre = self.workflow.clone()?;
-        Some(Arc::new(workflow::WorkflowModule::new(pre, limits, owner)))
+        let shared = self.shared.clone();
+        let module = workflow::WorkflowModule::new(pre, limits, owner, shared);
+        Some(Arc::new(module))
     }
 
     /// Its activities; `None` if it has none.
     pub fn activities(&self) -> Option<Arc<ActivityModule>> {
         self.activity.clone()
+    }
+
+    /// What instances of all components share.
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
     }
 
     pub(crate) fn workflow_pre(&self) -> Option<&WorkflowPre<WorkflowState>> {

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use tenterhook_domain::limit::Limits;
+use tenterhook_domain::{limit::Limits, tally::Tally};
 use tracing::Level;
 
 use crate::owner::Owner;
@@ -48,6 +48,7 @@ pub(crate) struct GuestLog {
     stdout: Vec<u8>,
     stderr: Vec<u8>,
     last_words: Vec<u8>,
+    tally: Arc<dyn Tally>,
 }
 
 macro_rules! emit {
@@ -63,7 +64,13 @@ macro_rules! emit {
 }
 
 impl GuestLog {
-    pub(crate) fn new(owner: Arc<Owner>, subject: Subject, limits: &Limits) -> Self {
+    /// With nothing in it; what is dropped of it is counted in `tally`.
+    pub(crate) fn new(
+        owner: Arc<Owner>,
+        subject: Subject,
+        limits: &Limits,
+        tally: Arc<dyn Tally>,
+    ) -> Self {
         Self {
             owner,
             subject,
@@ -75,6 +82,7 @@ impl GuestLog {
             stdout: Vec::new(),
             stderr: Vec::new(),
             last_words: Vec::new(),
+            tally,
         }
     }
 
@@ -97,6 +105,9 @@ impl GuestLog {
         if self.dropped > 0 {
             let (dropped, limit) = (self.dropped, self.lines_max);
             self.dropped = 0;
+            let Owner { scope, plugin, .. } = &*self.owner;
+            self.tally.lines_dropped(&scope.tenant, plugin, dropped);
+            self.tally.limit_hit(&scope.tenant, plugin, "log_lines");
             self.emit(
                 Level::WARN,
                 "host",

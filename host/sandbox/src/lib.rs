@@ -23,9 +23,11 @@ mod fault;
 mod generated;
 mod guest_log;
 mod inspection;
+mod memory;
 mod meter;
 mod outline;
 mod owner;
+mod places;
 pub mod processor;
 mod sandbox;
 mod share;
@@ -44,6 +46,8 @@ pub use compiler::{
     CompilerCommand, compile_stdin,
 };
 pub use component::LoadedComponent;
+pub use memory::{MemoryBudget, MemoryHold, MemoryWatch};
 pub use owner::Owner;
+pub use places::{Place, Places};
 pub use sandbox::{Sandbox, SandboxConfig};
 pub use share::Share;

@@ -5,19 +5,23 @@ use std::sync::Arc;
 use tenterhook_domain::{Code, limit::Limits};
 use wasmtime::ResourceLimiter;
 
-use crate::{engine, fault::Refusal};
+use crate::{engine, fault::Refusal, memory::MemoryHold};
 
 /// What one instance holds.
 pub(crate) struct Meter {
     limits: Arc<Limits>,
+    /// This one's part of what all instances hold.
+    held: MemoryHold,
     memory: u64,
     elements: u64,
 }
 
 impl Meter {
-    pub(crate) fn new(limits: Arc<Limits>) -> Self {
+    /// Within `limits`; its memory counts in `held`.
+    pub(crate) fn new(limits: Arc<Limits>, held: MemoryHold) -> Self {
         Self {
             limits,
+            held,
             memory: 0,
             elements: 0,
         }
@@ -31,6 +35,15 @@ impl Meter {
     pub(crate) fn memory_bytes(&self) -> u64 {
         self.memory
     }
+}
+
+/// The refusal of memory that the plugin may have, and the host has not.
+pub(crate) fn no_memory() -> Refusal {
+    Refusal::new(
+        Code::HostMemoryTaken,
+        "the host has no memory left to give to the plugin: the task is tried again later; an operator of the host may give \
+         instances more of it (--instance-memory)",
+    )
 }
 
 impl ResourceLimiter for Meter {
@@ -60,17 +73,16 @@ impl ResourceLimiter for Meter {
             )
             .into());
         }
+        if !self.held.grow_to(wanted) {
+            return Err(no_memory().into());
+        }
         self.memory = wanted;
         Ok(true)
     }
 
     fn memory_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
         tracing::warn!(%error, "the host has no memory for a guest");
-        Err(Refusal::new(
-            Code::GuestMemoryExceeded,
-            "the host has no memory left to give to the plugin; the task is tried again",
-        )
-        .into())
+        Err(no_memory().into())
     }
 
     fn table_growing(

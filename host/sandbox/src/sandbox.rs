@@ -23,6 +23,7 @@ use crate::{
     component::{Linkers, LoadedComponent},
     engine::Engines,
     inspection,
+    memory::MemoryBudget,
     outline::Outline,
     share::Share,
 };
@@ -40,6 +41,10 @@ pub struct SandboxConfig {
     pub secrets: Option<Arc<dyn Secrets>>,
     /// Where outbound requests find their hosts; `None`: as the machine does.
     pub resolver: Option<Arc<dyn Resolver>>,
+    /// Outbound connections that there can be at once, those that lie idle included; shared between tenants.
+    pub outbound_connections: usize,
+    /// Linear memory that all instances may hold together, in bytes.
+    pub memory_bytes: u64,
     /// Where refusals are counted.
     pub tally: Arc<dyn Tally>,
     /// Workflow instances that there can be at once. Each reserves address space, and memory only as it is used.
@@ -82,6 +87,8 @@ impl Sandbox {
             keyvalue: config.keyvalue,
             secrets: config.secrets,
             resolver: config.resolver,
+            connections: config.outbound_connections,
+            memory_bytes: config.memory_bytes,
             tally: config.tally,
         })?;
         Ok(Arc::new(Self {
@@ -104,8 +111,13 @@ impl Sandbox {
     }
 
     /// Where refusals are counted.
-    pub fn tally(&self) -> &dyn Tally {
-        &*self.parts.shared.tally
+    pub fn tally(&self) -> &Arc<dyn Tally> {
+        &self.parts.shared.tally
+    }
+
+    /// What all instances hold together, and may hold.
+    pub fn memory(&self) -> &Arc<MemoryBudget> {
+        &self.parts.shared.memory
     }
 
     /// The component of `digest`: from memory, or from compiled code on disk, or from what another host compiled, or

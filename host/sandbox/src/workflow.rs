@@ -19,6 +19,7 @@ use wasmtime::{
 };
 
 use crate::{
+    capability::Shared,
     engine,
     fault::{self, Work},
     generated::workflow::{Workflow, WorkflowPre, temporal::workflow_runtime::types::WorkflowInit},
@@ -47,10 +48,11 @@ pub(crate) fn store(
     engine: &Engine,
     limits: &Arc<Limits>,
     owner: &Arc<Owner>,
+    shared: &Shared,
     subject: Subject,
     moment: Moment,
 ) -> wasmtime::Result<Store<WorkflowState>> {
-    let state = WorkflowState::new(limits.clone(), owner.clone(), subject, moment);
+    let state = WorkflowState::new(limits.clone(), owner.clone(), shared, subject, moment);
     let mut store = Store::new(engine, state);
     store.limiter(|state| &mut state.meter);
     store.set_hostcall_fuel(CALL_BYTES_MAX);
@@ -71,6 +73,7 @@ pub(crate) struct WorkflowModule {
     pre: WorkflowPre<WorkflowState>,
     limits: Arc<Limits>,
     owner: Arc<Owner>,
+    shared: Arc<Shared>,
 }
 
 impl WorkflowModule {
@@ -78,8 +81,14 @@ impl WorkflowModule {
         pre: WorkflowPre<WorkflowState>,
         limits: Arc<Limits>,
         owner: Arc<Owner>,
+        shared: Arc<Shared>,
     ) -> Self {
-        Self { pre, limits, owner }
+        Self {
+            pre,
+            limits,
+            owner,
+            shared,
+        }
     }
 }
 
@@ -89,6 +98,7 @@ impl Module for WorkflowModule {
             self.pre.engine(),
             &self.limits,
             &self.owner,
+            &self.shared,
             Subject::Run(init.run_id.as_str().into()),
             moment,
         )

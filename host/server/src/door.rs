@@ -7,6 +7,7 @@
 //! | `requests_at_once` | by this host |
 //! | `releases`, `component_bytes` | by the store, in the transaction that adds a release |
 //! | `state_bytes` | by the store, in the transaction that writes a key |
+//! | `weight` | nowhere: it refuses nothing, it weighs the tenant against others |
 
 mod open;
 mod starts;
@@ -92,11 +93,12 @@ impl Door {
         }
     }
 
-    /// Lets `tenant` start an execution: nothing was asked of Temporal for it when it may not.
+    /// Lets `tenant` start an execution, and says with how many shares of the lane: nothing was asked of Temporal for it
+    /// when it may not.
     ///
     /// # Errors
     /// `quota-exceeded`, with the time after which to try again; `tenant-not-found`; `store-failed`.
-    pub(crate) async fn start(&self, state: &ApiState, tenant: &TenantId) -> Result<()> {
+    pub(crate) async fn start(&self, state: &ApiState, tenant: &TenantId) -> Result<u16> {
         let counted = self.of(tenant);
         let quotas = counted.quotas(state, tenant).await?;
         let admitted = async {
@@ -107,9 +109,9 @@ impl Door {
             quotas.check(tenant, "open_executions", used, used.saturating_add(1))?;
             starts.take(&state.store, tenant, &quotas, now).await?;
             open.note(now);
-            Ok(())
+            Ok(quotas.shares())
         };
-        let admitted: Result<()> = admitted.await;
+        let admitted: Result<u16> = admitted.await;
         admitted.map_err(|error| counted.refused(state, tenant, error))
     }
 

@@ -36,8 +36,8 @@ use std::sync::Arc;
 
 use tenterhook_domain::{
     Result, circuit::Circuits, clock::Clock, execution::Executions, limit::LimitOverrides,
-    origin::Registries, payload_key::PayloadCodec, replay::Rehearsal, rollout::Census,
-    secret_key::SecretKeyring, trust::Signatures,
+    memory::InstanceMemory, origin::Registries, payload_key::PayloadCodec, replay::Rehearsal,
+    rollout::Census, secret_key::SecretKeyring, trust::Signatures,
 };
 use tenterhook_store::Store;
 use tokio::sync::Semaphore;
@@ -92,6 +92,8 @@ pub struct ApiState {
     pub codec_origins: Vec<String>,
     /// Which destinations of outbound requests are left alone.
     pub circuits: Arc<dyn Circuits>,
+    /// What this host's instances hold of its memory.
+    pub memory: Arc<dyn InstanceMemory>,
     /// What the host counts.
     pub metrics: Arc<Metrics>,
     /// The time of day.

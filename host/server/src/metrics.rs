@@ -14,6 +14,7 @@ use prometheus::{
 use tenterhook_domain::{
     Code, Error, PluginName, Result, TenantId,
     circuit::{CircuitState, Circuits},
+    memory::{InstanceMemory, MemoryReading},
     tally::Tally,
 };
 
@@ -50,6 +51,37 @@ const CIRCUITS: Row = Row {
     labels: &["tenant", "state"],
 };
 
+const CONNECTION_REFUSALS: Row = Row {
+    name: "tenterhook_outbound_connection_refusals_total",
+    help: "Outbound requests that were not sent because their tenant had its share of connections and no other was free.",
+    labels: &["tenant"],
+};
+const LINES_DROPPED: Row = Row {
+    name: "tenterhook_log_lines_dropped_total",
+    help: "Log lines of a plugin that were dropped because it wrote more than it may.",
+    labels: &["tenant", "plugin"],
+};
+const COMPONENT_REFUSALS: Row = Row {
+    name: "tenterhook_component_refusals_total",
+    help: "Uploaded components that a check refused on this host, by the code of the refusal.",
+    labels: &["tenant", "code"],
+};
+const POLLING_HOLDS: Row = Row {
+    name: "tenterhook_polling_holds_total",
+    help: "Times that this host stopped to poll for new work because its instances held too much memory.",
+    labels: &[],
+};
+const POLLING_HELD: Row = Row {
+    name: "tenterhook_polling_held",
+    help: "1 while this host does not poll for new work because its instances hold too much memory, else 0.",
+    labels: &[],
+};
+const MEMORY: Row = Row {
+    name: "tenterhook_instance_memory_bytes",
+    help: "Linear memory that this host's instances hold (now), held at most since it began (most), and may hold (budget).",
+    labels: &["what"],
+};
+
 impl Row {
     fn counter(&self) -> prometheus::Result<IntCounterVec> {
         IntCounterVec::new(Opts::new(self.name, self.help), self.labels)
@@ -74,13 +106,18 @@ impl Counter {
 
     /// Counts one for `who`, whose number is bounded by nobody, and `what`, which is one of a few.
     fn count(&self, who: &[&str], what: &[&str]) {
+        self.add(who, what, 1);
+    }
+
+    /// The same for several.
+    fn add(&self, who: &[&str], what: &[&str], number: u64) {
         let all = [who, what].concat();
         if self.knows(&all) {
-            return self.series.with_label_values(&all).inc();
+            return self.series.with_label_values(&all).inc_by(number);
         }
         let others = vec![OTHERS; who.len()];
         let all = [&others, what].concat();
-        self.series.with_label_values(&all).inc();
+        self.series.with_label_values(&all).inc_by(number);
     }
 
     /// True if there is a series of these labels, or room for one.
@@ -100,6 +137,10 @@ pub struct Metrics {
     limit_hits: Counter,
     quota_refusals: Counter,
     circuit_refusals: Counter,
+    connection_refusals: Counter,
+    lines_dropped: Counter,
+    component_refusals: Counter,
+    polling_holds: Counter,
 }
 
 impl Metrics {
@@ -110,26 +151,26 @@ impl Metrics {
     pub fn new() -> Result<Self> {
         let registry = Registry::new();
         let counter = |row| Counter::new(row, &registry).map_err(broken);
-        let (limit_hits, quota_refusals, circuit_refusals) = (
-            counter(&LIMIT_HITS)?,
-            counter(&QUOTA_REFUSALS)?,
-            counter(&CIRCUIT_REFUSALS)?,
-        );
         Ok(Self {
+            limit_hits: counter(&LIMIT_HITS)?,
+            quota_refusals: counter(&QUOTA_REFUSALS)?,
+            circuit_refusals: counter(&CIRCUIT_REFUSALS)?,
+            connection_refusals: counter(&CONNECTION_REFUSALS)?,
+            lines_dropped: counter(&LINES_DROPPED)?,
+            component_refusals: counter(&COMPONENT_REFUSALS)?,
+            polling_holds: counter(&POLLING_HOLDS)?,
             registry,
-            limit_hits,
-            quota_refusals,
-            circuit_refusals,
         })
     }
 
-    /// All of it in Prometheus' text format, with what `circuits` are now.
+    /// All of it in Prometheus' text format, with what `circuits` and `memory` are now.
     ///
     /// # Errors
     /// `internal`, as for [`Metrics::new`].
-    pub fn text(&self, circuits: &dyn Circuits) -> Result<String> {
+    pub fn text(&self, circuits: &dyn Circuits, memory: &dyn InstanceMemory) -> Result<String> {
         let mut families = self.registry.gather();
         families.extend(states(circuits).map_err(broken)?);
+        families.extend(held(memory.reading()).map_err(broken)?);
         let mut text = Vec::new();
         TextEncoder::new()
             .encode(&families, &mut text)
@@ -165,6 +206,31 @@ fn states(circuits: &dyn Circuits) -> prometheus::Result<Vec<MetricFamily>> {
     Ok(registry.gather())
 }
 
+/// What instances hold, as it was read.
+fn held(reading: MemoryReading) -> prometheus::Result<Vec<MetricFamily>> {
+    let registry = Registry::new();
+    let gauge = |row: &Row| -> prometheus::Result<IntGaugeVec> {
+        let gauge = IntGaugeVec::new(Opts::new(row.name, row.help), row.labels)?;
+        registry.register(Box::new(gauge.clone()))?;
+        Ok(gauge)
+    };
+    let (bytes, is_held) = (gauge(&MEMORY)?, gauge(&POLLING_HELD)?);
+    let values = [
+        ("now", reading.bytes),
+        ("most", reading.most_bytes),
+        ("budget", reading.budget_bytes),
+    ];
+    for (what, value) in values {
+        let value = i64::try_from(value).unwrap_or(i64::MAX);
+        bytes.with_label_values(&[what]).set(value);
+    }
+    let none: [&str; 0] = [];
+    is_held
+        .with_label_values(&none)
+        .set(i64::from(reading.is_short));
+    Ok(registry.gather())
+}
+
 fn broken(error: prometheus::Error) -> Error {
     Error::new(Code::Internal, "the metrics cannot be written").caused_by(error)
 }
@@ -182,6 +248,24 @@ impl Tally for Metrics {
     fn circuit_refused(&self, tenant: &TenantId) {
         self.circuit_refusals.count(&[tenant.as_str()], &[]);
     }
+
+    fn connection_refused(&self, tenant: &TenantId) {
+        self.connection_refusals.count(&[tenant.as_str()], &[]);
+    }
+
+    fn lines_dropped(&self, tenant: &TenantId, plugin: &PluginName, lines: u64) {
+        let who = [tenant.as_str(), plugin.as_str()];
+        self.lines_dropped.add(&who, &[], lines);
+    }
+
+    fn component_refused(&self, tenant: &TenantId, code: Code) {
+        self.component_refusals
+            .count(&[tenant.as_str()], &[code.as_str()]);
+    }
+
+    fn polling_held(&self) {
+        self.polling_holds.count(&[], &[]);
+    }
 }
 
 impl std::fmt::Debug for Metrics {
@@ -196,6 +280,12 @@ mod tests {
     use super::*;
 
     struct None;
+
+    impl InstanceMemory for None {
+        fn reading(&self) -> MemoryReading {
+            MemoryReading::default()
+        }
+    }
 
     impl Circuits for None {
         fn of_tenant(&self, _: &TenantId) -> Vec<tenterhook_domain::circuit::CircuitReport> {
@@ -216,7 +306,7 @@ mod tests {
             metrics.quota_refused(&tenant, quota);
         }
         metrics.quota_refused(&"tenant-7".parse().unwrap(), quota);
-        let text = metrics.text(&None).unwrap();
+        let text = metrics.text(&None, &None).unwrap();
         let series = text.lines().filter(|line| line.contains("tenant=")).count();
         assert_eq!(series, SERIES_MAX + 1);
         for line in [

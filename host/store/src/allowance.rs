@@ -38,7 +38,8 @@ pub struct Kept {
 pub trait Allowances: Send + Sync + 'static {
     /// The quotas that were set.
     async fn quotas(&self, tenant: &TenantId) -> Result<QuotaOverrides>;
-    /// Sets the quotas as a whole, and writes that down in the audit log. `quota-invalid`; `precondition-failed` when
+    /// Sets the quotas as a whole, and writes that down in the audit log; another weight is told of as a change of all the
+    /// tenant's plugins. `quota-invalid`; `precondition-failed` when
     /// `expected` is given and is not what is set now.
     async fn put_quotas(
         &self,

@@ -52,6 +52,8 @@ pub struct PluginSnapshot {
     pub tenant_limits: LimitPolicy,
     /// Its configuration.
     pub config: Config,
+    /// The tenant's shares beside others.
+    pub weight: u16,
     /// Grows with every change of the plugin.
     pub revision: u64,
 }

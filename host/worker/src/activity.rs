@@ -2,7 +2,6 @@
 
 mod attempt;
 mod failure;
-mod places;
 
 use std::{
     collections::HashMap,
@@ -17,11 +16,11 @@ use temporalio_protos::coresdk::{
 };
 use temporalio_sdk_core::{CompleteActivityError, Worker as CoreWorker};
 use tenterhook_domain::Code;
-use tenterhook_sandbox::{ActivityHost, Cancellation, Payload};
+use tenterhook_sandbox::{ActivityHost, Cancellation, Payload, Places};
 use tokio::{sync::watch, time::Instant};
 use tokio_util::task::TaskTracker;
 
-use self::{attempt::Claim, places::Places};
+use self::attempt::Claim;
 use crate::{executor::Executor, resolver::Resolver};
 
 /// How long an attempt that nobody waits for any more may go on before it is dropped. Less where the lane's
@@ -125,8 +124,8 @@ impl Activities {
     /// Runs an attempt once there is a place for it. Dropping the future ends it.
     async fn attempt(&self, claim: Claim, host: Arc<Host>) -> Status {
         let begun = Instant::now();
-        let flow = claim.flow();
-        let Some(place) = self.places.take(&flow.tenant).await else {
+        let flow = claim.flow(&self.resolver).await;
+        let Some(place) = self.places.take(&flow.tenant, flow.weight).await else {
             return failure::of_host(
                 Code::ActivityPlacesTaken,
                 "as many attempts of this tenant wait for a place as may: the attempt is tried again later",

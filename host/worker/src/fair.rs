@@ -29,16 +29,16 @@ pub(crate) struct Flow {
     /// Shares with the tenant's others.
     pub(crate) plugin: PluginName,
     /// How many shares the tenant has. At least one.
-    pub(crate) weight: u32,
+    pub(crate) weight: u16,
 }
 
 impl Flow {
-    /// The flow of a scope's plugin, with one share.
-    pub(crate) fn of(scope: &Scope, plugin: &PluginName) -> Self {
+    /// The flow of a scope's plugin, whose tenant has so many shares.
+    pub(crate) fn of(scope: &Scope, plugin: &PluginName, weight: u16) -> Self {
         Self {
             tenant: scope.tenant.clone(),
             plugin: plugin.clone(),
-            weight: 1,
+            weight,
         }
     }
 }
@@ -52,7 +52,7 @@ impl Turn {
 
 impl From<&RunIdentity> for Flow {
     fn from(run: &RunIdentity) -> Self {
-        Self::of(&run.scope, &run.plugin)
+        Self::of(&run.scope, &run.plugin, run.weight)
     }
 }
 
@@ -180,7 +180,7 @@ struct Account<Q> {
 
 impl<K: Eq + Hash + Clone, Q: Backlog> Level<K, Q> {
     /// The backlog of `key`, to put something in. A flow that was idle begins at the present.
-    fn enter(&mut self, key: &K, weight: u32) -> &mut Q {
+    fn enter(&mut self, key: &K, weight: u16) -> &mut Q {
         self.entries += 1;
         let account = self.flows.entry(key.clone()).or_insert_with(|| Account {
             guess: FIRST_GUESS,

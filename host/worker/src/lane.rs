@@ -9,6 +9,7 @@ mod blame;
 mod config;
 mod leaving;
 mod reach;
+mod shortage;
 mod task;
 
 use std::{
@@ -54,7 +55,7 @@ pub struct Lane {
     core: Arc<CoreWorker>,
     shared: Arc<Shared>,
     pollers: TaskTracker,
-    _follower: AbortOnDropHandle<()>,
+    _followers: [AbortOnDropHandle<()>; 2],
     drain: Duration,
 }
 
@@ -86,7 +87,7 @@ impl Lane {
         let core_runtime = runtime_options
             .map_err(|error| Error::new(Code::Internal, error))
             .and_then(|options| CoreRuntime::new_assume_tokio(options).map_err(internal))?;
-        let settings = config::core(temporal, config).map_err(|error| {
+        let settings = config::core(temporal, config, resolver.memory()).map_err(|error| {
             Error::new(
                 Code::HostConfigInvalid,
                 format!("the lane cannot be set up so: {error}"),
@@ -106,7 +107,7 @@ impl Lane {
         })?;
         let shared = Arc::new(Shared {
             core: core.clone(),
-            runs: Runs::new(config.budget()),
+            runs: Runs::new(config.runs_max(), resolver.memory().clone()),
             executor: Executor::start("workflows", config.threads)?,
             resolver: resolver.clone(),
             moves: Moves::new(temporal.clone(), resolver.clone())?,
@@ -121,6 +122,7 @@ impl Lane {
         // Heard from before the first run on.
         let changes = resolver.store().changes.subscribe();
         let follower = tokio::spawn(leaving::follow(shared.clone(), changes));
+        let memory = tokio::spawn(shortage::follow(shared.clone()));
         pollers.spawn(poll_workflows(shared.clone()));
         let activities = Activities::new(
             core.clone(),
@@ -136,7 +138,7 @@ impl Lane {
             core,
             shared,
             pollers,
-            _follower: AbortOnDropHandle::new(follower),
+            _followers: [follower, memory].map(AbortOnDropHandle::new),
             drain: config.drain,
         })
     }

@@ -11,6 +11,7 @@ mod connection;
 mod executor;
 mod fair;
 mod gateway;
+mod intake;
 mod lane;
 mod moves;
 mod payload;

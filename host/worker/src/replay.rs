@@ -210,6 +210,7 @@ impl Replayer {
             temporal_id,
             run_id: activation.run_id.clone(),
             pin: Pin::Written,
+            weight: 1,
         }
     }
 }

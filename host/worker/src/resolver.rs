@@ -17,7 +17,7 @@ use tenterhook_domain::{
     rollout::Line,
     tally::Tally,
 };
-use tenterhook_sandbox::{LoadedComponent, Sandbox};
+use tenterhook_sandbox::{LoadedComponent, MemoryBudget, Sandbox};
 use tenterhook_store::{Change, ChangeListener, Config, PluginSnapshot, Store};
 use tenterhook_workflow::{Reach, Run};
 use tokio::{
@@ -48,6 +48,8 @@ pub(crate) struct Terms {
     pub(crate) limits: Arc<Limits>,
     pub(crate) grants: Arc<Grants>,
     pub(crate) config: Arc<Config>,
+    /// The tenant's shares beside others.
+    pub(crate) weight: u16,
 }
 
 impl Terms {
@@ -60,12 +62,14 @@ impl Terms {
             limits: Arc::new(limits),
             grants: Arc::new(snapshot.grants),
             config: Arc::new(snapshot.config),
+            weight: snapshot.weight,
         }
     }
 
     /// Tells `run` what may change while it lives. Its limits stay those that it was made with.
     pub(crate) fn apply_to(&self, run: &mut Run) {
         run.set_upgrade_on(self.policy.upgrade_on);
+        run.set_weight(self.weight);
         run.set_reach(Reach::Granted(self.grants.clone()));
     }
 }
@@ -120,8 +124,19 @@ impl Resolver {
     }
 
     /// Where refusals are counted.
-    pub(crate) fn tally(&self) -> &dyn Tally {
+    pub(crate) fn tally(&self) -> &Arc<dyn Tally> {
         self.sandbox.tally()
+    }
+
+    /// What all instances of this host hold together.
+    pub(crate) fn memory(&self) -> &Arc<MemoryBudget> {
+        self.sandbox.memory()
+    }
+
+    /// How many shares the tenant of `plugin` has; one where that cannot be read.
+    pub(crate) async fn weight(&self, scope: &Scope, plugin: &PluginName) -> u16 {
+        let terms = self.terms(scope, plugin).await;
+        terms.map_or(1, |terms| terms.weight)
     }
 
     /// Lets nobody wait any more: the host stops.

@@ -7,13 +7,13 @@ mod ledger;
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use tenterhook_domain::{PluginName, Scope};
+use tenterhook_sandbox::MemoryBudget;
 use tenterhook_workflow::{ReleasePin, Run};
 
-pub(crate) use self::ledger::Budget;
 use self::ledger::Ledger;
 
 #[derive(Default)]
@@ -22,17 +22,20 @@ struct Cached {
     ledger: Ledger,
 }
 
-/// Runs by run id, within a budget.
+/// Runs by run id. So many are kept as the kernel's memory mappings allow, and as leave room in the memory of all
+/// instances: those that are under way, attempts and replays take it from the runs that are only kept.
 pub(crate) struct Runs {
     cached: Mutex<Cached>,
-    budget: Budget,
+    runs_max: usize,
+    memory: Arc<MemoryBudget>,
 }
 
 impl Runs {
-    pub(crate) fn new(budget: Budget) -> Self {
+    pub(crate) fn new(runs_max: usize, memory: Arc<MemoryBudget>) -> Self {
         Self {
             cached: Mutex::default(),
-            budget,
+            runs_max,
+            memory,
         }
     }
 
@@ -48,13 +51,20 @@ impl Runs {
         cached.runs.remove(run_id)
     }
 
-    /// Puts a run back. Answers the run to evict when all together are more than they may be.
-    pub(crate) fn put(&self, run_id: &str, run: Run) -> Option<String> {
-        let (bytes, tenant) = (run.memory_bytes(), run.identity().scope.tenant.clone());
+    /// Puts a run back. Answers the runs to evict when all together are more than they may be.
+    pub(crate) fn put(&self, run_id: &str, run: Run) -> Vec<String> {
+        let (bytes, identity) = (run.memory_bytes(), run.identity());
+        let (tenant, weight) = (identity.scope.tenant.clone(), identity.weight);
         let mut cached = self.lock();
-        cached.ledger.enter(run_id, &tenant, bytes);
+        cached.ledger.enter(run_id, (&tenant, weight), bytes);
         cached.runs.insert(run_id.to_owned(), run);
-        cached.ledger.too_much(self.budget).map(str::to_owned)
+        cached.ledger.shed(self.runs_max, self.memory.excess())
+    }
+
+    /// The runs to evict now: memory may have become short without any run put back.
+    pub(crate) fn shed(&self) -> Vec<String> {
+        let mut cached = self.lock();
+        cached.ledger.shed(self.runs_max, self.memory.excess())
     }
 
     /// The runs of a plugin that are kept now and wait for nothing of this host's, each with its release.

@@ -25,6 +25,8 @@ pub struct RunIdentity {
     pub run_id: String,
     /// Whether its history says so.
     pub pin: Pin,
+    /// The tenant's shares beside others, as they are now.
+    pub weight: u16,
 }
 
 impl RunIdentity {

@@ -188,16 +188,15 @@ impl<'a> Firewall<'a> {
         Ok(())
     }
 
-    /// Keeps a guest from its lane's front and from other tenants' shares. Without a priority the server
-    /// passes on the workflow's own, which the host set.
-    fn tame(&self, priority: Option<&mut Priority>) {
-        if let Some(priority) = priority {
-            if (1..PRIORITY_KEY_DEFAULT).contains(&priority.priority_key) {
-                priority.priority_key = PRIORITY_KEY_DEFAULT;
-            }
-            priority.fairness_key = self.identity.scope.tenant.to_string();
-            priority.fairness_weight = 0.0;
+    /// Keeps a guest from its lane's front and from other tenants' shares. The weight is the tenant's of now: the server
+    /// would pass on the one that the workflow was started with.
+    fn tame(&self, priority: &mut Option<Priority>) {
+        let priority = priority.get_or_insert_default();
+        if (1..PRIORITY_KEY_DEFAULT).contains(&priority.priority_key) {
+            priority.priority_key = PRIORITY_KEY_DEFAULT;
         }
+        priority.fairness_key = self.identity.scope.tenant.to_string();
+        priority.fairness_weight = f32::from(self.identity.weight);
     }
 }
 

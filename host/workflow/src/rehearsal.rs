@@ -189,6 +189,7 @@ impl Rehearsal<'_> {
             temporal_id: self.temporal_id(),
             run_id: RUN_ID.to_owned(),
             pin: Pin::Written,
+            weight: 1,
         };
         // What is signed with it goes nowhere.
         let keys = ContextKeys::new(ContextKey::new(WORKFLOW_ID, [0; 32]), Vec::new());

@@ -108,6 +108,11 @@ impl Run {
         self.reach = reach;
     }
 
+    /// Says how many shares its tenant has now.
+    pub fn set_weight(&mut self, weight: u16) {
+        self.identity.weight = weight;
+    }
+
     /// Which other plugins the run may deal with.
     pub fn reach(&self) -> &Reach {
         &self.reach

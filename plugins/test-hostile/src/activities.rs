@@ -26,6 +26,13 @@ fn grow(_: &ActivityContext, _input: ()) -> Result<(), ActivityError> {
     misdeeds::grow()
 }
 
+fn hoard(_: &ActivityContext, how: (usize, u64)) -> Result<usize, ActivityError> {
+    let (mebibytes, millis) = how;
+    let hoard = misdeeds::hoard(mebibytes);
+    std::thread::sleep(Duration::from_millis(millis));
+    Ok(hoard.len())
+}
+
 fn overflow(_: &ActivityContext, _input: ()) -> Result<u64, ActivityError> {
     Ok(misdeeds::overflow(0))
 }
@@ -65,6 +72,8 @@ activities! {
     pub(crate) Compute(u64) -> u64 = compute;
     /// Allocates without end.
     pub(crate) Grow(()) -> () = grow;
+    /// Holds so many mebibytes for so many milliseconds.
+    pub(crate) Hoard((usize, u64)) -> usize = hoard;
     /// Calls itself without end.
     pub(crate) Overflow(()) -> u64 = overflow;
     /// Blocks for so many milliseconds.

@@ -11,12 +11,12 @@ mod workflows;
 use tenterhook_sdk::plugin;
 
 use activities::{
-    Compute, FloodHeartbeats, FloodLog, Grow, HugeHeartbeat, HugeResult, Innocent, Overflow, Panic,
-    Sleep, Spin,
+    Compute, FloodHeartbeats, FloodLog, Grow, Hoard, HugeHeartbeat, HugeResult, Innocent, Overflow,
+    Panic, Sleep, Spin,
 };
 use reaching::Reaches;
 use workflows::{
-    Behaves, CallsStranger, Computes, FansOut, FloodsCommands, FloodsLog, ForgesPin, Grows,
+    Behaves, CallsStranger, Computes, FansOut, FloodsCommands, FloodsLog, ForgesPin, Grows, Hoards,
     HugePayload, NeverEnds, Overflows, Panics, PanicsInQuery, PanicsInValidator, PanicsOnSignal,
     PilesUpActivities, PilesUpChildren, PilesUpTimers, Sleeps, Spins, SpinsInQuery,
 };
@@ -43,6 +43,8 @@ plugin! {
         SpinsInQuery { signals: [finish], queries: [answer] },
         /// Allocates without end.
         Grows,
+        /// Holds so many mebibytes for so many milliseconds.
+        Hoards,
         /// Calls itself without end.
         Overflows,
         /// Starts 20,000 timers in one task.
@@ -74,6 +76,7 @@ plugin! {
         Panic,
         Spin,
         Grow,
+        Hoard,
         Overflow,
         Sleep,
         HugeResult,

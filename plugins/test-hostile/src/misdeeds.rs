@@ -26,6 +26,13 @@ pub(crate) fn grow() -> ! {
     }
 }
 
+/// Allocates so many mebibytes, and touches them.
+pub(crate) fn hoard(mebibytes: usize) -> Vec<Vec<u8>> {
+    (0..mebibytes)
+        .map(|_| black_box(vec![1_u8; GROW_BYTES]))
+        .collect()
+}
+
 /// Calls itself until the stack is used up.
 pub(crate) fn overflow(depth: u64) -> u64 {
     let room = black_box([depth; 64]);

@@ -79,6 +79,13 @@ runs!(Spins, |_ctx, _input: ()| -> () { misdeeds::spin() });
 
 runs!(Grows, |_ctx, _input: ()| -> () { misdeeds::grow() });
 
+runs!(Hoards, |ctx, how: (usize, u64)| -> usize {
+    let (mebibytes, millis) = how;
+    let hoard = misdeeds::hoard(mebibytes);
+    ctx.timer(Duration::from_millis(millis)).await;
+    Ok(hoard.len())
+});
+
 runs!(Overflows, |_ctx, _input: ()| -> u64 {
     Ok(misdeeds::overflow(0))
 });

@@ -111,6 +111,7 @@ impl Guest {
             temporal_id: init.workflow_id.clone(),
             run_id: activation.run_id.clone(),
             pin: Pin::Unwritten,
+            weight: 1,
         };
         Some(Run::new(
             identity,
@@ -144,6 +145,7 @@ impl Guest {
             grants: Arc::default(),
             wants: Arc::default(),
             config: Arc::default(),
+            weight: 1,
         };
         let answer = module
             .execute(task, access, Arc::new(Nobody), ATTEMPT_WITHIN)
@@ -173,6 +175,8 @@ fn sandbox(folder: &TempDir) -> anyhow::Result<Arc<Sandbox>> {
         keyvalue: None,
         secrets: None,
         resolver: None,
+        outbound_connections: 100,
+        memory_bytes: u64::MAX,
         tally: Arc::new(()),
         workflow_instances: 1_000,
         activity_instances: 100,

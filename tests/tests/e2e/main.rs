@@ -20,6 +20,7 @@ mod releases;
 mod rollouts;
 mod secrets;
 mod shared;
+mod sharing;
 mod signatures;
 mod verdicts;
 mod walls;

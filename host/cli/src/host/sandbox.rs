@@ -12,14 +12,15 @@ use super::{
     key_value::StoredKeyValue,
     secret::{Keyring, StoredSecrets},
 };
-use crate::compiler;
+use crate::{compiler, host_options::CapacityOptions};
 
-/// The sandbox of a host that keeps its compiled code in `data`.
+/// The sandbox of a host that keeps its compiled code in `data`, as large as `capacity` says.
 pub(super) fn open(
     data: &DataDir,
     store: &Store,
     secret_keys: &Arc<Keyring>,
     share: Option<Share>,
+    capacity: &CapacityOptions,
     tally: Arc<dyn Tally>,
 ) -> anyhow::Result<Arc<Sandbox>> {
     Ok(Sandbox::new(SandboxConfig {
@@ -30,6 +31,8 @@ pub(super) fn open(
             keys: secret_keys.clone(),
         })),
         resolver: None,
+        outbound_connections: capacity.outbound_connections(),
+        memory_bytes: capacity.memory_bytes(),
         tally,
         workflow_instances: capacity::workflow_instances(),
         activity_instances: capacity::activity_instances(),

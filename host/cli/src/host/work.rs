@@ -78,6 +78,7 @@ fn start_rounds(of: &Surroundings<'_>, stop: &CancellationToken) -> TaskTracker 
         gate,
         of.signatures.clone(),
         clock.clone(),
+        sandbox.tally().clone(),
         identity(),
     );
     let ramps = Ramps::new(store.clone(), census.clone(), clock.clone(), identity());

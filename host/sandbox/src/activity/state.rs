@@ -22,6 +22,7 @@ use super::task::ActivityHost;
 use crate::{
     capability::{Capabilities, Shared},
     guest_log::{GuestLog, Stream},
+    memory::MemoryHold,
     meter::Meter,
     owner::Owner,
 };
@@ -46,6 +47,8 @@ pub struct ActivityAccess {
     pub wants: Arc<WantedGrants>,
     /// The plugin's configuration as it is now.
     pub config: Arc<BTreeMap<String, String>>,
+    /// The tenant's shares of outbound connections beside others.
+    pub weight: u16,
 }
 
 /// A log that the store, its streams and its capabilities write to.
@@ -68,12 +71,13 @@ impl ActivityState {
         shared: &Arc<Shared>,
         log: GuestLog,
         host: Arc<dyn ActivityHost>,
+        held: MemoryHold,
     ) -> Self {
         let log = Arc::new(Mutex::new(log));
         let mut table = ResourceTable::new();
         table.set_max_capacity(RESOURCES_MAX);
         Self {
-            meter: Meter::new(access.limits.clone()),
+            meter: Meter::new(access.limits.clone(), held),
             table,
             capabilities: Capabilities::new(access, shared, &log),
             host,

@@ -16,6 +16,7 @@ mod pool;
 mod request_body;
 mod resolve;
 mod secret;
+mod transport;
 
 use std::sync::Arc;
 

@@ -18,6 +18,7 @@ use wasmtime::{
 use super::DESCRIBE_MILLIS;
 use crate::{
     activity::{ActivityAccess, ActivityHost, ActivityModule, Cancellation, Payload},
+    capability::Shared,
     component::LoadedComponent,
     fault::{self, Work},
     generated::{
@@ -66,8 +67,9 @@ pub(super) async fn describe(
     has_metadata: bool,
 ) -> Result<Described> {
     if let Some(pre) = loaded.workflow_pre() {
-        let pre = pre.clone();
-        return blocking(move || describe_by_workflow(&pre, &owner, &limits, has_metadata)).await;
+        let (pre, shared) = (pre.clone(), loaded.shared().clone());
+        let describe = move || describe_by_workflow(&pre, &owner, &limits, &shared, has_metadata);
+        return blocking(describe).await;
     }
     match loaded.activities() {
         Some(module) => describe_by_activity(&module, owner, limits).await,
@@ -79,13 +81,21 @@ fn describe_by_workflow(
     pre: &WorkflowPre<WorkflowState>,
     owner: &Arc<Owner>,
     limits: &Arc<Limits>,
+    shared: &Shared,
     has_metadata: bool,
 ) -> Result<Described> {
     let asked = |error: &wasmtime::Error, last_words: &str| {
         failed(fault::of(error, Work::Activation, limits, last_words))
     };
-    let mut store = workflow::store(pre.engine(), limits, owner, Subject::Inspection, MOMENT)
-        .map_err(|error| asked(&error, ""))?;
+    let mut store = workflow::store(
+        pre.engine(),
+        limits,
+        owner,
+        shared,
+        Subject::Inspection,
+        MOMENT,
+    )
+    .map_err(|error| asked(&error, ""))?;
     let answer = pre
         .instance_pre()
         .instantiate(&mut store)
@@ -117,8 +127,14 @@ async fn describe_by_activity(
         grants: Arc::new(Grants::default()),
         wants: Arc::new(WantedGrants::default()),
         config: Arc::new(BTreeMap::new()),
+        weight: 1,
     };
-    let mut store = module.store(&access, Subject::Inspection, Arc::new(NoHost));
+    let mut store = module.store(
+        &access,
+        Subject::Inspection,
+        Arc::new(NoHost),
+        module.shared().memory.nothing(),
+    );
     let log = store.data().log.clone();
     let ask = async {
         let instance = module
@@ -171,6 +187,10 @@ where
 
 fn failed(fault: Fault) -> Error {
     let detail = match fault {
+        // No word about the component: it is looked at again.
+        Fault::Dead { code, message } if code == Code::HostMemoryTaken => {
+            return Error::new(code, message);
+        }
         Fault::Dead { code, message } => format!("{message} ({code})"),
         Fault::Failure(_) => "it answered with a failure".to_owned(),
     };

@@ -93,6 +93,9 @@ impl Stage {
                     Beginning::Declined(why) => {
                         Ok(Some(format!("{name} does not take {}: {why}", shown(input))))
                     }
+                    Beginning::Failed { code, message } if code == Code::HostMemoryTaken => {
+                        Err(Error::new(code, message))
+                    }
                     Beginning::Failed { code, message } => Err(Error::new(
                         Code::ComponentInstantiateFailed,
                         format!(

@@ -7,6 +7,7 @@ use tenterhook_domain::{Code, limit::Limits};
 use tenterhook_workflow::guest::Moment;
 
 use crate::{
+    capability::Shared,
     fault::Refusal,
     guest_log::{GuestLog, Subject},
     meter::Meter,
@@ -84,13 +85,14 @@ impl WorkflowState {
     pub(crate) fn new(
         limits: Arc<Limits>,
         owner: Arc<Owner>,
+        shared: &Shared,
         subject: Subject,
         moment: Moment,
     ) -> Self {
-        let mut log = GuestLog::new(owner, subject, &limits);
+        let mut log = GuestLog::new(owner, subject, &limits, shared.tally.clone());
         log.begin(moment.replaying);
         Self {
-            meter: Meter::new(limits.clone()),
+            meter: Meter::new(limits.clone(), shared.memory.nothing()),
             moment,
             randomness: Randomness::new(moment.seed),
             details: None,

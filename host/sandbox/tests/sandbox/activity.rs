@@ -66,6 +66,7 @@ pub(crate) fn access(limits: Arc<Limits>, grants: Grants) -> ActivityAccess {
         grants: Arc::new(grants),
         wants: Arc::new(WantedGrants::default()),
         config: Arc::new(BTreeMap::new()),
+        weight: 1,
     }
 }
 

@@ -11,6 +11,7 @@ mod activity;
 mod aot;
 mod circuit;
 mod compiler;
+mod connections;
 mod contract;
 #[path = "../../../../tests/src/echo.rs"]
 #[allow(dead_code, unreachable_pub)]
@@ -20,6 +21,7 @@ mod handmade;
 mod hostile;
 mod inspect;
 mod measure;
+mod memory;
 mod outbound;
 mod rebinding;
 mod secrets;
@@ -93,6 +95,25 @@ impl Place {
         })
     }
 
+    /// With so many bytes of memory for all instances.
+    fn with_memory(bytes: u64) -> Self {
+        let aot_dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("sandbox-aot");
+        Self::of(SandboxConfig {
+            memory_bytes: bytes,
+            ..config(&aot_dir)
+        })
+    }
+
+    /// With so many outbound connections, which counts with `tally`.
+    fn with_connections(number: usize, tally: Arc<dyn Tally>) -> Self {
+        let aot_dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("sandbox-aot");
+        Self::of(SandboxConfig {
+            outbound_connections: number,
+            tally,
+            ..config(&aot_dir)
+        })
+    }
+
     fn of(config: SandboxConfig) -> Self {
         Self {
             sandbox: Sandbox::new(config).unwrap(),
@@ -114,6 +135,8 @@ fn config(aot_dir: &Path) -> SandboxConfig {
         keyvalue: None,
         secrets: None,
         resolver: None,
+        outbound_connections: 100,
+        memory_bytes: 1 << 40,
         tally: Arc::new(()),
         workflow_instances: 100,
         activity_instances: 100,

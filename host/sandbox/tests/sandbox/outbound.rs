@@ -180,6 +180,7 @@ impl Access {
                 "gateway_url".to_owned(),
                 self.url.clone(),
             )])),
+            weight: 1,
         }
     }
 }

@@ -121,6 +121,7 @@ impl Stage {
                 config: vec!["fetch_url".to_owned()],
             }),
             config: Arc::new(BTreeMap::from([("fetch_url".to_owned(), url)])),
+            weight: 1,
         };
         let task = task("Fetch", &input.to_string());
         let host = Arc::<Host>::default();

@@ -27,11 +27,20 @@ impl Tally for Counted {
     fn circuit_refused(&self, tenant: &TenantId) {
         self.0.lock().unwrap().push(format!("{tenant} circuit"));
     }
+
+    fn connection_refused(&self, tenant: &TenantId) {
+        self.0.lock().unwrap().push(format!("{tenant} connection"));
+    }
+
+    fn lines_dropped(&self, tenant: &TenantId, plugin: &PluginName, lines: u64) {
+        let dropped = format!("{tenant} {plugin} {lines} lines");
+        self.0.lock().unwrap().push(dropped);
+    }
 }
 
 impl Counted {
     /// What was counted since this was asked last.
-    fn take(&self) -> Vec<String> {
+    pub(crate) fn take(&self) -> Vec<String> {
         std::mem::take(&mut *self.0.lock().unwrap())
     }
 }
@@ -47,7 +56,7 @@ async fn stage(guest_name: &str) -> (Arc<Counted>, Place, Arc<ActivityModule>) {
 async fn an_attempt_that_ends_over_a_limit_counts_once() {
     let (counted, _place, module) = stage("test-hostile").await;
     type Set = fn(&mut Limits);
-    let cases: [(&str, &str, Set, &[&str]); 5] = [
+    let cases: [(&str, &str, Set, &[&str]); 6] = [
         ("Grow", "null", |_| {}, &["acme payment memory_bytes"]),
         (
             "Spin",
@@ -64,12 +73,20 @@ async fn an_attempt_that_ends_over_a_limit_counts_once() {
         // A trap is no limit, whatever the guest says as it dies.
         ("Panic", "\"its limit memory_bytes is 1\"", |_| {}, &[]),
         ("Innocent", "\"four\"", |_| {}, &[]),
+        // Told of in the log and counted; the attempt goes on.
+        (
+            "FloodLog",
+            "12",
+            |limits| limits.log_lines = 5,
+            &["acme payment 7 lines", "acme payment log_lines"],
+        ),
     ];
     for (name, input, set, expected) in cases {
         let access = access(limits(set), Grants::default());
         let host = Arc::<Host>::default();
         let ended = module.execute(task(name, input), access, host, LONG).await;
-        assert_eq!(ended.is_err(), name != "Innocent", "{name}: {ended:?}");
+        let goes_on = ["Innocent", "FloodLog"].contains(&name);
+        assert_eq!(ended.is_err(), !goes_on, "{name}: {ended:?}");
         assert_eq!(counted.take(), expected, "{name}");
     }
 }

@@ -23,6 +23,9 @@ impl IntoResponse for MetricsText {
 }
 
 pub(crate) async fn text(State(api): State<Arc<Api>>) -> Answer<MetricsText> {
-    let text = api.state.metrics.text(&*api.state.circuits)?;
+    let text = api
+        .state
+        .metrics
+        .text(&*api.state.circuits, &*api.state.memory)?;
     Ok(MetricsText(text))
 }

@@ -77,6 +77,7 @@ impl StartRequest {
             start_delay: time("start_delay", self.start_delay)?,
             memo: self.memo,
             reuse: self.reuse,
+            weight: 1,
         };
         scope.temporal_id(&start.id)?;
         Ok(start)
@@ -110,7 +111,7 @@ pub(crate) async fn start(
     let wait = query.wait()?;
     let scope = at.scope;
     let mut start = request.read(&scope)?;
-    api.door.start(&api.state, &scope.tenant).await?;
+    start.weight = api.door.start(&api.state, &scope.tenant).await?;
     let types = types_of_chosen(&api, &scope, &start).await?;
     let (workflow_type, input) = (start.workflow_type.clone(), start.input.take());
     start.input = tokio::task::spawn_blocking(move || {

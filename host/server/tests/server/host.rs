@@ -107,6 +107,7 @@ pub(crate) async fn host() -> Host {
         codec: Arc::new(FakeCodec),
         codec_origins: vec!["https://temporal.example".to_owned()],
         circuits: Arc::new(crate::circuits::FakeCircuits),
+        memory: Arc::new(crate::metrics::FakeMemory),
         metrics: metrics.clone(),
         clock: clock.clone(),
         readiness: Arc::new(readiness),
@@ -120,6 +121,7 @@ pub(crate) async fn host() -> Host {
         Some(gate),
         signatures,
         clock.clone(),
+        Arc::new(()),
         "test",
     );
     tokio::spawn(checks.run(stop.clone()));

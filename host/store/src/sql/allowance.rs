@@ -135,6 +135,7 @@ impl Allowances for Db {
         quotas.check()?;
         let (this, tenant, author) = (self.clone(), tenant.clone(), author.clone());
         let (action, expected) = (("quotas", to_json(quotas)?), expected.cloned());
+        let after = quotas.in_force();
         to_the_end(async move {
             let mut transaction = this.write().await?;
             let (found, _) = read(&mut transaction, &tenant, LOCK).await?;
@@ -148,7 +149,11 @@ impl Allowances for Db {
                 .execute(&mut *transaction)
                 .await
                 .map_err(failed("change quotas"))?;
-            transaction.commit().await.map_err(failed("change quotas"))
+            if found.in_force().weight == after.weight {
+                return transaction.commit().await.map_err(failed("change quotas"));
+            }
+            // Hosts remember it with what they know of each plugin.
+            this.tell_of_tenant(transaction, &tenant).await
         })
         .await
     }

@@ -8,6 +8,7 @@ use tenterhook_domain::{
     execution::Page,
     grant::Grants,
     policy::{OnDivergence, ReleasePolicy},
+    quota::QuotaOverrides,
 };
 
 use super::{
@@ -112,11 +113,13 @@ struct Snapshot {
     policy: String,
     moves: bool,
     tenant_limits: String,
+    tenant_quotas: String,
 }
 
 impl Snapshot {
     fn read(self) -> Result<PluginSnapshot> {
         let (line, revision) = self.line.read()?;
+        let quotas: QuotaOverrides = read_json(&self.tenant_quotas, "quotas")?;
         Ok(PluginSnapshot {
             line,
             policy: read_json(&self.policy, "a policy")?,
@@ -124,6 +127,7 @@ impl Snapshot {
             grants: read_json(&self.grants, "grants")?,
             tenant_limits: read_json(&self.tenant_limits, "limits of a tenant")?,
             config: read_json(&self.config, "a configuration")?,
+            weight: quotas.in_force().shares(),
             revision,
         })
     }
@@ -175,7 +179,8 @@ impl Plugins for Db {
         let mut connection = self.reader().await?;
         let found: Option<Snapshot> = sqlx::query_as(sqlx::AssertSqlSafe(format!(
             "SELECT {}, grants, config, policy, moves, \
-             (SELECT limits FROM tenants WHERE tenants.tenant = plugins.tenant) AS tenant_limits FROM plugins \
+             (SELECT limits FROM tenants WHERE tenants.tenant = plugins.tenant) AS tenant_limits, \
+             (SELECT quotas FROM tenants WHERE tenants.tenant = plugins.tenant) AS tenant_quotas FROM plugins \
              WHERE tenant = $1 AND environment = $2 AND plugin = $3",
             line::COLUMNS
         )))

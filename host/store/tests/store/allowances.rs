@@ -73,6 +73,13 @@ async fn what_is_allowed_is_kept_and_written_down(mut fixture: Fixture) {
     assert_eq!(put(&set(&[("x", 1)]), None).await, Err(Code::QuotaInvalid));
     let policy = ceiling(1 << 20);
     let mut changes = fixture.store.changes.subscribe();
+    let heavy = set(&[("releases", 3), ("weight", 7)]);
+    assert_eq!(put(&heavy, None).await, Ok(()));
+    // Whoever remembers plugins hears of another weight, and of nothing else here.
+    assert_eq!(changes.try_next(), Some(Change::Missed));
+    let lighter = set(&[("releases", 4), ("weight", 7)]);
+    assert_eq!(put(&lighter, None).await, Ok(()));
+    assert_eq!(changes.try_next(), None);
     let put = allowances.put_limit_policy(tenant, &policy, None, &somebody, NOW);
     put.await.unwrap();
     assert_eq!(changes.try_next(), Some(Change::Missed));
@@ -88,10 +95,13 @@ async fn what_is_allowed_is_kept_and_written_down(mut fixture: Fixture) {
 
     fixture.reopen().await;
     let store = &fixture.store;
-    assert_eq!(store.allowances.quotas(tenant).await.unwrap(), wanted);
+    assert_eq!(store.allowances.quotas(tenant).await.unwrap(), lighter);
     assert_eq!(store.allowances.limit_policy(tenant).await.unwrap(), policy);
     let snapshot = store.plugins.snapshot(&acme, &payment()).await.unwrap();
-    assert_eq!(snapshot.tenant_limits, policy);
+    assert_eq!(
+        (snapshot.tenant_limits.clone(), snapshot.weight),
+        (policy, 7)
+    );
     let nothing = LimitOverrides::default();
     assert_eq!(snapshot.limits(&nothing).memory_bytes, 1 << 20);
     let granted = snapshot.bounded_grants().limits.apply().unwrap();

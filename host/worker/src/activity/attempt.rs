@@ -38,8 +38,9 @@ pub(super) struct Claim {
 
 impl Claim {
     /// Whose work it is.
-    pub(super) fn flow(&self) -> Flow {
-        Flow::of(&self.context.scope, &self.context.plugin)
+    pub(super) async fn flow(&self, resolver: &Resolver) -> Flow {
+        let (scope, plugin) = (&self.context.scope, &self.context.plugin);
+        Flow::of(scope, plugin, resolver.weight(scope, plugin).await)
     }
 }
 
@@ -185,6 +186,7 @@ async fn execute(
             .wants(&context.scope, &context.plugin, digest)
             .await?,
         config: terms.config.clone(),
+        weight: terms.weight,
     };
     // What waiting took is of the attempt's own time, not of the host's limit.
     let left = left.saturating_sub(waiting.elapsed()).min(limit);

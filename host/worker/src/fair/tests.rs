@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn flow(tenant: &str, plugin: &str, weight: u32) -> Flow {
+fn flow(tenant: &str, plugin: &str, weight: u16) -> Flow {
     Flow {
         tenant: tenant.parse().unwrap(),
         plugin: plugin.parse().unwrap(),
@@ -172,7 +172,7 @@ proptest! {
     #[test]
     fn no_tenant_is_far_ahead(
         costs in prop::collection::vec((1_u64..20, 1_u64..20), 50..300),
-        weights in (1_u32..8, 1_u32..8),
+        weights in (1_u16..8, 1_u16..8),
     ) {
         let mut queue = FairQueue::default();
         let flows = [flow("a", "p", weights.0), flow("b", "p", weights.1)];

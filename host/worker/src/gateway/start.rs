@@ -78,7 +78,7 @@ impl Gateway {
             }),
             priority: Some(Priority {
                 fairness_key: scope.tenant.to_string(),
-                fairness_weight: 1.0,
+                fairness_weight: f32::from(start.weight),
                 ..Default::default()
             }),
             ..Default::default()

@@ -9,7 +9,7 @@ use temporalio_protos::coresdk::workflow_activation::{
 use tenterhook_domain::{Code, Error, Result, context::Context, payload_key::PayloadRing};
 use tenterhook_sandbox::Owner;
 use tenterhook_workflow::{Pin, ReleasePin, Run, RunIdentity, announced_pin};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use super::{Shared, complete, failed, task::activate};
 use crate::{moves::Rebuilt, resolver::Terms};
@@ -69,6 +69,8 @@ async fn make_run(
     let (begun, task_time) = (Instant::now(), task_time(init));
     let until = begun + task_time * WAIT_TENTHS / 10;
     let decided_by = begun + task_time * DECIDE_TENTHS / 10;
+    // What was polled for before memory became short waits too, as long as the task can.
+    let _ = timeout_at(decided_by, shared.resolver.memory().roomy()).await;
     let (context, _) =
         shared
             .resolver
@@ -124,6 +126,7 @@ async fn make_run(
         temporal_id: init.workflow_id.clone(),
         run_id: activation.run_id.clone(),
         pin,
+        weight: terms.weight,
     };
     let (limits, keys) = (terms.limits.clone(), shared.resolver.keys().clone());
     let mut run = Run::new(identity, limits, keys, module);

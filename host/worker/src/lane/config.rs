@@ -1,12 +1,13 @@
 //! How a lane is worked, and what Core is told of it.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use temporalio_common::worker::WorkerTaskTypes;
 use temporalio_sdk_core::{PollerBehavior, WorkerConfig, WorkerVersioningStrategy};
 use tenterhook_domain::limit::LimitOverrides;
+use tenterhook_sandbox::MemoryBudget;
 
-use crate::{activity::TASKS_PER_PLACE, connection::Temporal, runs::Budget};
+use crate::{connection::Temporal, intake};
 
 /// Concurrent polls for workflow tasks: Core splits them between its sticky queue and the lane's.
 const WORKFLOW_POLLERS: usize = 10;
@@ -21,8 +22,6 @@ pub struct LaneConfig {
     pub task_queue: String,
     /// Runs kept in memory between activations.
     pub cached_runs: usize,
-    /// Linear memory that all cached runs may hold together, in bytes.
-    pub cached_bytes: u64,
     /// Threads that run workflow code, and as many more that run activities.
     pub threads: usize,
     /// Workflow tasks under way at once.
@@ -39,20 +38,22 @@ pub struct LaneConfig {
 }
 
 impl LaneConfig {
-    /// What runs may hold: somewhat less than Core keeps, so that who has most lets go, and not who was idle longest.
-    pub(super) fn budget(&self) -> Budget {
-        Budget {
-            bytes: self.cached_bytes,
-            runs: self.cached_runs - self.cached_runs / RUNS_OF_CORE,
-        }
+    /// How many runs are kept: somewhat less than Core keeps, so that who has most lets go, and not who was idle longest.
+    pub(super) fn runs_max(&self) -> usize {
+        self.cached_runs - self.cached_runs / RUNS_OF_CORE
     }
 }
 
-/// Core's own settings.
+/// Core's own settings; it takes on new work while `memory` lasts.
 ///
 /// # Errors
 /// Core's words for what it refuses.
-pub(super) fn core(temporal: &Temporal, config: &LaneConfig) -> Result<WorkerConfig, String> {
+pub(super) fn core(
+    temporal: &Temporal,
+    config: &LaneConfig,
+    memory: &Arc<MemoryBudget>,
+) -> Result<WorkerConfig, String> {
+    let tuner = intake::tuner(config.workflow_tasks, config.activity_tasks, memory);
     WorkerConfig::builder()
         .namespace(temporal.namespace())
         .task_queue(config.task_queue.clone())
@@ -67,9 +68,7 @@ pub(super) fn core(temporal: &Temporal, config: &LaneConfig) -> Result<WorkerCon
             enable_nexus: false,
         })
         .max_cached_workflows(config.cached_runs)
-        .max_outstanding_workflow_tasks(config.workflow_tasks)
-        .max_outstanding_activities(TASKS_PER_PLACE * config.activity_tasks)
-        .max_outstanding_local_activities(config.activity_tasks)
+        .tuner(Arc::new(tuner))
         .workflow_task_poller_behavior(PollerBehavior::SimpleMaximum(WORKFLOW_POLLERS))
         .activity_task_poller_behavior(PollerBehavior::SimpleMaximum(ACTIVITY_POLLERS))
         .sticky_queue_schedule_to_start_timeout(config.sticky_timeout)

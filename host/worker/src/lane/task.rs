@@ -98,7 +98,7 @@ fn keep(shared: &Shared, run_id: &str, run: Run) {
     if run.is_dead() || shared.stopping.load(Ordering::Relaxed) && shared.tasks.is_closed() {
         return;
     }
-    if let Some(oldest) = shared.runs.put(run_id, run) {
-        shared.core.request_workflow_eviction(&oldest);
+    for leaving in shared.runs.put(run_id, run) {
+        shared.core.request_workflow_eviction(&leaving);
     }
 }

@@ -24,7 +24,7 @@ impl Firewall<'_> {
         self.complete_task(&mut it.activity_type, &mut it.headers)?;
         it.task_queue.clone_from(&self.identity.task_queue);
         it.versioning_intent = VersioningIntent::Unspecified.into();
-        self.tame(it.priority.as_mut());
+        self.tame(&mut it.priority);
         Ok(())
     }
 

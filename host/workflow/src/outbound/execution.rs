@@ -51,7 +51,7 @@ impl Firewall<'_> {
         // Worker versions are the host's own affair: a guest could only route its child to nowhere.
         it.versioning_intent = VersioningIntent::Unspecified.into();
         it.versioning_override = None;
-        self.tame(it.priority.as_mut());
+        self.tame(&mut it.priority);
         Ok(())
     }
 

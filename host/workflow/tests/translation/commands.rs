@@ -250,7 +250,7 @@ fn no_guest_takes_anothers_share_of_the_lane() {
         let tame = Some(Priority {
             priority_key: given,
             fairness_key: "acme".into(),
-            fairness_weight: 0.0,
+            fairness_weight: f32::from(WEIGHT),
         });
         let mut it = activity("Charge");
         it.priority = Some(greedy(asked));
@@ -266,6 +266,13 @@ fn no_guest_takes_anothers_share_of_the_lane() {
         };
         assert_eq!(it.priority, tame);
     }
+    // What says nothing has the tenant's weight too: the server would pass on that of the workflow's own start.
+    let (it, _) = carried(Command::ScheduleActivity(activity("Charge")));
+    let Command::ScheduleActivity(it) = it else {
+        panic!("an activity stays one")
+    };
+    let weight = it.priority.map(|priority| priority.fairness_weight);
+    assert_eq!(weight, Some(f32::from(WEIGHT)));
 }
 
 #[test]

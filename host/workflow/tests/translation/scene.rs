@@ -36,6 +36,8 @@ pub const RUN: &str = "run-1";
 pub const ID: &str = "acme/production/p-1";
 /// The lane's task queue.
 pub const QUEUE: &str = "pooled-1";
+/// How many shares the tenant has.
+pub const WEIGHT: u16 = 3;
 
 /// A run and the script of its guest.
 pub struct Scene {
@@ -87,10 +89,12 @@ impl Scene {
             temporal_id: ID.into(),
             run_id: RUN.into(),
             pin,
+            weight: 1,
         };
         let module = Arc::new(script.clone());
         let mut run = Run::new(identity, Arc::new(limits), keys.clone(), module);
         run.set_reach(granted(&["billing"]));
+        run.set_weight(WEIGHT);
         Self { run, script, keys }
     }
 

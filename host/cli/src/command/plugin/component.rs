@@ -87,6 +87,8 @@ impl Workbench {
             keyvalue: None,
             secrets: None,
             resolver: None,
+            outbound_connections: 1,
+            memory_bytes: u64::MAX,
             tally: Arc::new(()),
             workflow_instances: instances,
             activity_instances: instances,

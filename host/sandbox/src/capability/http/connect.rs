@@ -10,23 +10,24 @@ use std::{
 };
 
 use ::http::{Uri, uri::Scheme};
-use hyper_util::{
-    client::legacy::connect::{Connected, Connection},
-    rt::TokioIo,
-};
+use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
-};
-use tokio_rustls::{TlsConnector, client::TlsStream};
+use tenterhook_domain::TenantId;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
 use wasmtime_wasi_http::Error;
 
 use super::{
-    Reach, port_of,
+    Reach,
+    pool::IDLE_TIMEOUT,
+    port_of,
     resolve::{Resolver, resolve},
+    transport::{Stream, Transport},
 };
+use crate::places::Places;
 
+/// Longest time to wait for a place: a tenant's own idle connections give theirs back in it.
+const PLACE_TIMEOUT: Duration = IDLE_TIMEOUT.saturating_add(Duration::from_secs(5));
 /// Longest time to connect to one address, TLS included.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -43,6 +44,8 @@ pub(super) enum ConnectError {
     Prohibited { address: IpAddr, why: &'static str },
     #[error("{address} may not be reached without TLS by a request with a secret")]
     Outside { address: IpAddr },
+    #[error("as many connections wait as may, or none became free in time")]
+    NoPlace,
     #[error("the connection was not made in time")]
     Timeout,
     #[error("the connection was refused")]
@@ -66,6 +69,7 @@ impl ConnectError {
             },
             Self::ResolveTimeout => Error::DnsTimeout,
             Self::Prohibited { .. } | Self::Outside { .. } => Error::DestinationIpProhibited,
+            Self::NoPlace => Error::ConnectionLimitReached,
             Self::Timeout => Error::ConnectionTimeout,
             Self::Refused => Error::ConnectionRefused,
             Self::Unreachable => Error::DestinationUnavailable,
@@ -98,6 +102,10 @@ impl ConnectError {
 pub(super) struct Connector {
     pub(super) tls: Arc<rustls::ClientConfig>,
     pub(super) resolver: Arc<dyn Resolver>,
+    /// Those of all tenants.
+    pub(super) places: Places,
+    pub(super) tenant: TenantId,
+    pub(super) weight: u16,
     pub(super) reach: Reach,
 }
 
@@ -125,13 +133,18 @@ impl Connector {
         let host = uri.host().ok_or(ConnectError::NoHost)?;
         let host = host.trim_start_matches('[').trim_end_matches(']');
         let plain = uri.scheme() == Some(&Scheme::HTTP);
+        let place = self.places.take(&self.tenant, self.weight);
+        let place = tokio::time::timeout(PLACE_TIMEOUT, place).await;
+        let Ok(Some(place)) = place else {
+            return Err(ConnectError::NoPlace);
+        };
         // Once, and it is these addresses that are connected to: see `resolve`.
         let addresses = resolve(&*self.resolver, host, port_of(uri), self.reach, plain).await?;
         let mut failed = ConnectError::NotFound;
         for address in addresses {
             let attempt = self.connect_to(address, host, plain);
             match tokio::time::timeout(CONNECT_TIMEOUT, attempt).await {
-                Ok(Ok(transport)) => return Ok(transport),
+                Ok(Ok(stream)) => return Ok(Transport::new(stream, place)),
                 Ok(Err(error)) => failed = error,
                 Err(_) => failed = ConnectError::Timeout,
             }
@@ -144,7 +157,7 @@ impl Connector {
         address: SocketAddr,
         host: &str,
         plain: bool,
-    ) -> Result<Transport, ConnectError> {
+    ) -> Result<Stream, ConnectError> {
         let stream = TcpStream::connect(address)
             .await
             .map_err(|error| ConnectError::of_io(&error))?;
@@ -152,66 +165,14 @@ impl Connector {
             .set_nodelay(true)
             .map_err(|error| ConnectError::of_io(&error))?;
         if plain {
-            return Ok(Transport::Plain(stream));
+            return Ok(Stream::Plain(stream));
         }
         let name = ServerName::try_from(host.to_owned()).map_err(|_| ConnectError::NoHost)?;
         let stream = TlsConnector::from(self.tls.clone())
             .connect(name, stream)
             .await
             .map_err(|error| ConnectError::of_tls(&error))?;
-        Ok(Transport::Tls(Box::new(stream)))
-    }
-}
-
-/// A connection, with TLS or without.
-pub(super) enum Transport {
-    Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
-}
-
-impl Connection for Transport {
-    fn connected(&self) -> Connected {
-        Connected::new()
-    }
-}
-
-impl AsyncRead for Transport {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_read(context, buffer),
-            Self::Tls(stream) => Pin::new(stream).poll_read(context, buffer),
-        }
-    }
-}
-
-impl AsyncWrite for Transport {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_write(context, bytes),
-            Self::Tls(stream) => Pin::new(stream).poll_write(context, bytes),
-        }
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_flush(context),
-            Self::Tls(stream) => Pin::new(stream).poll_flush(context),
-        }
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_shutdown(context),
-            Self::Tls(stream) => Pin::new(stream).poll_shutdown(context),
-        }
+        Ok(Stream::Tls(Box::new(stream)))
     }
 }
 
@@ -261,6 +222,9 @@ mod tests {
         Connector {
             tls: Arc::new(tls),
             resolver: Arc::new(System),
+            places: Places::new(8, 8, 8),
+            tenant: "acme".parse().unwrap(),
+            weight: 1,
             reach: Reach {
                 private_network: true,
                 inside_only: false,

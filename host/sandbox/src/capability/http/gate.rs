@@ -41,6 +41,7 @@ const HOST_BYTES_MAX: usize = 255;
 /// What decides on the requests of one attempt.
 pub(super) struct Gate {
     owner: Arc<Owner>,
+    weight: u16,
     limits: Arc<Limits>,
     grants: Arc<Grants>,
     wanted: Vec<HostPattern>,
@@ -66,6 +67,7 @@ impl Gate {
         let notices = Notices::new(owner.clone(), log.clone(), shared.tally.clone());
         Self {
             owner: owner.clone(),
+            weight: access.weight,
             limits: access.limits.clone(),
             grants: grants.clone(),
             wanted,
@@ -230,7 +232,7 @@ impl Gate {
             private_network: self.grants.private_network,
             inside_only: secrets.stays_inside(request.uri()),
         };
-        let client = self.shared.outbound.client(&self.owner, reach);
+        let client = self.shared.outbound.client(&self.owner, self.weight, reach);
         let mut answer = client.request(request);
         let connected = async {
             connection.wait_for_connection_metadata().await;
@@ -265,6 +267,9 @@ impl Gate {
                         Code::OutboundDenied,
                         address::advice(*address)
                     ));
+                }
+                if let ConnectError::NoPlace = refused {
+                    return self.notices.no_connection(host, port);
                 }
                 if let (ConnectError::Outside { address }, Some(name)) = (refused, carries) {
                     let Owner { scope, plugin, .. } = &*self.owner;
@@ -343,14 +348,22 @@ mod tests {
             grants: Arc::default(),
             wants: Arc::default(),
             config: Arc::default(),
+            weight: 1,
         };
         let shared = Shared::new(Means {
             keyvalue: None,
             secrets: None,
             resolver: None,
+            connections: 8,
+            memory_bytes: u64::MAX,
             tally: hits.clone(),
         });
-        let log = GuestLog::new(access.owner.clone(), Subject::Inspection, &access.limits);
+        let log = GuestLog::new(
+            access.owner.clone(),
+            Subject::Inspection,
+            &access.limits,
+            hits.clone(),
+        );
         let log = Arc::new(Mutex::new(log));
         let gate = Gate::new(&access, Vec::new(), &Arc::new(shared.unwrap()), &log);
         let _under_way = gate.slots.clone().try_acquire_owned().unwrap();

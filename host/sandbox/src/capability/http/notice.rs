@@ -59,6 +59,19 @@ impl Notices {
         )
     }
 
+    /// What the guest is told where no connection is to be had.
+    pub(super) fn no_connection(&self, host: &str, port: u16) -> Error {
+        let tenant = &self.owner.scope.tenant;
+        self.tally.connection_refused(tenant);
+        self.refuse(
+            Code::OutboundConnectionsTaken,
+            format_args!(
+                "{host}:{port}: tenant {tenant} has more than its share of this host's outbound connections, and no other \
+                 became free; try again later, or keep fewer open"
+            ),
+        )
+    }
+
     fn refuse(&self, code: Code, detail: fmt::Arguments<'_>) -> Error {
         let words = format!("{code}: {detail}");
         self.say(&words);

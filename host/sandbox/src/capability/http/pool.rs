@@ -11,7 +11,7 @@ use hyper_util::{
     rt::{TokioExecutor, TokioTimer},
 };
 use rustls::{ClientConfig, RootCertStore, crypto::ring};
-use tenterhook_domain::{Code, Error, PluginName, Result, Scope};
+use tenterhook_domain::{Code, Error, PluginName, Result, Scope, TenantId};
 use wasmtime_wasi_http::WasiBody;
 
 use super::{
@@ -19,16 +19,19 @@ use super::{
     connect::Connector,
     resolve::{Resolver, System},
 };
-use crate::owner::Owner;
+use crate::{owner::Owner, places::Places};
 
 /// Most pools; the one used longest ago goes, and with it its idle connections.
 const POOLS_MAX: usize = 1000;
 /// Most idle connections to one host in one pool.
 const IDLE_MAX: usize = 8;
 /// How long a connection is kept idle.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+pub(super) const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Most bytes of an answer's head.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
+
+/// So many connections of one tenant may wait for a place, for each place that there is; of all together twice as many.
+const WAITING_PER_PLACE: usize = 1;
 
 type HttpClient = Client<Connector, WasiBody>;
 
@@ -38,6 +41,8 @@ struct Key {
     scope: Scope,
     plugin: PluginName,
     reach: Reach,
+    /// The tenant's shares: with others it gets another pool.
+    weight: u16,
 }
 
 #[derive(Default)]
@@ -50,15 +55,17 @@ struct Pools {
 pub(crate) struct Outbound {
     tls: Arc<ClientConfig>,
     resolver: Arc<dyn Resolver>,
+    places: Places,
     pools: Mutex<Pools>,
 }
 
 impl Outbound {
-    /// Reads the machine's trusted certificates. Names are resolved by `resolver`, or as the machine does it.
+    /// Reads the machine's trusted certificates. Names are resolved by `resolver`, or as the machine does it. There
+    /// are at most so many `connections` at once, shared between tenants.
     ///
     /// # Errors
     /// `internal` when TLS cannot be set up.
-    pub(crate) fn new(resolver: Option<Arc<dyn Resolver>>) -> Result<Self> {
+    pub(crate) fn new(resolver: Option<Arc<dyn Resolver>>, connections: usize) -> Result<Self> {
         let mut roots = RootCertStore::empty();
         let found = rustls_native_certs::load_native_certs();
         for error in &found.errors {
@@ -73,19 +80,22 @@ impl Outbound {
             .map_err(|error| Error::new(Code::Internal, "TLS cannot be set up").caused_by(error))?
             .with_root_certificates(roots)
             .with_no_client_auth();
+        let waiting = WAITING_PER_PLACE * connections;
         Ok(Self {
             tls: Arc::new(tls),
             resolver: resolver.unwrap_or_else(|| Arc::new(System)),
+            places: Places::new(connections, waiting, 2 * waiting),
             pools: Mutex::default(),
         })
     }
 
-    /// The pool of `owner`.
-    pub(super) fn client(&self, owner: &Owner, reach: Reach) -> HttpClient {
+    /// The pool of `owner`, whose tenant has `weight` shares of all connections.
+    pub(super) fn client(&self, owner: &Owner, weight: u16, reach: Reach) -> HttpClient {
         let key = Key {
             scope: owner.scope.clone(),
             plugin: owner.plugin.clone(),
             reach,
+            weight,
         };
         let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
         pools.uses += 1;
@@ -99,12 +109,12 @@ impl Outbound {
             let horizon = now.saturating_sub(POOLS_MAX as u64 / 2);
             pools.by_key.retain(|_, (_, used)| *used > horizon);
         }
-        let client = self.new_client(reach);
+        let client = self.new_client(&owner.scope.tenant, weight, reach);
         pools.by_key.insert(key, (client.clone(), now));
         client
     }
 
-    fn new_client(&self, reach: Reach) -> HttpClient {
+    fn new_client(&self, tenant: &TenantId, weight: u16, reach: Reach) -> HttpClient {
         Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .timer(TokioTimer::new())
@@ -116,6 +126,9 @@ impl Outbound {
             .build(Connector {
                 tls: self.tls.clone(),
                 resolver: self.resolver.clone(),
+                places: self.places.clone(),
+                tenant: tenant.clone(),
+                weight,
                 reach,
             })
     }

@@ -1,8 +1,9 @@
-//! The places that attempts run in, shared between tenants.
+//! Places, of which a host has so many, shared between tenants: those that attempts run in, those that outbound
+//! connections take.
 //!
-//! An attempt may sleep for hours in its place, so processor time alone does not share them. Each tenant has a share
-//! that it can always fill while any place is free; what it takes above that is borrowed, and the last places are
-//! never lent. Whoever has fewest is served first when a place becomes free.
+//! Both may be held for hours by who does nothing with them, so processor time alone does not share them. Each tenant
+//! has a share that it can always fill while any place is free; what it takes above that is borrowed, and the last places
+//! are never lent. Whoever has fewest, by the weight of its tenant, is served first when a place becomes free.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -17,39 +18,47 @@ const SHARES: usize = 8;
 /// This part of all places is not lent to who has more than its share.
 const KEPT_FREE: usize = 4;
 
-/// The places of one lane.
+/// Numbers are compared by this part of a share.
+const WEIGHT_SCALE: usize = 1_024;
+
+/// So many places.
 #[derive(Debug, Clone)]
-pub(super) struct Places {
+pub struct Places {
     state: Arc<Mutex<State>>,
 }
 
 #[derive(Debug)]
 struct State {
+    number: usize,
     free: usize,
+    /// Of a tenant with weight one.
     share: usize,
     kept_free: usize,
-    /// How many attempts of one tenant may wait, and how many of all.
+    /// How many of one tenant may wait, and how many of all.
     waiting_max: (usize, usize),
     tenants: HashMap<TenantId, Tenant>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Tenant {
+    /// How many shares it has, as was said last. At least one.
+    weight: usize,
     taken: usize,
     waiting: VecDeque<oneshot::Sender<Place>>,
 }
 
 /// A place. Dropping it gives it back.
 #[derive(Debug)]
-pub(super) struct Place {
+pub struct Place {
     tenant: TenantId,
     of: Option<Places>,
 }
 
 impl Places {
-    /// So many places, for which at most `of_tenant_max` attempts of one tenant wait, and `of_all_max` of all.
-    pub(super) fn new(number: usize, of_tenant_max: usize, of_all_max: usize) -> Self {
+    /// So many places, for which at most `of_tenant_max` of one tenant wait, and `of_all_max` of all.
+    pub fn new(number: usize, of_tenant_max: usize, of_all_max: usize) -> Self {
         let state = State {
+            number,
             free: number,
             share: (number / SHARES).max(1),
             kept_free: number / KEPT_FREE,
@@ -66,14 +75,15 @@ impl Places {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for a place. Nothing where as many attempts of the tenant wait as may; or where as many of all do, and of
+    /// Waits for a place of a tenant with `weight` shares. Nothing where as many of the tenant wait as may; or where as many of all do, and of
     /// this tenant most.
-    pub(super) async fn take(&self, tenant: &TenantId) -> Option<Place> {
+    pub async fn take(&self, tenant: &TenantId, weight: u16) -> Option<Place> {
         let waiting = {
             let mut state = self.lock();
             let (sender, waiting) = oneshot::channel();
             let (of_tenant_max, _) = state.waiting_max;
             let entry = state.tenants.entry(tenant.clone()).or_default();
+            entry.weight = usize::from(weight.max(1));
             entry.waiting.retain(|waiter| !waiter.is_closed());
             if entry.waiting.len() >= of_tenant_max {
                 return None;
@@ -120,6 +130,23 @@ impl Places {
     }
 }
 
+impl Default for Tenant {
+    fn default() -> Self {
+        Self {
+            weight: 1,
+            taken: 0,
+            waiting: VecDeque::new(),
+        }
+    }
+}
+
+impl Tenant {
+    /// So many of its own as one with weight one has by `number`.
+    fn by_weight(&self, number: usize) -> usize {
+        number * WEIGHT_SCALE / self.weight
+    }
+}
+
 impl State {
     /// Where more wait than may, the newest of the tenant of which most do goes away without a place.
     fn turn_away(&mut self) {
@@ -133,7 +160,7 @@ impl State {
             && let Some(most) = self
                 .tenants
                 .values_mut()
-                .max_by_key(|tenant| tenant.waiting.len())
+                .max_by_key(|tenant| tenant.by_weight(tenant.waiting.len()))
         {
             most.waiting.pop_back();
         }
@@ -142,14 +169,17 @@ impl State {
     /// Who gets a place now: of those who may have one, the tenant with fewest.
     fn next(&mut self) -> Option<(TenantId, oneshot::Sender<Place>)> {
         let (free, share, kept_free) = (self.free, self.share, self.kept_free);
+        // However many shares it has, what is never lent is others'.
+        let own_max = (self.number - kept_free).max(1);
         let may_have = |tenant: &Tenant| {
-            !tenant.waiting.is_empty() && free > if tenant.taken < share { 0 } else { kept_free }
+            let own = (share * tenant.weight).min(own_max);
+            !tenant.waiting.is_empty() && free > if tenant.taken < own { 0 } else { kept_free }
         };
         loop {
             let tenants = self.tenants.iter_mut();
             let (name, tenant) = tenants
                 .filter(|(_, tenant)| may_have(tenant))
-                .min_by_key(|(_, tenant)| tenant.taken)?;
+                .min_by_key(|(_, tenant)| tenant.by_weight(tenant.taken))?;
             // Those that went away while they waited are passed over.
             let waiter = tenant.waiting.pop_front()?;
             if !waiter.is_closed() {
@@ -182,7 +212,7 @@ mod tests {
 
     /// Takes what is given at once.
     fn try_take(places: &Places, name: &str) -> Option<Place> {
-        places.take(&tenant(name)).now_or_never().flatten()
+        places.take(&tenant(name), 1).now_or_never().flatten()
     }
 
     #[test]
@@ -202,10 +232,10 @@ mod tests {
         assert_eq!(of_greedy.len(), 3);
         let (greedy, first, second) = (tenant("greedy"), tenant("first"), tenant("second"));
         let held = try_take(&places, "first");
-        let mut more_greedy = std::pin::pin!(places.take(&greedy));
+        let mut more_greedy = std::pin::pin!(places.take(&greedy, 1));
         assert!(more_greedy.as_mut().now_or_never().is_none());
-        let mut waiting = std::pin::pin!(places.take(&second));
-        let mut also = std::pin::pin!(places.take(&first));
+        let mut waiting = std::pin::pin!(places.take(&second, 1));
+        let mut also = std::pin::pin!(places.take(&first, 1));
         assert!(waiting.as_mut().now_or_never().is_none());
         assert!(also.as_mut().now_or_never().is_none());
         drop(of_greedy.pop());
@@ -220,16 +250,16 @@ mod tests {
         let places = Places::new(1, 2, 100);
         let held = try_take(&places, "a").expect("it is free");
         let name = tenant("a");
-        let mut first = Box::pin(places.take(&name));
-        let mut second = Box::pin(places.take(&name));
+        let mut first = Box::pin(places.take(&name, 1));
+        let mut second = Box::pin(places.take(&name, 1));
         assert!(first.as_mut().now_or_never().is_none());
         assert!(second.as_mut().now_or_never().is_none());
         assert!(
-            matches!(places.take(&name).now_or_never(), Some(None)),
+            matches!(places.take(&name, 1).now_or_never(), Some(None)),
             "a third does not wait"
         );
         drop(first);
-        let mut third = Box::pin(places.take(&name));
+        let mut third = Box::pin(places.take(&name, 1));
         assert!(
             third.as_mut().now_or_never().is_none(),
             "one that went away makes room"
@@ -255,16 +285,81 @@ mod tests {
         let places = Places::new(1, 100, 3);
         let _held = try_take(&places, "first").expect("it is free");
         let (greedy, modest) = (tenant("greedy"), tenant("modest"));
-        let mut many: Vec<_> = (0..3).map(|_| Box::pin(places.take(&greedy))).collect();
+        let mut many: Vec<_> = (0..3).map(|_| Box::pin(places.take(&greedy, 1))).collect();
         for waiting in &mut many {
             assert!(waiting.as_mut().now_or_never().is_none());
         }
-        let mut one = Box::pin(places.take(&modest));
+        let mut one = Box::pin(places.take(&modest, 1));
         assert!(one.as_mut().now_or_never().is_none(), "it may wait");
         assert!(
             matches!(many[2].as_mut().now_or_never(), Some(None)),
             "the newest of most goes"
         );
         assert!(many[0].as_mut().now_or_never().is_none());
+    }
+
+    #[tokio::test]
+    async fn who_has_more_shares_has_more_places() {
+        let places = Places::new(16, 100, 100);
+        let (heavy, light) = (tenant("heavy"), tenant("light"));
+        let mut of_light: Vec<_> = (0..12).map_while(|_| try_take(&places, "light")).collect();
+        assert_eq!(of_light.len(), 12);
+        // Two of its own at weight one, four at weight two; and never more than what is not kept for others.
+        let own = (0..16).map_while(|_| places.take(&heavy, 2).now_or_never().flatten());
+        let own: Vec<_> = own.collect();
+        assert_eq!(own.len(), 4);
+        // A place that is given back goes to who has fewer for each share: four of two are as two of one.
+        let mut more = std::pin::pin!(places.take(&heavy, 2));
+        assert!(more.as_mut().now_or_never().is_none());
+        let mut also = std::pin::pin!(places.take(&light, 1));
+        assert!(also.as_mut().now_or_never().is_none());
+        of_light.truncate(7);
+        assert!(more.await.is_some());
+    }
+
+    proptest::proptest! {
+        /// Where all want more than there is, places are shared by weight, to within one place each.
+        #[test]
+        fn places_are_shared_by_weight(weights in (1_u16..6, 1_u16..6), turns in 200_usize..400) {
+            let places = Places::new(64, 1_000, 10_000);
+            let names = ["first", "second"].map(tenant);
+            let mut held = std::collections::VecDeque::new();
+            let mut waiting: Vec<_> = Vec::new();
+            let ask = |index: usize| {
+                let (places, name) = (places.clone(), names[index].clone());
+                let weight = [weights.0, weights.1][index];
+                Box::pin(async move { (index, places.take(&name, weight).await) })
+            };
+            for index in [0, 1] {
+                waiting.extend((0..100).map(|_| ask(index)));
+            }
+            let mut counts = [0_i64; 2];
+            for _ in 0..turns {
+                let mut still = Vec::new();
+                for mut one in std::mem::take(&mut waiting) {
+                    match one.as_mut().now_or_never() {
+                        Some((index, Some(place))) => {
+                            counts[index] += 1;
+                            held.push_back((index, place));
+                        }
+                        Some((_, None)) => proptest::prop_assert!(false, "nobody is turned away"),
+                        None => still.push(one),
+                    }
+                }
+                waiting = still;
+                // The oldest goes, and asks again.
+                if let Some((index, place)) = held.pop_front() {
+                    counts[index] -= 1;
+                    drop(place);
+                    let mut again = ask(index);
+                    if again.as_mut().now_or_never().is_none() {
+                        waiting.push(again);
+                    }
+                }
+            }
+            let all = counts[0] + counts[1];
+            let fair = all * i64::from(weights.0) / i64::from(weights.0 + weights.1);
+            proptest::prop_assert!((counts[0] - fair).abs() <= 3, "{counts:?} at {weights:?}");
+        }
     }
 }

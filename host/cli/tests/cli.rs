@@ -13,11 +13,12 @@ mod program;
 mod quotas;
 #[path = "cli/releases.rs"]
 mod releases;
+#[path = "cli/workflows.rs"]
+mod schedules;
 #[path = "cli/secrets.rs"]
 mod secrets;
 #[path = "cli/signing.rs"]
 mod signing;
 #[path = "cli/usage.rs"]
 mod usage;
-#[path = "cli/workflows.rs"]
 mod workflows;

@@ -7,8 +7,10 @@
 //! | `requests_at_once` | by this host |
 //! | `releases`, `component_bytes` | by the store, in the transaction that adds a release |
 //! | `state_bytes` | by the store, in the transaction that writes a key |
+//! | `schedules` | by Temporal's list, with the host's own since (`schedules`) |
 
 mod open;
+mod schedules;
 mod starts;
 
 use std::{
@@ -25,7 +27,7 @@ use tenterhook_domain::{
 };
 use tokio::sync::Mutex as AsyncMutex;
 
-use self::{open::Open, starts::Starts};
+use self::{open::Open, schedules::Known, starts::Starts};
 use crate::ApiState;
 
 /// How long quotas are believed that another host may have changed, in milliseconds.
@@ -47,6 +49,8 @@ struct Counted {
     /// Its quotas, and when they were read.
     quotas: Mutex<Option<(Quotas, u64)>>,
     executions: AsyncMutex<Executions>,
+    /// Which schedules it has; held while one is made.
+    schedules: AsyncMutex<Known>,
     requests: AtomicU64,
     refusals: Mutex<Refusals>,
 }
@@ -97,6 +101,16 @@ impl Door {
     /// # Errors
     /// `quota-exceeded`, with the time after which to try again; `tenant-not-found`; `store-failed`.
     pub(crate) async fn start(&self, state: &ApiState, tenant: &TenantId) -> Result<()> {
+        self.starts(state, tenant, 1).await
+    }
+
+    /// The same for `number` of them, all or none. More than the bucket holds are let in when it is full.
+    pub(crate) async fn starts(
+        &self,
+        state: &ApiState,
+        tenant: &TenantId,
+        number: u64,
+    ) -> Result<()> {
         let counted = self.of(tenant);
         let quotas = counted.quotas(state, tenant).await?;
         let admitted = async {
@@ -104,9 +118,12 @@ impl Door {
             let Executions { starts, open } = &mut *executions;
             let now = state.clock.now_millis();
             let used = open.refreshed(state, tenant, now).await;
-            quotas.check(tenant, "open_executions", used, used.saturating_add(1))?;
-            starts.take(&state.store, tenant, &quotas, now).await?;
-            open.note(now);
+            let wanted = used.saturating_add(number);
+            quotas.check(tenant, "open_executions", used, wanted)?;
+            starts
+                .take(&state.store, tenant, &quotas, number, now)
+                .await?;
+            open.note(number, now);
             Ok(())
         };
         let admitted: Result<()> = admitted.await;
@@ -145,6 +162,10 @@ impl Door {
         ]);
         if let Ok(open) = state.executions.count_open(tenant, now).await {
             used.insert("open_executions", open);
+        }
+        let known = &counted.schedules;
+        if let Ok(there) = known.lock().await.all(state, tenant, now).await {
+            used.insert("schedules", there.len() as u64);
         }
         Ok(used)
     }

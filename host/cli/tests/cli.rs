@@ -13,7 +13,7 @@ mod program;
 mod quotas;
 #[path = "cli/releases.rs"]
 mod releases;
-#[path = "cli/workflows.rs"]
+#[path = "cli/schedules.rs"]
 mod schedules;
 #[path = "cli/secrets.rs"]
 mod secrets;
@@ -21,4 +21,5 @@ mod secrets;
 mod signing;
 #[path = "cli/usage.rs"]
 mod usage;
+#[path = "cli/workflows.rs"]
 mod workflows;

@@ -171,7 +171,7 @@ async fn wrong_use_exits_with_2_and_says_what() {
             "schedule put daily payment.P --every 1h --ends-at soon",
             "is no time",
         ),
-        ("schedule backfill daily --from 2026-11-22", "--to"),
+        ("schedule backfill daily --from 2026-11-22", "is no time"),
         ("token create", "--admin"),
         ("token create --role caller", "--scope"),
         (

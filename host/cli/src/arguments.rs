@@ -5,8 +5,8 @@ use clap::{Args, Parser, Subcommand};
 use crate::{
     command::{
         completions::CompletionsCommand, environment::EnvironmentCommand, plugin::PluginCommand,
-        release::ReleaseCommand, secret_key::SecretKeyCommand, tenant::TenantCommand,
-        token::TokenCommand, workflow::WorkflowCommand,
+        release::ReleaseCommand, schedule::ScheduleCommand, secret_key::SecretKeyCommand,
+        tenant::TenantCommand, token::TokenCommand, workflow::WorkflowCommand,
     },
     connection::ConnectionArguments,
     failure::{Failure, Result},
@@ -69,6 +69,8 @@ pub(crate) enum Command {
     Release(InScope<ReleaseCommand>),
     /// Workflow executions: start them, look at them, talk to them
     Workflow(InScope<WorkflowCommand>),
+    /// Schedules: executions that are started by themselves, at stated times
+    Schedule(InScope<ScheduleCommand>),
     /// API tokens
     Token(Remote<TokenCommand>),
     /// The keys that a host encrypts secrets under

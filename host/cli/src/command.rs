@@ -7,6 +7,7 @@ mod limits;
 mod page;
 pub(crate) mod plugin;
 pub(crate) mod release;
+pub(crate) mod schedule;
 pub(crate) mod secret_key;
 pub(crate) mod tenant;
 pub(crate) mod token;
@@ -108,6 +109,13 @@ async fn run_remote(command: Command, console: &Console) -> Result<()> {
                 .await
         }
         Command::Workflow(remote) => {
+            let scope = remote.scope.path()?;
+            remote
+                .command
+                .run(&client(&remote.connection, console)?, &scope, console)
+                .await
+        }
+        Command::Schedule(remote) => {
             let scope = remote.scope.path()?;
             remote
                 .command

@@ -232,9 +232,12 @@ async fn start(parts: Parts) -> anyhow::Result<Running> {
     let address = format!("http://{}", server.local_addr());
     let leaving = CancellationToken::new();
     let readiness = temporal::Readiness::new(temporal.clone(), store.clone(), leaving.clone());
+    let gateway = Gateway::new(temporal, task_queue, keys, codec.clone());
+    let gateway = Arc::new(gateway);
     let state = ApiState {
         store: store.clone(),
-        executions: Arc::new(Gateway::new(temporal, task_queue, keys, codec.clone())),
+        executions: gateway.clone(),
+        schedules: gateway.clone(),
         rehearsal: Arc::new(Rehearsals::new(store.clone(), sandbox, gate)),
         census: Some(census),
         ceilings,
@@ -250,6 +253,7 @@ async fn start(parts: Parts) -> anyhow::Result<Running> {
         readiness: Arc::new(readiness),
     };
     let stopping = CancellationToken::new();
+    tokio::spawn(gateway.keep_schedules_signed(stopping.clone()));
     let serving = match role.serves() {
         true => tokio::spawn(server.serve(state, stopping.clone())),
         false => tokio::spawn(server.serve_health(state, stopping.clone())),

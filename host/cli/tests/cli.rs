@@ -13,6 +13,8 @@ mod program;
 mod quotas;
 #[path = "cli/releases.rs"]
 mod releases;
+#[path = "cli/schedules.rs"]
+mod schedules;
 #[path = "cli/secrets.rs"]
 mod secrets;
 #[path = "cli/signing.rs"]

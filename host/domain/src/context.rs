@@ -2,7 +2,9 @@
 //!
 //! A token is `v1.<key id>.<claims>.<mac>`: claims are base64url JSON, the mac is HMAC-SHA256 over all that
 //! stands before it. It is bound to one workflow id, so a header taken from one execution is worth nothing
-//! on another.
+//! on another. The one of a schedule is bound to the ids of what it starts (`schedule`).
+
+mod schedule;
 
 use std::fmt;
 
@@ -14,8 +16,10 @@ use sha2::Sha256;
 use crate::{
     digest::Digest,
     error::{Code, Error, Result},
-    name::{EnvironmentName, PluginName, Scope, TenantId},
+    name::{EnvironmentName, PluginName, Scope, TenantId, TypeName},
 };
+
+pub use schedule::ScheduleContext;
 
 /// The Temporal header field that carries the token.
 pub const HEADER: &str = "tenterhook-context";
@@ -45,6 +49,9 @@ struct Claims {
     workflow: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     digest: Option<Digest>,
+    /// Of a schedule: the type that it starts. Then `workflow` is what the ids of its executions begin with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    starts: Option<TypeName>,
 }
 
 /// A secret that signs contexts.
@@ -107,8 +114,13 @@ impl ContextKeys {
             plugin: context.plugin.clone(),
             workflow: context.workflow_id.clone(),
             digest: context.digest,
+            starts: None,
         };
-        let json = serde_json::to_vec(&claims).map_err(|error| {
+        self.sign_claims(&claims)
+    }
+
+    fn sign_claims(&self, claims: &Claims) -> Result<String> {
+        let json = serde_json::to_vec(claims).map_err(|error| {
             Error::new(Code::Internal, "the context's claims do not serialise").caused_by(error)
         })?;
         let signed = format!("{VERSION}.{}.{}", self.signing.id, BASE64.encode(json));
@@ -139,12 +151,15 @@ impl ContextKeys {
     /// # Errors
     /// `context-invalid` when it is malformed, signed by no key in force, or of another execution.
     pub fn verify(&self, token: &str, workflow_id: &str) -> Result<Context> {
-        let refused = |why: &str| {
-            Error::new(
-                Code::ContextInvalid,
-                format!("the context header is refused: {why}"),
-            )
-        };
+        let claims = self.read(token)?;
+        if claims.starts.is_some() || claims.workflow != workflow_id {
+            return Err(refused("it belongs to another execution"));
+        }
+        Ok(claims.into_context())
+    }
+
+    /// What `token` says, if a key in force signed it.
+    fn read(&self, token: &str) -> Result<Claims> {
         if token.len() > TOKEN_BYTES_MAX {
             return Err(refused("it is too long"));
         }
@@ -168,18 +183,26 @@ impl ContextKeys {
         let claims = BASE64
             .decode(claims)
             .map_err(|_| refused("it is malformed"))?;
-        let claims: Claims =
-            serde_json::from_slice(&claims).map_err(|_| refused("its claims cannot be read"))?;
-        if claims.workflow != workflow_id {
-            return Err(refused("it belongs to another execution"));
-        }
-        Ok(Context {
-            scope: Scope::new(claims.tenant, claims.environment),
-            plugin: claims.plugin,
-            workflow_id: claims.workflow,
-            digest: claims.digest,
-        })
+        serde_json::from_slice(&claims).map_err(|_| refused("its claims cannot be read"))
     }
+}
+
+impl Claims {
+    fn into_context(self) -> Context {
+        Context {
+            scope: Scope::new(self.tenant, self.environment),
+            plugin: self.plugin,
+            workflow_id: self.workflow,
+            digest: self.digest,
+        }
+    }
+}
+
+fn refused(why: &str) -> Error {
+    Error::new(
+        Code::ContextInvalid,
+        format!("the context header is refused: {why}"),
+    )
 }
 
 #[cfg(test)]

@@ -107,6 +107,8 @@ codes! {
     WorkflowTypeNotFound = "workflow-type-not-found", NotFound;
     /// There is no such workflow execution.
     WorkflowNotFound = "workflow-not-found", NotFound;
+    /// There is no such schedule.
+    ScheduleNotFound = "schedule-not-found", NotFound;
     /// There is no such route.
     RouteNotFound = "route-not-found", NotFound;
     /// The path exists, the method does not.
@@ -127,6 +129,8 @@ codes! {
     RolloutInvalid = "rollout-invalid", Invalid;
     /// The plugin has no ramp that this could be done to.
     RolloutNotRunning = "rollout-not-running", Conflict;
+    /// A schedule, or what is asked of one, breaks a bound or cannot be read.
+    ScheduleInvalid = "schedule-invalid", Invalid;
     /// What `If-Match` names was changed meanwhile.
     PreconditionFailed = "precondition-failed", Precondition;
     /// The bytes that came are not those of the digest that was sent along.

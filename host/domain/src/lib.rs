@@ -25,6 +25,7 @@ pub mod quota;
 pub mod release;
 pub mod replay;
 pub mod rollout;
+pub mod schedule;
 pub mod secret;
 pub mod secret_key;
 pub mod tally;
@@ -34,4 +35,4 @@ pub mod whole;
 
 pub use digest::Digest;
 pub use error::{Code, Error, Result};
-pub use name::{EnvironmentName, PluginName, Scope, SecretName, TenantId, TypeName};
+pub use name::{EnvironmentName, PluginName, ScheduleId, Scope, SecretName, TenantId, TypeName};

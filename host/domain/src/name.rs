@@ -98,6 +98,8 @@ names! {
     PluginName, "plugin";
     /// What a plugin's secret is called: `api-key`.
     SecretName, "secret";
+    /// What a schedule of a scope is called: `daily-report`.
+    ScheduleId, "schedule";
 }
 
 /// A tenant and one of its environments, written `acme/production`.

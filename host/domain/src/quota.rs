@@ -94,6 +94,8 @@ quotas! {
     releases: Count, 10_000, 0, 1_000_000, RETRY_KEPT_SECONDS;
     /// Bytes of the components of releases kept.
     component_bytes: Bytes, 16 * GIB, 0, 16_384 * GIB, RETRY_KEPT_SECONDS;
+    /// Schedules of all environments.
+    schedules: Count, 1_000, 0, 10_000, RETRY_KEPT_SECONDS;
     /// Bytes of key-value state of all plugins, keys included.
     state_bytes: Bytes, 4 * GIB, 0, 16_384 * GIB, RETRY_KEPT_SECONDS;
     /// Shares beside other tenants where all ask for more than there is: processor time, places of attempts, outbound connections, memory, Temporal's task queue.

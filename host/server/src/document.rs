@@ -209,6 +209,7 @@ fn tag(path: &str) -> &str {
             "environments",
             "plugins",
             "workflows",
+            "schedules",
             "releases",
             "secrets",
             "rollout",

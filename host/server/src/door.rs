@@ -8,8 +8,10 @@
 //! | `releases`, `component_bytes` | by the store, in the transaction that adds a release |
 //! | `state_bytes` | by the store, in the transaction that writes a key |
 //! | `weight` | nowhere: it refuses nothing, it weighs the tenant against others |
+//! | `schedules` | by Temporal's list, with the host's own since (`schedules`) |
 
 mod open;
+mod schedules;
 mod starts;
 
 use std::{
@@ -26,7 +28,7 @@ use tenterhook_domain::{
 };
 use tokio::sync::Mutex as AsyncMutex;
 
-use self::{open::Open, starts::Starts};
+use self::{open::Open, schedules::Known, starts::Starts};
 use crate::ApiState;
 
 /// How long quotas are believed that another host may have changed, in milliseconds.
@@ -48,6 +50,8 @@ struct Counted {
     /// Its quotas, and when they were read.
     quotas: Mutex<Option<(Quotas, u64)>>,
     executions: AsyncMutex<Executions>,
+    /// Which schedules it has; held while one is made.
+    schedules: AsyncMutex<Known>,
     requests: AtomicU64,
     refusals: Mutex<Refusals>,
 }
@@ -99,6 +103,17 @@ impl Door {
     /// # Errors
     /// `quota-exceeded`, with the time after which to try again; `tenant-not-found`; `store-failed`.
     pub(crate) async fn start(&self, state: &ApiState, tenant: &TenantId) -> Result<u16> {
+    pub(crate) async fn start(&self, state: &ApiState, tenant: &TenantId) -> Result<()> {
+        self.starts(state, tenant, 1).await
+    }
+
+    /// The same for `number` of them, all or none. More than the bucket holds are let in when it is full.
+    pub(crate) async fn starts(
+        &self,
+        state: &ApiState,
+        tenant: &TenantId,
+        number: u64,
+    ) -> Result<()> {
         let counted = self.of(tenant);
         let quotas = counted.quotas(state, tenant).await?;
         let admitted = async {
@@ -110,6 +125,13 @@ impl Door {
             starts.take(&state.store, tenant, &quotas, now).await?;
             open.note(now);
             Ok(quotas.shares())
+            let wanted = used.saturating_add(number);
+            quotas.check(tenant, "open_executions", used, wanted)?;
+            starts
+                .take(&state.store, tenant, &quotas, number, now)
+                .await?;
+            open.note(number, now);
+            Ok(())
         };
         let admitted: Result<u16> = admitted.await;
         admitted.map_err(|error| counted.refused(state, tenant, error))
@@ -147,6 +169,10 @@ impl Door {
         ]);
         if let Ok(open) = state.executions.count_open(tenant, now).await {
             used.insert("open_executions", open);
+        }
+        let known = &counted.schedules;
+        if let Ok(there) = known.lock().await.all(state, tenant, now).await {
+            used.insert("schedules", there.len() as u64);
         }
         Ok(used)
     }

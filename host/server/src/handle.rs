@@ -15,6 +15,7 @@ pub(crate) mod plugin;
 pub(crate) mod quota;
 pub(crate) mod release;
 pub(crate) mod rollout;
+pub(crate) mod schedule;
 pub(crate) mod secret;
 pub(crate) mod tenant;
 pub(crate) mod token;

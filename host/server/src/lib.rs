@@ -37,7 +37,7 @@ use std::sync::Arc;
 use tenterhook_domain::{
     Result, circuit::Circuits, clock::Clock, execution::Executions, limit::LimitOverrides,
     memory::InstanceMemory, origin::Registries, payload_key::PayloadCodec, replay::Rehearsal,
-    rollout::Census, secret_key::SecretKeyring, trust::Signatures,
+    rollout::Census, schedule::Schedules, secret_key::SecretKeyring, trust::Signatures,
 };
 use tenterhook_store::Store;
 use tokio::sync::Semaphore;
@@ -74,6 +74,8 @@ pub struct ApiState {
     pub store: Store,
     /// Workflow executions.
     pub executions: Arc<dyn Executions>,
+    /// What Temporal starts by itself.
+    pub schedules: Arc<dyn Schedules>,
     /// Counts the executions of a release; none where nobody can.
     pub census: Option<Arc<dyn Census>>,
     /// What any plugin gets at most on this host, for the table of its limits.

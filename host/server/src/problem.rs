@@ -26,6 +26,7 @@ pub fn status(code: Code) -> StatusCode {
         | Code::PolicyInvalid
         | Code::QuotaInvalid
         | Code::LimitInvalid
+        | Code::ScheduleInvalid
         | Code::RolloutInvalid
         | Code::DigestMismatch
         | Code::SignatureInvalid

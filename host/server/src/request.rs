@@ -12,8 +12,8 @@ pub(crate) use body::{Json, JsonOrNothing, LargeJson, given};
 pub(crate) use condition::{IfMatch, TRIES_MAX, outdated};
 pub(crate) use duration::duration;
 pub(crate) use path::{
-    AtMessage, AtPlugin, AtRelease, AtScope, AtSecret, AtTenant, AtTenantToken, AtToken,
-    AtWorkflow, path_invalid,
+    AtMessage, AtPlugin, AtRelease, AtSchedule, AtScope, AtSecret, AtTenant, AtTenantToken,
+    AtToken, AtWorkflow, path_invalid,
 };
 pub(crate) use query::{
     AgainstQuery, AuditQuery, HistoryQuery, NumberedQuery, PageQuery, Query, WaitQuery,

@@ -256,6 +256,22 @@ routes! {
     CancelWorkflow: Post "/v1/tenants/{tenant}/environments/{environment}/workflows/{id}/cancel" Caller => handle::message::cancel;
     /// Ends an execution by force.
     TerminateWorkflow: Post "/v1/tenants/{tenant}/environments/{environment}/workflows/{id}/terminate" Caller => handle::message::terminate;
+    /// Makes or replaces a schedule: executions that are started by themselves, at stated times.
+    PutSchedule: Put "/v1/tenants/{tenant}/environments/{environment}/schedules/{schedule}" Caller => handle::schedule::put;
+    /// Schedules of a scope. A new one is listed within seconds.
+    ListSchedules: Get "/v1/tenants/{tenant}/environments/{environment}/schedules" Caller => handle::schedule::list;
+    /// What is known of a schedule: what it starts and when, what it started last and starts next.
+    GetSchedule: Get "/v1/tenants/{tenant}/environments/{environment}/schedules/{schedule}" Caller => handle::schedule::get;
+    /// Takes a schedule away. What it started goes on.
+    DeleteSchedule: Delete "/v1/tenants/{tenant}/environments/{environment}/schedules/{schedule}" Caller => handle::schedule::delete;
+    /// Has a schedule start nothing by itself.
+    PauseSchedule: Post "/v1/tenants/{tenant}/environments/{environment}/schedules/{schedule}/pause" Caller => handle::schedule::pause;
+    /// Lets a paused schedule go on.
+    ResumeSchedule: Post "/v1/tenants/{tenant}/environments/{environment}/schedules/{schedule}/resume" Caller => handle::schedule::resume;
+    /// Starts what a schedule starts now, besides its times. It counts as a start of the tenant.
+    TriggerSchedule: Post "/v1/tenants/{tenant}/environments/{environment}/schedules/{schedule}/trigger" Caller => handle::schedule::trigger;
+    /// Makes up for past times of a schedule. Each counts as a start of the tenant.
+    BackfillSchedule: Post "/v1/tenants/{tenant}/environments/{environment}/schedules/{schedule}/backfill" Caller => handle::schedule::backfill;
 }
 
 /// The router: each operation behind its guard; problems for what is not in the table, and for panics.

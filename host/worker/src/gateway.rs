@@ -5,6 +5,7 @@
 mod describe;
 mod history;
 pub(crate) mod report;
+mod schedule;
 mod start;
 
 use std::{

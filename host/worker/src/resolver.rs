@@ -173,7 +173,7 @@ impl Resolver {
                     "work on a shared lane needs a context header: start it through this host's API",
                 )
             })?;
-        let context = self.keys.verify(&token, temporal_id)?;
+        let context = self.keys.verify_work(&token, temporal_id, type_name)?;
         if context.scope.caller_id(temporal_id).is_none() {
             return Err(Error::new(
                 Code::ContextInvalid,

@@ -18,6 +18,7 @@ mod quotas;
 mod registries;
 mod releases;
 mod rollouts;
+mod schedules;
 mod secrets;
 mod shared;
 mod sharing;

@@ -1,7 +1,7 @@
 //! `workflow`: executions, started, looked at and talked to.
 
 mod outcome;
-mod start;
+pub(crate) mod start;
 
 use std::time::Duration;
 

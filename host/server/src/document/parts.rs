@@ -258,6 +258,10 @@ pub(super) fn of_path(name: &str) -> Value {
             "The plugin's secret.",
             json!({"type": "string", "pattern": NAME_PATTERN}),
         ),
+        "schedule" => (
+            "The schedule.",
+            json!({"type": "string", "pattern": NAME_PATTERN}),
+        ),
         "digest" => (
             "The release.",
             json!({"type": "string", "pattern": DIGEST_PATTERN}),

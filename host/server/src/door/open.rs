@@ -56,12 +56,12 @@ impl Open {
         self.counted.saturating_add(self.started_since(0))
     }
 
-    /// Notes a start of this host.
-    pub(super) fn note(&mut self, now: u64) {
+    /// Notes starts of this host.
+    pub(super) fn note(&mut self, started: u64, now: u64) {
         let now = slot(now);
         match self.slots.back_mut() {
-            Some((at, number)) if *at >= now => *number += 1,
-            _ => self.slots.push_back((now, 1)),
+            Some((at, number)) if *at >= now => *number += started,
+            _ => self.slots.push_back((now, started)),
         }
         if self.slots.len() > SLOTS_MAX
             && let Some((_, oldest)) = self.slots.pop_front()
@@ -100,14 +100,14 @@ mod tests {
     fn starts_count_until_temporal_counts_them() {
         let mut open = Open::default();
         for at in [10_000, 10_050, 10_150, 11_900] {
-            open.note(at);
+            open.note(1, at);
         }
         assert_eq!((open.started_since(0), open.slots.len()), (4, 3));
         assert_eq!(open.last_second(12_000), 1);
         open.take_over(7, 10_100);
         assert_eq!(open.counted + open.started_since(0), 9);
         // Time that goes back adds to what is there.
-        open.note(9_000);
+        open.note(1, 9_000);
         assert_eq!(open.slots.len(), 2);
         assert_eq!(open.started_since(0), 3);
     }
@@ -117,7 +117,7 @@ mod tests {
         let mut open = Open::default();
         let many = SLOTS_MAX as u64 * 3;
         for at in 0..many {
-            open.note(at * SLOT_MILLIS);
+            open.note(1, at * SLOT_MILLIS);
         }
         assert_eq!(open.slots.len(), SLOTS_MAX);
         assert_eq!(open.started_since(0), many);

@@ -20,7 +20,7 @@ pub(super) struct Starts {
 }
 
 impl Starts {
-    /// Takes one.
+    /// Takes `wanted`, all or none.
     ///
     /// # Errors
     /// `quota-exceeded` when there is none, with the time until there is one; `store-failed`.
@@ -29,6 +29,7 @@ impl Starts {
         store: &Store,
         tenant: &TenantId,
         quotas: &Quotas,
+        wanted: u64,
         now: u64,
     ) -> Result<()> {
         let of = (quotas.starts_per_second, quotas.starts_burst);
@@ -38,22 +39,25 @@ impl Starts {
                 ..Self::default()
             };
         }
-        if self.left == 0 {
+        if self.left < wanted {
             if now < self.empty_until {
                 return Err(super::too_fast(tenant, quotas, self.empty_until - now));
             }
-            let number = chunk(quotas);
+            let number = chunk(quotas).max(wanted - self.left);
             let taken = store.allowances.take_starts(tenant, quotas, number, now);
             match taken.await? {
-                Taken::All => self.left = number,
+                Taken::All => self.left += number,
                 Taken::None(wait) => {
                     let millis = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1);
-                    self.empty_until = now.saturating_add(millis);
+                    // Where many are missing, there may be one.
+                    if wanted == 1 {
+                        self.empty_until = now.saturating_add(millis);
+                    }
                     return Err(super::too_fast(tenant, quotas, millis));
                 }
             }
         }
-        self.left -= 1;
+        self.left -= wanted;
         Ok(())
     }
 }

@@ -3,7 +3,7 @@
 use axum::extract::{FromRequestParts, RawPathParams};
 use http::request::Parts;
 use tenterhook_domain::{
-    Code, Digest, Error, PluginName, Result, Scope, TenantId, name::TYPE_BYTES_MAX,
+    Code, Digest, Error, PluginName, Result, ScheduleId, Scope, TenantId, name::TYPE_BYTES_MAX,
     secret_key::SecretPlace,
 };
 
@@ -92,6 +92,11 @@ places! {
             plugin: segments.get("plugin")?.parse()?,
             name: segments.get("secret")?.parse()?,
         },
+    });
+    /// `…/schedules/{schedule}`.
+    AtSchedule { scope: Scope, id: ScheduleId } |segments| Ok(Self {
+        scope: segments.scope()?,
+        id: segments.get("schedule")?.parse()?,
     });
     /// `…/workflows/{id}`.
     AtWorkflow { scope: Scope, id: String } |segments| {

@@ -48,6 +48,8 @@ fn row(operation: Operation) -> (u16, Body<'static>) {
         | O::ListWorkflows
         | O::GetWorkflow
         | O::GetHistory
+        | O::ListSchedules
+        | O::GetSchedule
         | O::DiffReleases => (200, none),
         O::CreateToken | O::CreateTenantToken => (
             201,
@@ -89,6 +91,10 @@ fn row(operation: Operation) -> (u16, Body<'static>) {
             (409, none)
         }
         O::GetResult => (202, none),
+        O::PutSchedule => (200, Body::Json(crate::schedules::DAILY)),
+        O::DeleteSchedule | O::PauseSchedule | O::ResumeSchedule => (204, none),
+        O::TriggerSchedule => (204, Body::Json(r#"{"overlap": "allow_all"}"#)),
+        O::BackfillSchedule => (204, Body::Json(r#"{"from": 0, "to": 5000}"#)),
         O::StartWorkflow => (
             202,
             Body::Json(r#"{"type": "payment.Pay", "input": {"amount": 1}}"#),
@@ -126,6 +132,7 @@ fn path(route: &Route, tenant: &str) -> String {
         .replace("{plugin}", "payment")
         .replace("{digest}", &digest("1.0.0"))
         .replace("{id}", "order%2F1")
+        .replace("{schedule}", "daily")
         .replace("{name}", "ping")
         .replace("{secret}", "api-key")
         .replace("{token}", "none");

@@ -31,6 +31,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     encryption::FakeCodec,
     fake::{FakeCensus, FakeExecutions, FakeGate, FakeInspector, FakeReadiness, MAGIC},
+    schedules::{DAILY, FakeSchedules, SCHEDULES},
     secrets::FakeKeys,
 };
 
@@ -61,6 +62,7 @@ impl Clock for TestClock {
 pub(crate) struct Host {
     pub(crate) store: Store,
     pub(crate) executions: Arc<FakeExecutions>,
+    pub(crate) schedules: Arc<FakeSchedules>,
     pub(crate) census: Arc<FakeCensus>,
     pub(crate) metrics: Arc<Metrics>,
     /// What secrets are encrypted under; a key from the start.
@@ -81,6 +83,7 @@ pub(crate) async fn host() -> Host {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path()).await.unwrap();
     let executions = Arc::new(FakeExecutions::default());
+    let schedules = Arc::new(FakeSchedules::default());
     let census = Arc::new(FakeCensus::default());
     let inspector = Arc::new(FakeInspector::default());
     let go_on = inspector.go_on.clone();
@@ -94,6 +97,7 @@ pub(crate) async fn host() -> Host {
     let state = ApiState {
         store: store.clone(),
         executions: executions.clone(),
+        schedules: schedules.clone(),
         census: Some(census.clone()),
         ceilings: LimitOverrides([("outbound_requests".to_owned(), 500)].into()),
         rehearsal: Arc::new(Rehearsals::new(
@@ -128,6 +132,7 @@ pub(crate) async fn host() -> Host {
     Host {
         store,
         executions,
+        schedules,
         census,
         metrics,
         secret_keys,
@@ -142,8 +147,8 @@ pub(crate) async fn host() -> Host {
     }
 }
 
-/// A running host with the tenants `acme` and `globex`, the plugin `payment` in acme's `production`, and a
-/// running execution `order/1` of it.
+/// A running host with the tenants `acme` and `globex`, the plugin `payment` in acme's `production`, a
+/// running execution `order/1` and a schedule `daily` of it.
 pub(crate) async fn furnished() -> Host {
     let host = host().await;
     for scope in ["acme/production", "globex/production"] {
@@ -157,6 +162,8 @@ pub(crate) async fn furnished() -> Host {
     let start = r#"{"type": "payment.Pay", "id": "order/1", "input": {"amount": 1}}"#;
     let started = admin.post(WORKFLOWS, start).await;
     assert_eq!(started.status, 202, "{:?}", started.json);
+    let made = admin.put(&format!("{SCHEDULES}/daily"), DAILY).await;
+    assert_eq!(made.status, 201, "{:?}", made.json);
     host
 }
 

@@ -15,6 +15,7 @@ mod problems;
 mod quotas;
 mod releases;
 mod rollouts;
+mod schedules;
 mod secrets;
 mod serving;
 #[allow(dead_code, unreachable_pub)]

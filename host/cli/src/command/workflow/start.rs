@@ -154,7 +154,8 @@ impl StartArguments {
     }
 }
 
-fn memo(text: &str) -> Result<(String, Value)> {
+/// A note kept with an execution, as it is given on the command line.
+pub(crate) fn memo(text: &str) -> Result<(String, Value)> {
     let pair = text
         .split_once('=')
         .and_then(|(key, value)| Some((key.to_owned(), serde_json::from_str(value).ok()?)));

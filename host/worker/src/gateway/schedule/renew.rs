@@ -1,0 +1,122 @@
+//! Contexts of schedules, signed anew before their key goes out of force: a schedule lives for years, a key does not.
+
+use std::time::Duration;
+
+use temporalio_client::{grpc::WorkflowService as _, tonic::Request};
+use temporalio_protos::temporal::api::{
+    common::v1::Payload,
+    schedule::v1::{Schedule as ProtoSchedule, schedule_action::Action as ProtoAction},
+    workflowservice::v1::UpdateScheduleRequest,
+};
+use tenterhook_domain::{Code, Result, ScheduleId, Scope, context::HEADER};
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use super::{super::Gateway, LISTED_MAX, refused};
+use crate::payload;
+
+/// Every host looks at all schedules when it starts, and then so often. A key verifies for longer than that after the next
+/// one signs.
+const EVERY: Duration = Duration::from_secs(3_600);
+/// After a round that failed half-way, the next one comes sooner.
+const AGAIN: Duration = Duration::from_secs(30);
+
+impl Gateway {
+    /// Looks after the contexts of all schedules until `stop`. Any number of hosts may do so at once.
+    pub async fn keep_schedules_signed(self: std::sync::Arc<Self>, stop: CancellationToken) {
+        loop {
+            let round = self.renew_all();
+            let done = tokio::select! {
+                done = round => done,
+                () = stop.cancelled() => return,
+            };
+            let pause = match done {
+                Ok(0) => EVERY,
+                Ok(renewed) => {
+                    tracing::info!(
+                        renewed,
+                        "contexts of schedules were signed with the newest key"
+                    );
+                    EVERY
+                }
+                Err(error) => {
+                    tracing::warn!(
+                        code = %error.code(), cause = error.source_text(),
+                        "contexts of schedules could not be looked at, which is tried again: {error}"
+                    );
+                    AGAIN
+                }
+            };
+            tokio::select! {
+                () = sleep(pause) => {}
+                () = stop.cancelled() => return,
+            }
+        }
+    }
+
+    /// Signs what is signed with an older key. Says how many.
+    async fn renew_all(&self) -> Result<usize> {
+        let (mut renewed, mut token) = (0, Vec::new());
+        loop {
+            let listed = self
+                .list_schedules(String::new(), LISTED_MAX, token)
+                .await?;
+            for entry in listed.schedules {
+                let Some((scope, id)) = Scope::of_temporal_id(&entry.schedule_id) else {
+                    continue;
+                };
+                let Ok(id) = id.parse::<ScheduleId>() else {
+                    continue;
+                };
+                match self.renew(&entry.schedule_id, &id).await {
+                    Ok(done) => renewed += usize::from(done),
+                    // Taken away since it was listed.
+                    Err(error) if error.code() == Code::ScheduleNotFound => {}
+                    Err(error) if error.code() == Code::ContextInvalid => tracing::warn!(
+                        code = %error.code(), %scope, schedule = %id,
+                        "what a schedule starts is refused, put the schedule again: {error}"
+                    ),
+                    Err(error) => return Err(error),
+                }
+            }
+            token = listed.next_page_token;
+            if token.is_empty() {
+                return Ok(renewed);
+            }
+        }
+    }
+
+    async fn renew(&self, schedule_id: &str, id: &ScheduleId) -> Result<bool> {
+        let described = self.describe_schedule(schedule_id, id).await?;
+        let mut schedule = described.schedule.unwrap_or_default();
+        // What has no context of ours is not ours.
+        let Some(context) = context_of(&mut schedule) else {
+            return Ok(false);
+        };
+        let text = serde_json::from_slice::<String>(&context.data).unwrap_or_default();
+        let Some(token) = self.keys.renew_schedule(&text, schedule_id)? else {
+            return Ok(false);
+        };
+        *context = payload::of_json(&token.into());
+        let update = UpdateScheduleRequest {
+            namespace: self.temporal.namespace().to_owned(),
+            schedule_id: schedule_id.to_owned(),
+            schedule: Some(schedule),
+            // What somebody changed meanwhile is signed with this key already, or in the next round.
+            conflict_token: described.conflict_token,
+            identity: self.temporal.identity().to_owned(),
+            request_id: uuid::Uuid::new_v4().to_string(),
+            ..Default::default()
+        };
+        let mut service = self.temporal.service();
+        let updated = service.update_schedule(Request::new(update)).await;
+        updated.map_err(|status| refused(&status, id))?;
+        Ok(true)
+    }
+}
+
+fn context_of(schedule: &mut ProtoSchedule) -> Option<&mut Payload> {
+    let action = schedule.action.as_mut()?.action.as_mut()?;
+    let ProtoAction::StartWorkflow(starts) = action;
+    starts.header.as_mut()?.fields.get_mut(HEADER)
+}

@@ -26,7 +26,7 @@ use tenterhook_domain::{clock::SystemClock, limit::LimitOverrides};
 use tenterhook_release::Rehearsals;
 use tenterhook_server::{ApiState, Metrics, Server};
 use tenterhook_store::Store;
-use tenterhook_worker::{Codec, Gate, Gateway, Temporal, VisibilityCensus};
+use tenterhook_worker::{Codec, Directory, Gate, Gateway, Temporal, VisibilityCensus};
 use tokio::{
     signal::unix::{SignalKind, signal},
     task::JoinHandle,
@@ -190,15 +190,18 @@ async fn start(parts: Parts) -> anyhow::Result<Running> {
     let sandbox = sandbox::open(&data, &store, &secret_keys, share, metrics.clone())?;
     let codec = Arc::new(Codec::new(store.clone(), secret_keys.clone()));
     let circuits = sandbox.circuits();
+    let directory = Directory::new(store.clone(), temporal.clone(), task_queue.clone());
+    let directory = Arc::new(directory);
     let gate = Gate::new(
-        temporal.clone(),
+        &temporal,
+        directory.clone(),
         store.clone(),
         sandbox.clone(),
         clock.clone(),
         codec.clone(),
     )?;
     let gate = Arc::new(gate);
-    let census = VisibilityCensus::new(temporal.clone(), store.task_failures.clone());
+    let census = VisibilityCensus::new(directory.clone(), store.task_failures.clone());
     let census = Arc::new(census);
     let surroundings = Surroundings {
         sandbox: &sandbox,
@@ -207,6 +210,7 @@ async fn start(parts: Parts) -> anyhow::Result<Running> {
         signatures: &origins.signatures,
         store: &store,
         temporal: &temporal,
+        directory: &directory,
         keys: &keys,
         codec: &codec,
         task_queue: &task_queue,
@@ -223,7 +227,8 @@ async fn start(parts: Parts) -> anyhow::Result<Running> {
     let readiness = temporal::Readiness::new(temporal.clone(), store.clone(), leaving.clone());
     let state = ApiState {
         store: store.clone(),
-        executions: Arc::new(Gateway::new(temporal, task_queue, keys, codec.clone())),
+        executions: Arc::new(Gateway::new(directory.clone(), keys, codec.clone())),
+        lanes: directory,
         rehearsal: Arc::new(Rehearsals::new(store.clone(), sandbox, gate)),
         census: Some(census),
         ceilings,

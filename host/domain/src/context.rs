@@ -21,6 +21,10 @@ use crate::{
 pub const HEADER: &str = "tenterhook-context";
 /// Longest token that is looked at, in bytes.
 pub const TOKEN_BYTES_MAX: usize = 4 * 1024;
+/// How long after it was signed a context may still begin something, in milliseconds: a day, for who signs and who
+/// takes it up may be apart that long when Temporal was away, and their clocks never are. What has begun goes on for as
+/// long as it takes.
+pub const CONTEXT_LIFE_MILLIS: u64 = 24 * 60 * 60 * 1_000;
 const VERSION: &str = "v1";
 
 /// What a context header says.
@@ -35,6 +39,25 @@ pub struct Context {
     /// The release to run, where it is given by an ancestor: the workflow's own for its activities, the
     /// parent's for children of the same plugin.
     pub digest: Option<Digest>,
+    /// When what it is of must have begun at the latest, in milliseconds since the Unix epoch. None where nobody knows
+    /// when that will be.
+    pub begins_by: Option<u64>,
+}
+
+impl Context {
+    /// Refuses what began after its time, at `began_at`, by the server's own record.
+    ///
+    /// # Errors
+    /// `context-invalid`.
+    pub fn check_begun(&self, began_at: u64) -> Result<()> {
+        match self.begins_by {
+            Some(by) if began_at > by => Err(Error::new(
+                Code::ContextInvalid,
+                "the context header is refused: it has expired, for what it was signed for should have begun before",
+            )),
+            _ => Ok(()),
+        }
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -45,6 +68,8 @@ struct Claims {
     workflow: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     digest: Option<Digest>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    begins_by: Option<u64>,
 }
 
 /// A secret that signs contexts.
@@ -107,6 +132,7 @@ impl ContextKeys {
             plugin: context.plugin.clone(),
             workflow: context.workflow_id.clone(),
             digest: context.digest,
+            begins_by: context.begins_by,
         };
         let json = serde_json::to_vec(&claims).map_err(|error| {
             Error::new(Code::Internal, "the context's claims do not serialise").caused_by(error)
@@ -178,6 +204,7 @@ impl ContextKeys {
             plugin: claims.plugin,
             workflow_id: claims.workflow,
             digest: claims.digest,
+            begins_by: claims.begins_by,
         })
     }
 }
@@ -193,6 +220,7 @@ mod tests {
             plugin: "payment".parse().unwrap(),
             workflow_id: "acme/production/p-1".into(),
             digest: Some(Digest::of(b"x")),
+            begins_by: Some(1_000),
         }
     }
 
@@ -217,6 +245,23 @@ mod tests {
                 .code(),
             Code::ContextInvalid
         );
+    }
+
+    #[test]
+    fn what_began_in_time_is_taken_for_ever_and_what_began_later_never() {
+        let within = context();
+        for (began_at, taken) in [(0, true), (1_000, true), (1_001, false)] {
+            assert_eq!(within.check_begun(began_at).is_ok(), taken, "{began_at}");
+        }
+        let unknown = Context {
+            begins_by: None,
+            ..context()
+        };
+        assert!(unknown.check_begun(u64::MAX).is_ok());
+        // A header of before there was a time has none.
+        let claims = r#"{"tenant":"acme","environment":"production","plugin":"p","workflow":"w"}"#;
+        let claims: Claims = serde_json::from_str(claims).unwrap();
+        assert_eq!(claims.begins_by, None);
     }
 
     #[test]

@@ -35,9 +35,9 @@ mod serving;
 use std::sync::Arc;
 
 use tenterhook_domain::{
-    Result, circuit::Circuits, clock::Clock, execution::Executions, limit::LimitOverrides,
-    origin::Registries, payload_key::PayloadCodec, replay::Rehearsal, rollout::Census,
-    secret_key::SecretKeyring, trust::Signatures,
+    Result, circuit::Circuits, clock::Clock, execution::Executions, lane::LaneGround,
+    limit::LimitOverrides, origin::Registries, payload_key::PayloadCodec, replay::Rehearsal,
+    rollout::Census, secret_key::SecretKeyring, trust::Signatures,
 };
 use tenterhook_store::Store;
 use tokio::sync::Semaphore;
@@ -74,6 +74,8 @@ pub struct ApiState {
     pub store: Store,
     /// Workflow executions.
     pub executions: Arc<dyn Executions>,
+    /// Where lanes of environments' own are worked.
+    pub lanes: Arc<dyn LaneGround>,
     /// Counts the executions of a release; none where nobody can.
     pub census: Option<Arc<dyn Census>>,
     /// What any plugin gets at most on this host, for the table of its limits.

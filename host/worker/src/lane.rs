@@ -7,6 +7,7 @@
 mod begin;
 mod blame;
 mod config;
+mod home;
 mod leaving;
 mod reach;
 mod task;
@@ -38,12 +39,13 @@ use tokio::runtime::Handle;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use crate::{
-    activity::Activities, connection::Temporal, executor::Executor, moves::Moves,
+    activity::Activities, connection::Temporal, executor::Executor, lanes::Rooms, moves::Moves,
     resolver::Resolver, runs::Runs,
 };
 
 use self::begin::{begin, initialization};
 pub use self::config::LaneConfig;
+pub(crate) use self::home::Home;
 use self::{leaving::Standing, task::activate};
 
 /// Pause after a poll that failed for good, before the next.
@@ -60,8 +62,10 @@ pub struct Lane {
 
 struct Shared {
     core: Arc<CoreWorker>,
-    runs: Runs,
-    executor: Executor,
+    home: Arc<Home>,
+    runs: Arc<Runs>,
+    rooms: Arc<Rooms>,
+    executor: Arc<Executor>,
     resolver: Arc<Resolver>,
     moves: Moves,
     tasks: TaskTracker,
@@ -81,6 +85,8 @@ impl Lane {
         temporal: &Temporal,
         config: &LaneConfig,
         resolver: Arc<Resolver>,
+        rooms: Arc<Rooms>,
+        home: Arc<Home>,
     ) -> Result<Self> {
         let runtime_options = RuntimeOptions::builder().heartbeat_interval(None).build();
         let core_runtime = runtime_options
@@ -106,8 +112,10 @@ impl Lane {
         })?;
         let shared = Arc::new(Shared {
             core: core.clone(),
-            runs: Runs::new(config.budget()),
-            executor: Executor::start("workflows", config.threads)?,
+            home: home.clone(),
+            runs: rooms.runs.clone(),
+            executor: rooms.workflows.clone(),
+            rooms: rooms.clone(),
             resolver: resolver.clone(),
             moves: Moves::new(temporal.clone(), resolver.clone())?,
             tasks: TaskTracker::new(),
@@ -117,6 +125,7 @@ impl Lane {
             task_queue: config.task_queue.clone(),
             stopping: AtomicBool::new(false),
         });
+        rooms.enter(&core);
         let pollers = TaskTracker::new();
         // Heard from before the first run on.
         let changes = resolver.store().changes.subscribe();
@@ -125,9 +134,9 @@ impl Lane {
         let activities = Activities::new(
             core.clone(),
             resolver,
+            home,
             shared.tasks.clone(),
-            Executor::start_for_futures("activities", config.threads)?,
-            config.activity_tasks,
+            &rooms,
             config.drain,
         );
         pollers.spawn(poll_activities(shared.clone(), activities));
@@ -146,6 +155,16 @@ impl Lane {
         self.shared.runs.size()
     }
 
+    /// True if it takes no more work.
+    pub(crate) fn is_over(&self) -> bool {
+        self.pollers.is_empty()
+    }
+
+    /// Whose it is.
+    pub(crate) fn home(&self) -> &Home {
+        &self.shared.home
+    }
+
     /// Resolves when the lane takes no more work although nobody stopped it: a fault of the host.
     pub async fn ended(&self) {
         self.pollers.wait().await;
@@ -156,7 +175,6 @@ impl Lane {
     pub async fn stop(self, drain: Duration) {
         let drain = drain.min(self.drain);
         self.shared.stopping.store(true, Ordering::Relaxed);
-        self.shared.resolver.stop();
         self.core.initiate_shutdown();
         let finished = tokio::time::timeout(drain, async {
             self.pollers.wait().await;
@@ -171,7 +189,8 @@ impl Lane {
                 "the drain time is over: what still runs is given up, and Temporal tries it again"
             );
         }
-        self.shared.runs.clear();
+        let of = &self.shared;
+        of.runs.drop_of(&of.namespace, &of.task_queue);
     }
 }
 

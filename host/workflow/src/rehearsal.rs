@@ -29,6 +29,7 @@ use temporalio_protos::{
 use tenterhook_domain::{
     Code, Digest, PluginName, Scope,
     context::{ContextKey, ContextKeys},
+    lane::Naming,
     limit::Limits,
 };
 
@@ -189,6 +190,7 @@ impl Rehearsal<'_> {
             temporal_id: self.temporal_id(),
             run_id: RUN_ID.to_owned(),
             pin: Pin::Written,
+            naming: Naming::default(),
         };
         // What is signed with it goes nowhere.
         let keys = ContextKeys::new(ContextKey::new(WORKFLOW_ID, [0; 32]), Vec::new());

@@ -14,6 +14,7 @@ use temporalio_protos::coresdk::workflow_activation::{
 use tenterhook_domain::{
     Digest, PluginName, Scope,
     context::{ContextKey, ContextKeys},
+    lane::Naming,
     limit::Limits,
 };
 use tenterhook_sandbox::{
@@ -111,6 +112,7 @@ impl Guest {
             temporal_id: init.workflow_id.clone(),
             run_id: activation.run_id.clone(),
             pin: Pin::Unwritten,
+            naming: Naming::default(),
         };
         Some(Run::new(
             identity,

@@ -19,7 +19,7 @@ const KEPT_FREE: usize = 4;
 
 /// The places of one lane.
 #[derive(Debug, Clone)]
-pub(super) struct Places {
+pub(crate) struct Places {
     state: Arc<Mutex<State>>,
 }
 

@@ -40,7 +40,7 @@ pub struct LaneConfig {
 
 impl LaneConfig {
     /// What runs may hold: somewhat less than Core keeps, so that who has most lets go, and not who was idle longest.
-    pub(super) fn budget(&self) -> Budget {
+    pub(crate) fn budget(&self) -> Budget {
         Budget {
             bytes: self.cached_bytes,
             runs: self.cached_runs - self.cached_runs / RUNS_OF_CORE,

@@ -99,6 +99,6 @@ fn keep(shared: &Shared, run_id: &str, run: Run) {
         return;
     }
     if let Some(oldest) = shared.runs.put(run_id, run) {
-        shared.core.request_workflow_eviction(&oldest);
+        shared.rooms.evict(&oldest);
     }
 }

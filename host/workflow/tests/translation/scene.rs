@@ -24,6 +24,7 @@ use tenterhook_domain::{
     Code, Digest,
     context::{Context, ContextKey, ContextKeys, HEADER},
     grant::Grants,
+    lane::Naming,
     limit::Limits,
 };
 use tenterhook_workflow::{Pin, Reach, ReleasePin, Run, RunIdentity};
@@ -87,6 +88,7 @@ impl Scene {
             temporal_id: ID.into(),
             run_id: RUN.into(),
             pin,
+            naming: Naming::default(),
         };
         let module = Arc::new(script.clone());
         let mut run = Run::new(identity, Arc::new(limits), keys.clone(), module);

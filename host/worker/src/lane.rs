@@ -52,7 +52,7 @@ use self::{leaving::Standing, task::activate};
 const POLL_PAUSE: Duration = Duration::from_millis(500);
 
 /// A running lane.
-pub struct Lane {
+pub(crate) struct Lane {
     core: Arc<CoreWorker>,
     shared: Arc<Shared>,
     pollers: TaskTracker,
@@ -151,7 +151,7 @@ impl Lane {
     }
 
     /// How many runs are kept in memory now, and the linear memory they hold in bytes.
-    pub fn cached(&self) -> (usize, u64) {
+    pub(crate) fn cached(&self) -> (usize, u64) {
         self.shared.runs.size()
     }
 
@@ -166,13 +166,13 @@ impl Lane {
     }
 
     /// Resolves when the lane takes no more work although nobody stopped it: a fault of the host.
-    pub async fn ended(&self) {
+    pub(crate) async fn ended(&self) {
         self.pollers.wait().await;
     }
 
     /// Takes no new work, lets what is under way end, and lets go of Temporal. Ends within `drain`, which is at
     /// most the lane's own drain time.
-    pub async fn stop(self, drain: Duration) {
+    pub(crate) async fn stop(self, drain: Duration) {
         let drain = drain.min(self.drain);
         self.shared.stopping.store(true, Ordering::Relaxed);
         self.core.initiate_shutdown();

@@ -110,6 +110,11 @@ impl Lanes {
         self.pooled.ended().await;
     }
 
+    /// How many runs all lanes keep in memory now, and the linear memory they hold in bytes.
+    pub fn cached(&self) -> (usize, u64) {
+        self.pooled.cached()
+    }
+
     /// Takes no new work, lets what is under way end, and lets go of Temporal. Ends within `drain`, which is at
     /// most the lanes' own drain time.
     pub async fn stop(self, drain: Duration) {

@@ -40,7 +40,7 @@ async fn a_lane_is_one_scopes_alone(fixture: Fixture) {
     assert_eq!(lanes.lane(&acme).await.unwrap(), Some(changed.clone()));
     let expected = [
         (acme.clone(), changed),
-        (globex, lane(Some("globex"), "one")),
+        (globex.clone(), lane(Some("globex"), "one")),
     ];
     assert_eq!(lanes.all().await.unwrap(), expected);
     let nowhere = "acme/nowhere".parse().unwrap();

@@ -11,6 +11,7 @@ pub mod raw;
 pub mod registry;
 pub mod signer;
 pub mod standin;
+pub mod temporal_cli;
 
 /// Makes ring the TLS provider of this process, which `reqwest` needs even for plain HTTP.
 /// Harmless when called again.

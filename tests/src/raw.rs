@@ -5,10 +5,11 @@ use temporalio_client::{
     Connection, ConnectionOptions, Url, grpc::WorkflowService, tonic::Request,
 };
 use temporalio_protos::temporal::api::{
-    common::v1::WorkflowExecution,
+    common::v1::{Payload, WorkflowExecution},
     history::v1::{History, history_event::Attributes},
     workflowservice::v1::GetWorkflowExecutionHistoryRequest,
 };
+use tenterhook_domain::context::HEADER;
 
 /// The namespace of all tests.
 pub const NAMESPACE: &str = "default";
@@ -44,6 +45,19 @@ pub async fn history(service: &mut Box<dyn WorkflowService>, id: &str) -> anyhow
         .get_workflow_execution_history(Request::new(request))
         .await?;
     answer.into_inner().history.context("there is no history")
+}
+
+/// The context header that an execution was begun with.
+pub fn context(history: &History) -> Option<Payload> {
+    history
+        .events
+        .iter()
+        .find_map(|event| match &event.attributes {
+            Some(Attributes::WorkflowExecutionStartedEventAttributes(started)) => {
+                started.header.as_ref()?.fields.get(HEADER).cloned()
+            }
+            _ => None,
+        })
 }
 
 /// The releases that a history is pinned to, one after the other: the digest of every pin in it.

@@ -26,7 +26,7 @@ use tenterhook_domain::{clock::SystemClock, limit::LimitOverrides};
 use tenterhook_release::Rehearsals;
 use tenterhook_server::{ApiState, Metrics, Server};
 use tenterhook_store::Store;
-use tenterhook_worker::{Codec, Gate, Gateway, Temporal, VisibilityCensus};
+use tenterhook_worker::{Codec, Directory, Gate, Gateway, Temporal, VisibilityCensus};
 use tokio::{
     signal::unix::{SignalKind, signal},
     task::JoinHandle,
@@ -201,15 +201,18 @@ async fn start(parts: Parts) -> anyhow::Result<Running> {
     )?;
     let codec = Arc::new(Codec::new(store.clone(), secret_keys.clone()));
     let (circuits, memory) = (sandbox.circuits(), sandbox.memory().clone());
+    let directory = Directory::new(store.clone(), temporal.clone(), task_queue.clone());
+    let directory = Arc::new(directory);
     let gate = Gate::new(
-        temporal.clone(),
+        &temporal,
+        directory.clone(),
         store.clone(),
         sandbox.clone(),
         clock.clone(),
         codec.clone(),
     )?;
     let gate = Arc::new(gate);
-    let census = VisibilityCensus::new(temporal.clone(), store.task_failures.clone());
+    let census = VisibilityCensus::new(directory.clone(), store.task_failures.clone());
     let census = Arc::new(census);
     let surroundings = Surroundings {
         sandbox: &sandbox,
@@ -218,6 +221,7 @@ async fn start(parts: Parts) -> anyhow::Result<Running> {
         signatures: &origins.signatures,
         store: &store,
         temporal: &temporal,
+        directory: &directory,
         keys: &keys,
         codec: &codec,
         task_queue: &task_queue,
@@ -232,12 +236,12 @@ async fn start(parts: Parts) -> anyhow::Result<Running> {
     let address = format!("http://{}", server.local_addr());
     let leaving = CancellationToken::new();
     let readiness = temporal::Readiness::new(temporal.clone(), store.clone(), leaving.clone());
-    let gateway = Gateway::new(temporal, task_queue, keys, codec.clone());
-    let gateway = Arc::new(gateway);
+    let gateway = Arc::new(Gateway::new(directory.clone(), keys, codec.clone()));
     let state = ApiState {
         store: store.clone(),
         executions: gateway.clone(),
         schedules: gateway.clone(),
+        lanes: directory,
         rehearsal: Arc::new(Rehearsals::new(store.clone(), sandbox, gate)),
         census: Some(census),
         ceilings,

@@ -5,6 +5,8 @@
 mod connecting;
 #[path = "cli/fake_host.rs"]
 mod fake_host;
+#[path = "cli/lanes.rs"]
+mod lanes;
 #[path = "cli/plugins.rs"]
 mod plugins;
 #[path = "cli/program.rs"]

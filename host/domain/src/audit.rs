@@ -32,7 +32,7 @@ pub struct AuditEntry {
     #[serde(flatten)]
     pub author: Author,
     /// What: `upload`, `state`, `promote`, `ramp`, `advance`, `pause`, `resume`, `halt`, `roll-back`, `policy`,
-    /// `trust`, `secret`.
+    /// `trust`, `secret`, `lane`.
     pub action: String,
     /// Of which tenant.
     pub tenant: TenantId,

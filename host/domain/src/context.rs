@@ -25,6 +25,10 @@ pub use schedule::ScheduleContext;
 pub const HEADER: &str = "tenterhook-context";
 /// Longest token that is looked at, in bytes.
 pub const TOKEN_BYTES_MAX: usize = 4 * 1024;
+/// How long after it was signed a context may still begin something, in milliseconds: a day, for who signs and who
+/// takes it up may be apart that long when Temporal was away, and their clocks never are. What has begun goes on for as
+/// long as it takes.
+pub const CONTEXT_LIFE_MILLIS: u64 = 24 * 60 * 60 * 1_000;
 const VERSION: &str = "v1";
 
 /// What a context header says.
@@ -39,6 +43,25 @@ pub struct Context {
     /// The release to run, where it is given by an ancestor: the workflow's own for its activities, the
     /// parent's for children of the same plugin.
     pub digest: Option<Digest>,
+    /// When what it is of must have begun at the latest, in milliseconds since the Unix epoch. None where nobody knows
+    /// when that will be.
+    pub begins_by: Option<u64>,
+}
+
+impl Context {
+    /// Refuses what began after its time, at `began_at`, by the server's own record.
+    ///
+    /// # Errors
+    /// `context-invalid`.
+    pub fn check_begun(&self, began_at: u64) -> Result<()> {
+        match self.begins_by {
+            Some(by) if began_at > by => Err(Error::new(
+                Code::ContextInvalid,
+                "the context header is refused: it has expired, for what it was signed for should have begun before",
+            )),
+            _ => Ok(()),
+        }
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -52,6 +75,8 @@ struct Claims {
     /// Of a schedule: the type that it starts. Then `workflow` is what the ids of its executions begin with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     starts: Option<TypeName>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    begins_by: Option<u64>,
 }
 
 /// A secret that signs contexts.
@@ -115,6 +140,7 @@ impl ContextKeys {
             workflow: context.workflow_id.clone(),
             digest: context.digest,
             starts: None,
+            begins_by: context.begins_by,
         };
         self.sign_claims(&claims)
     }
@@ -194,6 +220,7 @@ impl Claims {
             plugin: self.plugin,
             workflow_id: self.workflow,
             digest: self.digest,
+            begins_by: self.begins_by,
         }
     }
 }
@@ -216,6 +243,7 @@ mod tests {
             plugin: "payment".parse().unwrap(),
             workflow_id: "acme/production/p-1".into(),
             digest: Some(Digest::of(b"x")),
+            begins_by: Some(1_000),
         }
     }
 
@@ -240,6 +268,23 @@ mod tests {
                 .code(),
             Code::ContextInvalid
         );
+    }
+
+    #[test]
+    fn what_began_in_time_is_taken_for_ever_and_what_began_later_never() {
+        let within = context();
+        for (began_at, taken) in [(0, true), (1_000, true), (1_001, false)] {
+            assert_eq!(within.check_begun(began_at).is_ok(), taken, "{began_at}");
+        }
+        let unknown = Context {
+            begins_by: None,
+            ..context()
+        };
+        assert!(unknown.check_begun(u64::MAX).is_ok());
+        // A header of before there was a time has none.
+        let claims = r#"{"tenant":"acme","environment":"production","plugin":"p","workflow":"w"}"#;
+        let claims: Claims = serde_json::from_str(claims).unwrap();
+        assert_eq!(claims.begins_by, None);
     }
 
     #[test]

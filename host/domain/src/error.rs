@@ -247,6 +247,12 @@ codes! {
     OutboundLimitExceeded = "outbound-limit-exceeded", Plugin;
     /// A destination of outbound requests keeps failing, and is left alone for a while.
     OutboundCircuitOpen = "outbound-circuit-open", Plugin;
+    /// A lane has a name that cannot be used, or cannot be worked where it is to be.
+    LaneInvalid = "lane-invalid", Invalid;
+    /// The lane is another scope's, or there are as many as may be.
+    LaneConflict = "lane-conflict", Conflict;
+    /// The environment has no lane of its own.
+    LaneNotFound = "lane-not-found", NotFound;
     /// Temporal does not answer.
     TemporalUnavailable = "temporal-unavailable", Unavailable;
     /// The host is stopping.

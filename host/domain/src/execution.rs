@@ -223,6 +223,16 @@ impl<T: utoipa::ToSchema> utoipa::ToSchema for Page<T> {
     }
 }
 
+/// Which executions a list has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Only {
+    /// All of them.
+    #[default]
+    All,
+    /// Those that no release is written down for: begun without this host, or without a first task yet.
+    Unpinned,
+}
+
 /// Starts and talks to executions of a scope. Ids are the caller's; nothing outside `scope` can be reached.
 ///
 /// # Errors
@@ -246,10 +256,12 @@ pub trait Executions: Send + Sync + 'static {
         after: u64,
         limit: usize,
     ) -> Result<Page<Event>>;
-    /// Executions of the scope, newest first.
+    /// Executions of the scope, newest first; `only` some of them. A page of those may have fewer entries than `limit`,
+    /// also where more follow.
     async fn list(
         &self,
         scope: &Scope,
+        only: Only,
         limit: usize,
         cursor: Option<String>,
     ) -> Result<Page<Execution>>;

@@ -1,7 +1,7 @@
 //! The words of Tenterhook and the rules between them: who owns what, what a release is, what may be
 //! granted, what is refused and under which code.
 //!
-//! Pure: no I/O, no runtime, no Temporal, no WebAssembly. Traits here (`execution`, `component`, `circuit`, `origin`, `trust`) are the
+//! Pure: no I/O, no runtime, no Temporal, no WebAssembly. Traits here (`execution`, `component`, `circuit`, `lane`, `origin`, `trust`) are the
 //! doors between crates that must not know each other.
 
 pub mod audit;
@@ -15,6 +15,7 @@ pub mod digest;
 pub mod error;
 pub mod execution;
 pub mod grant;
+pub mod lane;
 pub mod limit;
 pub mod memory;
 pub mod name;

@@ -103,7 +103,6 @@ impl Door {
     /// # Errors
     /// `quota-exceeded`, with the time after which to try again; `tenant-not-found`; `store-failed`.
     pub(crate) async fn start(&self, state: &ApiState, tenant: &TenantId) -> Result<u16> {
-    pub(crate) async fn start(&self, state: &ApiState, tenant: &TenantId) -> Result<()> {
         self.starts(state, tenant, 1).await
     }
 
@@ -113,7 +112,7 @@ impl Door {
         state: &ApiState,
         tenant: &TenantId,
         number: u64,
-    ) -> Result<()> {
+    ) -> Result<u16> {
         let counted = self.of(tenant);
         let quotas = counted.quotas(state, tenant).await?;
         let admitted = async {
@@ -121,17 +120,13 @@ impl Door {
             let Executions { starts, open } = &mut *executions;
             let now = state.clock.now_millis();
             let used = open.refreshed(state, tenant, now).await;
-            quotas.check(tenant, "open_executions", used, used.saturating_add(1))?;
-            starts.take(&state.store, tenant, &quotas, now).await?;
-            open.note(now);
-            Ok(quotas.shares())
             let wanted = used.saturating_add(number);
             quotas.check(tenant, "open_executions", used, wanted)?;
             starts
                 .take(&state.store, tenant, &quotas, number, now)
                 .await?;
             open.note(number, now);
-            Ok(())
+            Ok(quotas.shares())
         };
         let admitted: Result<u16> = admitted.await;
         admitted.map_err(|error| counted.refused(state, tenant, error))

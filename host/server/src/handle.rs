@@ -8,6 +8,7 @@ pub(crate) mod codec;
 pub(crate) mod contract;
 pub(crate) mod encryption;
 pub(crate) mod health;
+pub(crate) mod lane;
 pub(crate) mod limit;
 pub(crate) mod message;
 pub(crate) mod metrics;

@@ -35,9 +35,10 @@ mod serving;
 use std::sync::Arc;
 
 use tenterhook_domain::{
-    Result, circuit::Circuits, clock::Clock, execution::Executions, limit::LimitOverrides,
-    memory::InstanceMemory, origin::Registries, payload_key::PayloadCodec, replay::Rehearsal,
-    rollout::Census, schedule::Schedules, secret_key::SecretKeyring, trust::Signatures,
+    Result, circuit::Circuits, clock::Clock, execution::Executions, lane::LaneGround,
+    limit::LimitOverrides, memory::InstanceMemory, origin::Registries, payload_key::PayloadCodec,
+    replay::Rehearsal, rollout::Census, schedule::Schedules, secret_key::SecretKeyring,
+    trust::Signatures,
 };
 use tenterhook_store::Store;
 use tokio::sync::Semaphore;
@@ -76,6 +77,8 @@ pub struct ApiState {
     pub executions: Arc<dyn Executions>,
     /// What Temporal starts by itself.
     pub schedules: Arc<dyn Schedules>,
+    /// Where lanes of environments' own are worked.
+    pub lanes: Arc<dyn LaneGround>,
     /// Counts the executions of a release; none where nobody can.
     pub census: Option<Arc<dyn Census>>,
     /// What any plugin gets at most on this host, for the table of its limits.

@@ -17,6 +17,7 @@ pub(crate) use path::{
 };
 pub(crate) use query::{
     AgainstQuery, AuditQuery, HistoryQuery, NumberedQuery, PageQuery, Query, WaitQuery,
+    WorkflowsQuery,
 };
 pub(crate) use signed::{COMPONENT_PART, SIGNATURE_PART, SignedUpload, signature_too_large};
 pub(crate) use upload::Upload;

@@ -180,6 +180,13 @@ routes! {
     PutEnvironment: Put "/v1/tenants/{tenant}/environments/{environment}" Operator => handle::tenant::put_environment;
     /// One environment.
     GetEnvironment: Get "/v1/tenants/{tenant}/environments/{environment}" Member => handle::tenant::get_environment;
+    /// The lane that is this environment's alone.
+    GetLane: Get "/v1/tenants/{tenant}/environments/{environment}/lane" Operator => handle::lane::get;
+    /// Gives the environment a lane of its own: a task queue in the hosts' namespace, or a namespace. Whoever can write
+    /// there to Temporal works in this environment's name.
+    PutLane: Put "/v1/tenants/{tenant}/environments/{environment}/lane" Admin => handle::lane::put;
+    /// Puts the environment back on the pooled lane. Executions that are open on its own one stay there, and wait.
+    DeleteLane: Delete "/v1/tenants/{tenant}/environments/{environment}/lane" Admin => handle::lane::delete;
     /// Plugins of a scope.
     ListPlugins: Get "/v1/tenants/{tenant}/environments/{environment}/plugins" Caller => handle::plugin::list;
     /// One plugin.

@@ -1,7 +1,7 @@
 //! Tells listeners which plugins changed, so that they drop what they remember of them.
 
 use tenterhook_domain::{PluginName, Scope};
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
 
 /// Changes that wait for a slow listener; with more it is told [`Change::Missed`].
 pub const CHANGES_QUEUED_MAX: usize = 1_024;
@@ -19,12 +19,14 @@ pub enum Change {
 #[derive(Debug, Clone)]
 pub struct Changes {
     sender: broadcast::Sender<Change>,
+    lanes: watch::Sender<()>,
 }
 
 impl Default for Changes {
     fn default() -> Self {
         Self {
             sender: broadcast::Sender::new(CHANGES_QUEUED_MAX),
+            lanes: watch::Sender::new(()),
         }
     }
 }
@@ -43,6 +45,16 @@ impl Changes {
         let _ = self
             .sender
             .send(Change::Plugin(scope.clone(), plugin.clone()));
+    }
+
+    /// Tells that scopes' lanes changed.
+    pub fn announce_lanes(&self) {
+        self.lanes.send_replace(());
+    }
+
+    /// Is marked whenever scopes' lanes change through this store.
+    pub fn lanes(&self) -> watch::Receiver<()> {
+        self.lanes.subscribe()
     }
 
     /// Tells that anything may have changed.

@@ -12,6 +12,7 @@ mod blob;
 mod change;
 mod config;
 mod context_key;
+mod lane;
 mod line;
 mod page;
 mod payload_key;
@@ -39,6 +40,7 @@ pub use blob::{BLOB_BYTES_MAX, Blob, Blobs, ObjectBlobs};
 pub use change::{CHANGES_QUEUED_MAX, Change, ChangeListener, Changes};
 pub use config::StoreConfig;
 pub use context_key::{CONTEXT_KEYS_MAX, ContextKeyRing};
+pub use lane::Lanes;
 pub use line::{AuditFilter, AuditLog, Lines};
 pub use page::{Cursor, PAGE_ITEMS_MAX};
 pub use payload_key::{PayloadKeys, TenantEncryption};
@@ -94,6 +96,8 @@ pub struct Store {
     pub releases: Arc<dyn Releases>,
     /// Which release new executions start on, by plugin.
     pub lines: Arc<dyn Lines>,
+    /// Lanes of scopes' own.
+    pub lanes: Arc<dyn Lanes>,
     /// Who did what.
     pub audit: Arc<dyn AuditLog>,
     /// API tokens.
@@ -162,6 +166,7 @@ impl Store {
             + Environments
             + Plugins
             + Releases
+            + Lanes
             + Lines
             + AuditLog
             + Tokens
@@ -181,6 +186,7 @@ impl Store {
             plugins: database.clone(),
             releases: database.clone(),
             lines: database.clone(),
+            lanes: database.clone(),
             audit: database.clone(),
             tokens: database.clone(),
             context_keys: database.clone(),

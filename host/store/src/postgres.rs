@@ -55,6 +55,15 @@ async fn lock_context_keys(connection: &mut Connection) -> Result<()> {
         .map(|_| ())
 }
 
+/// Makes this transaction the only one that changes lanes.
+async fn lock_lanes(connection: &mut Connection) -> Result<()> {
+    sqlx::query("LOCK TABLE lanes IN SHARE ROW EXCLUSIVE MODE")
+        .execute(connection)
+        .await
+        .map_err(failed("change a lane"))
+        .map(|_| ())
+}
+
 /// One database of a server. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Db {

@@ -41,6 +41,12 @@ async fn lock_context_keys(_: &mut Connection) -> Result<()> {
     Ok(())
 }
 
+/// Makes this transaction the only one that changes lanes: it is.
+#[allow(clippy::unused_async)]
+async fn lock_lanes(_: &mut Connection) -> Result<()> {
+    Ok(())
+}
+
 /// One SQLite file. Cheap to clone.
 ///
 /// SQLite has one writer at a time, so there is one connection that writes: writers of this process queue

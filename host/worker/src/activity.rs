@@ -21,7 +21,7 @@ use tokio::{sync::watch, time::Instant};
 use tokio_util::task::TaskTracker;
 
 use self::attempt::Claim;
-use crate::{executor::Executor, resolver::Resolver};
+use crate::{executor::Executor, lane::Home, lanes::Rooms, resolver::Resolver};
 
 /// How long an attempt that nobody waits for any more may go on before it is dropped. Less where the lane's
 /// drain time is short.
@@ -38,11 +38,21 @@ const ARRIVALS: usize = 4;
 
 type Token = Vec<u8>;
 
+/// Room for `places` attempts at once.
+pub(crate) fn places(places: usize) -> Places {
+    Places::new(
+        places,
+        WAITING_PER_PLACE * places,
+        (TASKS_PER_PLACE - 1) * places - places / ARRIVALS,
+    )
+}
+
 /// The attempts under way on one lane.
 #[derive(Clone)]
 pub(crate) struct Activities {
     core: Arc<CoreWorker>,
     resolver: Arc<Resolver>,
+    home: Arc<Home>,
     tasks: TaskTracker,
     executor: Arc<Executor>,
     places: Places,
@@ -51,26 +61,23 @@ pub(crate) struct Activities {
 }
 
 impl Activities {
-    /// Attempts are run on `executor`, so many at once as there are `places`, and answered for in `tasks`. Those that
-    /// the end of `drain` would cut off are answered for before it.
+    /// Attempts are run in `rooms`, and answered for in `tasks`. Those that the end of `drain` would cut off are
+    /// answered for before it.
     pub(crate) fn new(
         core: Arc<CoreWorker>,
         resolver: Arc<Resolver>,
+        home: Arc<Home>,
         tasks: TaskTracker,
-        executor: Executor,
-        places: usize,
+        rooms: &Rooms,
         drain: Duration,
     ) -> Self {
         Self {
             core,
             resolver,
+            home,
             tasks,
-            executor: Arc::new(executor),
-            places: Places::new(
-                places,
-                WAITING_PER_PLACE * places,
-                (TASKS_PER_PLACE - 1) * places - places / ARRIVALS,
-            ),
+            executor: rooms.activities.clone(),
+            places: rooms.places.clone(),
             // Core asks attempts to end at half of the drain time.
             grace: (drain / 4).min(ABANDONED_GRACE_MAX),
             running: Arc::default(),
@@ -109,7 +116,7 @@ impl Activities {
                 token: token.clone(),
                 cancelled: cancelled.clone(),
             });
-            let status = match attempt::claim(&activities.resolver, start) {
+            let status = match attempt::claim(&activities.resolver, &activities.home, start) {
                 Err(error) => attempt::failed(&error),
                 Ok(claim) => tokio::select! {
                     status = activities.attempt(claim, host) => status,

@@ -136,6 +136,14 @@ impl Temporal {
         })
     }
 
+    /// The same connection, for another namespace.
+    pub(crate) fn in_namespace(&self, namespace: &str) -> Self {
+        Self {
+            namespace: namespace.to_owned(),
+            ..self.clone()
+        }
+    }
+
     /// Makes sure that the search attributes exist that every execution carries.
     ///
     /// # Errors

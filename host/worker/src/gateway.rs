@@ -17,7 +17,7 @@ use async_trait::async_trait;
 use serde_json::Value;
 use temporalio_client::{grpc::WorkflowService as _, tonic::Request};
 use temporalio_protos::temporal::api::{
-    common::v1::{Payloads, WorkflowExecution},
+    common::v1::Payloads,
     enums::v1::UpdateWorkflowExecutionLifecycleStage,
     query::v1::WorkflowQuery,
     update::v1::{
@@ -32,53 +32,40 @@ use temporalio_protos::temporal::api::{
 use tenterhook_domain::{
     Code, Error, Result, Scope, TenantId,
     context::ContextKeys,
-    execution::{Event, Execution, Executions, Outcome, Page, Start, Started, Status},
+    execution::{Event, Execution, Executions, Only, Outcome, Page, Start, Started, Status},
 };
 
 use crate::{
     census,
     codec::{self, Codec},
     connection::{Temporal, refusal},
+    directory::Directory,
     payload,
 };
 
 pub(crate) use self::{
-    describe::{ask, pin},
+    describe::{ask, millis, pin},
     history::spelled,
 };
 
 /// Longest that an update may take before the caller is told to ask again.
 const UPDATE_WAIT_MAX: Duration = Duration::from_secs(55);
 
-/// Starts and talks to executions through one connection, on one lane.
+/// Starts and talks to executions, each on its scope's lane.
 pub struct Gateway {
-    temporal: Temporal,
-    task_queue: String,
+    directory: Arc<Directory>,
     keys: Arc<ContextKeys>,
     codec: Arc<Codec>,
 }
 
 impl Gateway {
-    /// A gateway to the executions of the lane `task_queue`.
-    pub fn new(
-        temporal: Temporal,
-        task_queue: impl Into<String>,
-        keys: Arc<ContextKeys>,
-        codec: Arc<Codec>,
-    ) -> Self {
+    /// A gateway to the executions of the lanes of `directory`.
+    pub fn new(directory: Arc<Directory>, keys: Arc<ContextKeys>, codec: Arc<Codec>) -> Self {
         Self {
-            temporal,
-            task_queue: task_queue.into(),
+            directory,
             keys,
             codec,
         }
-    }
-
-    fn execution(&self, scope: &Scope, id: &str) -> Result<WorkflowExecution> {
-        Ok(WorkflowExecution {
-            workflow_id: scope.temporal_id(id)?,
-            run_id: String::new(),
-        })
     }
 }
 
@@ -86,8 +73,9 @@ impl Gateway {
 impl Executions for Gateway {
     async fn start(&self, scope: &Scope, start: Start) -> Result<Started> {
         let ring = self.codec.ring(&scope.tenant).await?;
-        let request = self.start_request(scope, &start, &ring)?;
-        let response = self
+        let site = self.directory.site(scope).await?;
+        let request = self.start_request(&site, scope, &start, &ring)?;
+        let response = site
             .temporal
             .service()
             .start_workflow_execution(Request::new(request))
@@ -101,18 +89,22 @@ impl Executions for Gateway {
 
     async fn count_open(&self, tenant: &TenantId, before_millis: u64) -> Result<u64> {
         let before = Duration::from_millis(before_millis).as_nanos();
-        // Names have no quotes by their own rules, so they cannot leave the string.
-        let query =
-            format!("Tenant = '{tenant}' AND ExecutionStatus = 'Running' AND StartTime < {before}");
-        census::count(&self.temporal, query)
-            .await
-            .map(|counted| counted.count.unsigned_abs())
+        let mut open = 0;
+        for listing in self.directory.listings_of_tenant(tenant).await? {
+            let query = format!(
+                "{} AND ExecutionStatus = 'Running' AND StartTime < {before}",
+                listing.query
+            );
+            let counted = census::count(&listing.temporal, query).await?;
+            open += counted.count.unsigned_abs();
+        }
+        Ok(open)
     }
 
     async fn describe(&self, scope: &Scope, id: &str) -> Result<Execution> {
         let ring = self.codec.ring(&scope.tenant).await?;
-        let execution = self.execution(scope, id)?;
-        describe::describe(&self.temporal, &ring, scope, execution, id).await
+        let at = self.directory.find(scope, id).await?;
+        describe::describe(&at.temporal, &ring, at.execution, id).await
     }
 
     async fn outcome(&self, scope: &Scope, id: &str, wait: Duration) -> Result<Outcome> {
@@ -120,8 +112,9 @@ impl Executions for Gateway {
         // Nothing that still runs without keys ever ends well.
         let gone = ring.leaves_plain().err();
         let wait = gone.as_ref().map_or(wait, |_| Duration::ZERO);
-        let (execution, deadline) = (self.execution(scope, id)?, Instant::now() + wait);
-        let outcome = history::outcome(&self.temporal, &ring, execution, id, deadline).await?;
+        let deadline = Instant::now() + wait;
+        let at = self.directory.find(scope, id).await?;
+        let outcome = history::outcome(&at.temporal, &ring, at.execution, id, deadline).await?;
         match gone {
             Some(error) if outcome.status == Status::Running => Err(error),
             _ => Ok(outcome),
@@ -136,17 +129,19 @@ impl Executions for Gateway {
         limit: usize,
     ) -> Result<Page<Event>> {
         let ring = self.codec.ring(&scope.tenant).await?;
-        let execution = self.execution(scope, id)?;
-        history::events(&self.temporal, &ring, execution, id, after, limit).await
+        let at = self.directory.find(scope, id).await?;
+        history::events(&at.temporal, &ring, at.execution, id, after, limit).await
     }
 
     async fn list(
         &self,
         scope: &Scope,
+        only: Only,
         limit: usize,
         cursor: Option<String>,
     ) -> Result<Page<Execution>> {
-        describe::list(&self.temporal, scope, limit, cursor).await
+        let listings = self.directory.listings(scope).await?;
+        describe::list(&listings, scope, only, limit, cursor).await
     }
 
     async fn signal(
@@ -157,17 +152,18 @@ impl Executions for Gateway {
         input: Option<Value>,
     ) -> Result<()> {
         let ring = self.codec.ring(&scope.tenant).await?;
+        let at = self.directory.find(scope, id).await?;
         let mut request = SignalWorkflowExecutionRequest {
-            namespace: self.temporal.namespace().to_owned(),
-            workflow_execution: Some(self.execution(scope, id)?),
+            namespace: at.temporal.namespace().to_owned(),
+            workflow_execution: Some(at.execution),
             signal_name: name.to_owned(),
             input: payload::of_input(input.as_ref()),
-            identity: self.temporal.identity().to_owned(),
+            identity: at.temporal.identity().to_owned(),
             request_id: uuid::Uuid::new_v4().to_string(),
             ..Default::default()
         };
         codec::seal(&ring, &mut request)?;
-        let sent = self
+        let sent = at
             .temporal
             .service()
             .signal_workflow_execution(Request::new(request))
@@ -183,9 +179,10 @@ impl Executions for Gateway {
         input: Option<Value>,
     ) -> Result<Option<Value>> {
         let ring = self.codec.ring(&scope.tenant).await?;
+        let at = self.directory.find(scope, id).await?;
         let mut request = QueryWorkflowRequest {
-            namespace: self.temporal.namespace().to_owned(),
-            execution: Some(self.execution(scope, id)?),
+            namespace: at.temporal.namespace().to_owned(),
+            execution: Some(at.execution),
             query: Some(WorkflowQuery {
                 query_type: name.to_owned(),
                 query_args: payload::of_input(input.as_ref()),
@@ -194,7 +191,7 @@ impl Executions for Gateway {
             ..Default::default()
         };
         codec::seal(&ring, &mut request)?;
-        let answer = self
+        let answer = at
             .temporal
             .service()
             .query_workflow(Request::new(request))
@@ -223,16 +220,17 @@ impl Executions for Gateway {
         input: Option<Value>,
     ) -> Result<Option<Value>> {
         let ring = self.codec.ring(&scope.tenant).await?;
+        let at = self.directory.find(scope, id).await?;
         let mut request = UpdateWorkflowExecutionRequest {
-            namespace: self.temporal.namespace().to_owned(),
-            workflow_execution: Some(self.execution(scope, id)?),
+            namespace: at.temporal.namespace().to_owned(),
+            workflow_execution: Some(at.execution),
             wait_policy: Some(WaitPolicy {
                 lifecycle_stage: UpdateWorkflowExecutionLifecycleStage::Completed.into(),
             }),
             request: Some(UpdateRequest {
                 meta: Some(Meta {
                     update_id: uuid::Uuid::new_v4().to_string(),
-                    identity: self.temporal.identity().to_owned(),
+                    identity: at.temporal.identity().to_owned(),
                 }),
                 input: Some(Input {
                     header: None,
@@ -244,7 +242,7 @@ impl Executions for Gateway {
             ..Default::default()
         };
         codec::seal(&ring, &mut request)?;
-        let mut outcome = self.send_update(request, id, name).await?;
+        let mut outcome = send_update(&at.temporal, request, id, name).await?;
         codec::open(&ring, &mut outcome)?;
         match outcome.value {
             None => Ok(None),
@@ -260,15 +258,16 @@ impl Executions for Gateway {
     }
 
     async fn cancel(&self, scope: &Scope, id: &str, reason: &str) -> Result<()> {
+        let at = self.directory.find(scope, id).await?;
         let request = RequestCancelWorkflowExecutionRequest {
-            namespace: self.temporal.namespace().to_owned(),
-            workflow_execution: Some(self.execution(scope, id)?),
-            identity: self.temporal.identity().to_owned(),
+            namespace: at.temporal.namespace().to_owned(),
+            workflow_execution: Some(at.execution),
+            identity: at.temporal.identity().to_owned(),
             request_id: uuid::Uuid::new_v4().to_string(),
             reason: reason.to_owned(),
             ..Default::default()
         };
-        let asked = self
+        let asked = at
             .temporal
             .service()
             .request_cancel_workflow_execution(Request::new(request))
@@ -277,15 +276,16 @@ impl Executions for Gateway {
     }
 
     async fn terminate(&self, scope: &Scope, id: &str, reason: &str) -> Result<()> {
+        let at = self.directory.find(scope, id).await?;
         let request = TerminateWorkflowExecutionRequest {
-            namespace: self.temporal.namespace().to_owned(),
-            workflow_execution: Some(self.execution(scope, id)?),
+            namespace: at.temporal.namespace().to_owned(),
+            workflow_execution: Some(at.execution),
             reason: reason.to_owned(),
             details: None::<Payloads>,
-            identity: self.temporal.identity().to_owned(),
+            identity: at.temporal.identity().to_owned(),
             ..Default::default()
         };
-        let ended = self
+        let ended = at
             .temporal
             .service()
             .terminate_workflow_execution(Request::new(request))
@@ -294,35 +294,33 @@ impl Executions for Gateway {
     }
 }
 
-impl Gateway {
-    /// Sends the same update, by its id, until it has ended: Temporal answers early when it takes long.
-    async fn send_update(
-        &self,
-        request: UpdateWorkflowExecutionRequest,
-        id: &str,
-        name: &str,
-    ) -> Result<UpdateOutcome> {
-        let deadline = Instant::now() + UPDATE_WAIT_MAX;
-        while Instant::now() < deadline {
-            let mut service = self.temporal.service();
-            let sent = service.update_workflow_execution(Request::new(request.clone()));
-            let Ok(sent) = tokio::time::timeout_at(deadline.into(), sent).await else {
-                break;
-            };
-            let response = sent.map_err(|status| refusal(&status, id))?.into_inner();
-            let ended = response.outcome;
-            if let Some(outcome) = ended.filter(|outcome| outcome.value.is_some()) {
-                return Ok(outcome);
-            }
+/// Sends the same update, by its id, until it has ended: Temporal answers early when it takes long.
+async fn send_update(
+    temporal: &Temporal,
+    request: UpdateWorkflowExecutionRequest,
+    id: &str,
+    name: &str,
+) -> Result<UpdateOutcome> {
+    let deadline = Instant::now() + UPDATE_WAIT_MAX;
+    while Instant::now() < deadline {
+        let mut service = temporal.service();
+        let sent = service.update_workflow_execution(Request::new(request.clone()));
+        let Ok(sent) = tokio::time::timeout_at(deadline.into(), sent).await else {
+            break;
+        };
+        let response = sent.map_err(|status| refusal(&status, id))?.into_inner();
+        let ended = response.outcome;
+        if let Some(outcome) = ended.filter(|outcome| outcome.value.is_some()) {
+            return Ok(outcome);
         }
-        Err(Error::new(
-            Code::RequestTimeout,
-            format!(
-                "update {name:?} of workflow {id:?} has not ended within {} s: its workflow may be busy or failing, see its description",
-                UPDATE_WAIT_MAX.as_secs()
-            ),
-        ))
     }
+    Err(Error::new(
+        Code::RequestTimeout,
+        format!(
+            "update {name:?} of workflow {id:?} has not ended within {} s: its workflow may be busy or failing, see its description",
+            UPDATE_WAIT_MAX.as_secs()
+        ),
+    ))
 }
 
 /// A query's failure is the workflow's own word, which Temporal puts into an error status.

@@ -7,9 +7,9 @@
 mod begin;
 mod blame;
 mod config;
+mod home;
 mod leaving;
 mod reach;
-mod shortage;
 mod task;
 
 use std::{
@@ -39,30 +39,33 @@ use tokio::runtime::Handle;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use crate::{
-    activity::Activities, connection::Temporal, executor::Executor, moves::Moves,
+    activity::Activities, connection::Temporal, executor::Executor, lanes::Rooms, moves::Moves,
     resolver::Resolver, runs::Runs,
 };
 
 use self::begin::{begin, initialization};
 pub use self::config::LaneConfig;
+pub(crate) use self::home::Home;
 use self::{leaving::Standing, task::activate};
 
 /// Pause after a poll that failed for good, before the next.
 const POLL_PAUSE: Duration = Duration::from_millis(500);
 
 /// A running lane.
-pub struct Lane {
+pub(crate) struct Lane {
     core: Arc<CoreWorker>,
     shared: Arc<Shared>,
     pollers: TaskTracker,
-    _followers: [AbortOnDropHandle<()>; 2],
+    _follower: AbortOnDropHandle<()>,
     drain: Duration,
 }
 
 struct Shared {
     core: Arc<CoreWorker>,
-    runs: Runs,
-    executor: Executor,
+    home: Arc<Home>,
+    runs: Arc<Runs>,
+    rooms: Arc<Rooms>,
+    executor: Arc<Executor>,
     resolver: Arc<Resolver>,
     moves: Moves,
     tasks: TaskTracker,
@@ -82,6 +85,8 @@ impl Lane {
         temporal: &Temporal,
         config: &LaneConfig,
         resolver: Arc<Resolver>,
+        rooms: Arc<Rooms>,
+        home: Arc<Home>,
     ) -> Result<Self> {
         let runtime_options = RuntimeOptions::builder().heartbeat_interval(None).build();
         let core_runtime = runtime_options
@@ -107,8 +112,10 @@ impl Lane {
         })?;
         let shared = Arc::new(Shared {
             core: core.clone(),
-            runs: Runs::new(config.runs_max(), resolver.memory().clone()),
-            executor: Executor::start("workflows", config.threads)?,
+            home: home.clone(),
+            runs: rooms.runs.clone(),
+            executor: rooms.workflows.clone(),
+            rooms: rooms.clone(),
             resolver: resolver.clone(),
             moves: Moves::new(temporal.clone(), resolver.clone())?,
             tasks: TaskTracker::new(),
@@ -118,18 +125,18 @@ impl Lane {
             task_queue: config.task_queue.clone(),
             stopping: AtomicBool::new(false),
         });
+        rooms.enter(&core);
         let pollers = TaskTracker::new();
         // Heard from before the first run on.
         let changes = resolver.store().changes.subscribe();
         let follower = tokio::spawn(leaving::follow(shared.clone(), changes));
-        let memory = tokio::spawn(shortage::follow(shared.clone()));
         pollers.spawn(poll_workflows(shared.clone()));
         let activities = Activities::new(
             core.clone(),
             resolver,
+            home,
             shared.tasks.clone(),
-            Executor::start_for_futures("activities", config.threads)?,
-            config.activity_tasks,
+            &rooms,
             config.drain,
         );
         pollers.spawn(poll_activities(shared.clone(), activities));
@@ -138,27 +145,36 @@ impl Lane {
             core,
             shared,
             pollers,
-            _followers: [follower, memory].map(AbortOnDropHandle::new),
+            _follower: AbortOnDropHandle::new(follower),
             drain: config.drain,
         })
     }
 
     /// How many runs are kept in memory now, and the linear memory they hold in bytes.
-    pub fn cached(&self) -> (usize, u64) {
+    pub(crate) fn cached(&self) -> (usize, u64) {
         self.shared.runs.size()
     }
 
+    /// True if it takes no more work.
+    pub(crate) fn is_over(&self) -> bool {
+        self.pollers.is_empty()
+    }
+
+    /// Whose it is.
+    pub(crate) fn home(&self) -> &Home {
+        &self.shared.home
+    }
+
     /// Resolves when the lane takes no more work although nobody stopped it: a fault of the host.
-    pub async fn ended(&self) {
+    pub(crate) async fn ended(&self) {
         self.pollers.wait().await;
     }
 
     /// Takes no new work, lets what is under way end, and lets go of Temporal. Ends within `drain`, which is at
     /// most the lane's own drain time.
-    pub async fn stop(self, drain: Duration) {
+    pub(crate) async fn stop(self, drain: Duration) {
         let drain = drain.min(self.drain);
         self.shared.stopping.store(true, Ordering::Relaxed);
-        self.shared.resolver.stop();
         self.core.initiate_shutdown();
         let finished = tokio::time::timeout(drain, async {
             self.pollers.wait().await;
@@ -173,7 +189,8 @@ impl Lane {
                 "the drain time is over: what still runs is given up, and Temporal tries it again"
             );
         }
-        self.shared.runs.clear();
+        let of = &self.shared;
+        of.runs.drop_of(&of.namespace, &of.task_queue);
     }
 }
 

@@ -30,6 +30,7 @@ use tenterhook_domain::{
     Digest, PluginName, Result, Scope, TypeName,
     component::Metadata,
     context::{ContextKey, ContextKeys},
+    lane::{Ids, Naming},
     limit::Limits,
     replay::{Replayed, Verdict},
 };
@@ -84,8 +85,8 @@ impl Candidate {
             return Err("it has no finished workflow task: there is nothing to compare".to_owned());
         }
         let type_name = recorded.workflow_type();
-        let known = type_name
-            .parse::<TypeName>()
+        // A bare name is of a lane whose default plugin this is, or of a native worker.
+        let known = TypeName::of_guest(&self.plugin, type_name)
             .is_ok_and(|name| name.plugin == self.plugin && self.workflows.contains(&*name.name));
         let owner = Arc::new(Owner {
             scope: self.scope.clone(),
@@ -197,6 +198,14 @@ impl Replayer {
     ) -> RunIdentity {
         let temporal_id = recorded.workflow_id().to_owned();
         let scope = Scope::of_temporal_id(&temporal_id).map(|(scope, _)| scope);
+        let type_name = TypeName::of_guest(&candidate.plugin, recorded.workflow_type());
+        let naming = Naming {
+            ids: match scope {
+                Some(_) => Ids::Scoped,
+                None => Ids::Plain { apart: true },
+            },
+            bare: type_name.is_ok_and(|name| name.to_string() != recorded.workflow_type()),
+        };
         let pinned = recorded
             .pinned
             .unwrap_or_else(|| ReleasePin::first(candidate.digest()));
@@ -211,6 +220,7 @@ impl Replayer {
             run_id: activation.run_id.clone(),
             pin: Pin::Written,
             weight: 1,
+            naming,
         }
     }
 }

@@ -6,11 +6,10 @@ use std::{
     time::Duration,
 };
 
-use temporalio_protos::temporal::api::common::v1::Payload;
 use tenterhook_domain::{
-    Code, Digest, Error, PluginName, Result, Scope, TypeName,
+    Code, Digest, Error, PluginName, Result, Scope,
     component::WantedGrants,
-    context::{Context, ContextKeys, HEADER},
+    context::ContextKeys,
     grant::Grants,
     limit::{LimitOverrides, Limits},
     policy::ReleasePolicy,
@@ -155,45 +154,6 @@ impl Resolver {
 
     pub(crate) fn keys(&self) -> &Arc<ContextKeys> {
         &self.keys
-    }
-
-    /// Checks a task's context header: signed by us, of this execution, and of the plugin whose type it is.
-    pub(crate) fn context(
-        &self,
-        header: &HashMap<String, Payload>,
-        temporal_id: &str,
-        type_name: &str,
-    ) -> Result<(Context, TypeName)> {
-        let token = header
-            .get(HEADER)
-            .and_then(|payload| serde_json::from_slice::<String>(&payload.data).ok())
-            .ok_or_else(|| {
-                Error::new(
-                    Code::ContextInvalid,
-                    "work on a shared lane needs a context header: start it through this host's API",
-                )
-            })?;
-        let context = self.keys.verify_work(&token, temporal_id, type_name)?;
-        if context.scope.caller_id(temporal_id).is_none() {
-            return Err(Error::new(
-                Code::ContextInvalid,
-                format!(
-                    "the execution {temporal_id:?} is not one of scope {}",
-                    context.scope
-                ),
-            ));
-        }
-        let type_name: TypeName = type_name.parse()?;
-        if type_name.plugin != context.plugin {
-            return Err(Error::new(
-                Code::ContextInvalid,
-                format!(
-                    "the context header is of plugin {}, the type {type_name} is not",
-                    context.plugin
-                ),
-            ));
-        }
-        Ok((context, type_name))
     }
 
     /// What `plugin` of `scope` may do now, as of the last answered change.

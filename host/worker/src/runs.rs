@@ -89,9 +89,21 @@ impl Runs {
         plugins.into_iter().collect()
     }
 
-    /// Drops every run: Core sends no evictions when it shuts down.
-    pub(crate) fn clear(&self) {
-        let dropped = std::mem::take(&mut *self.lock());
+    /// Drops every run of a lane: Core sends no evictions when it shuts down.
+    pub(crate) fn drop_of(&self, namespace: &str, task_queue: &str) {
+        let mut cached = self.lock();
+        let runs = cached.runs.iter();
+        let of_lane = runs.filter(|(_, run)| {
+            let of = run.identity();
+            of.namespace == namespace && of.task_queue == task_queue
+        });
+        let ids: Vec<String> = of_lane.map(|(id, _)| id.clone()).collect();
+        let drop_one = |id: &String| {
+            cached.ledger.remove(id);
+            cached.runs.remove(id)
+        };
+        let dropped: Vec<Option<Run>> = ids.iter().map(drop_one).collect();
+        drop(cached);
         drop(dropped);
     }
 

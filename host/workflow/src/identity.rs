@@ -1,6 +1,6 @@
 //! Who a run is: what every command of it is checked against and completed with.
 
-use tenterhook_domain::{Digest, PluginName, Scope};
+use tenterhook_domain::{Digest, PluginName, Result, Scope, TypeName, lane::Naming};
 
 use crate::pin::ReleasePin;
 
@@ -27,9 +27,29 @@ pub struct RunIdentity {
     pub pin: Pin,
     /// The tenant's shares beside others, as they are now.
     pub weight: u16,
+    /// How its lane calls executions and types.
+    pub naming: Naming,
 }
 
 impl RunIdentity {
+    /// Temporal's id of the execution that the guest calls `id`.
+    ///
+    /// # Errors
+    /// `workflow-id-invalid`.
+    pub(crate) fn temporal_id_of(&self, id: &str) -> Result<String> {
+        self.naming.ids.temporal_id(&self.scope, id)
+    }
+
+    /// What the guest calls the execution `temporal_id`, if it is of its scope.
+    pub fn caller_id_of(&self, temporal_id: &str) -> Option<String> {
+        self.naming.ids.caller_id(&self.scope, temporal_id)
+    }
+
+    /// The type `name` as it stands in the run's history.
+    pub(crate) fn spell(&self, name: &TypeName) -> String {
+        self.naming.spell(&self.plugin, name)
+    }
+
     /// What its history says of its release, or is to say.
     pub fn release(&self) -> ReleasePin {
         ReleasePin {

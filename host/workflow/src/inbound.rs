@@ -109,11 +109,11 @@ impl RunIdentity {
         hide_headers(&mut start.headers);
         // Whoever started it from another scope stays unknown to it.
         start.parent_workflow_info = start.parent_workflow_info.take().and_then(|mut parent| {
-            parent.workflow_id = self.scope.caller_id(&parent.workflow_id)?.to_owned();
+            parent.workflow_id = self.caller_id_of(&parent.workflow_id)?;
             Some(parent)
         });
         start.root_workflow = start.root_workflow.take().and_then(|mut root| {
-            root.workflow_id = self.scope.caller_id(&root.workflow_id)?.to_owned();
+            root.workflow_id = self.caller_id_of(&root.workflow_id)?;
             Some(root)
         });
         if let Some(memo) = &mut start.memo {
@@ -151,8 +151,8 @@ impl RunIdentity {
     }
 
     fn show_id(&self, id: &mut String) {
-        if let Some(own) = self.scope.caller_id(id) {
-            *id = own.to_owned();
+        if let Some(own) = self.caller_id_of(id) {
+            *id = own;
         }
     }
 

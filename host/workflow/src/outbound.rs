@@ -18,7 +18,7 @@ use temporalio_protos::{
 };
 use tenterhook_domain::{
     Code, Digest, Error, PluginName, TypeName,
-    context::{Context, ContextKeys, HEADER},
+    context::{CONTEXT_LIFE_MILLIS, Context, ContextKeys, HEADER},
     policy::UpgradeOn,
 };
 
@@ -39,6 +39,7 @@ pub(crate) struct Firewall<'a> {
     keys: &'a ContextKeys,
     reach: &'a Reach,
     payload_bytes: u64,
+    now_millis: u64,
 }
 
 /// Why a command is not carried.
@@ -67,17 +68,20 @@ fn refused<T>(rule: impl Into<String>) -> Result<T, Refusal> {
 
 impl<'a> Firewall<'a> {
     /// For the run `identity` with this `reach`, signing with `keys`, with payloads of `payload_bytes` at most.
+    /// `now_millis` is the workflow's time.
     pub(crate) fn new(
         identity: &'a RunIdentity,
         keys: &'a ContextKeys,
         reach: &'a Reach,
         payload_bytes: u64,
+        now_millis: u64,
     ) -> Self {
         Self {
             identity,
             keys,
             reach,
             payload_bytes,
+            now_millis,
         }
     }
 
@@ -183,6 +187,7 @@ impl<'a> Firewall<'a> {
             plugin: plugin.clone(),
             workflow_id: workflow_id.to_owned(),
             digest,
+            begins_by: Some(self.now_millis.saturating_add(CONTEXT_LIFE_MILLIS)),
         })?;
         headers.insert(HEADER.to_owned(), payload::of_text(&token));
         Ok(())

@@ -29,6 +29,7 @@ use temporalio_protos::{
 use tenterhook_domain::{
     Code, Digest, PluginName, Scope,
     context::{ContextKey, ContextKeys},
+    lane::Naming,
     limit::Limits,
 };
 
@@ -190,6 +191,7 @@ impl Rehearsal<'_> {
             run_id: RUN_ID.to_owned(),
             pin: Pin::Written,
             weight: 1,
+            naming: Naming::default(),
         };
         // What is signed with it goes nowhere.
         let keys = ContextKeys::new(ContextKey::new(WORKFLOW_ID, [0; 32]), Vec::new());

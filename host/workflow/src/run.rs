@@ -281,7 +281,8 @@ impl Run {
             &self.reach
         };
         let bytes_max = self.limits.payload_bytes;
-        let firewall = Firewall::new(&self.identity, &self.keys, granted, bytes_max);
+        let now_millis = self.time_nanos / 1_000_000;
+        let firewall = Firewall::new(&self.identity, &self.keys, granted, bytes_max, now_millis);
         let mut commands = Vec::with_capacity(pushed.len() + 1);
         for bytes in pushed {
             commands.push(firewall.admit(bytes)?);

@@ -14,6 +14,7 @@ use temporalio_protos::coresdk::workflow_activation::{
 use tenterhook_domain::{
     Digest, PluginName, Scope,
     context::{ContextKey, ContextKeys},
+    lane::Naming,
     limit::Limits,
 };
 use tenterhook_sandbox::{
@@ -112,6 +113,7 @@ impl Guest {
             run_id: activation.run_id.clone(),
             pin: Pin::Unwritten,
             weight: 1,
+            naming: Naming::default(),
         };
         Some(Run::new(
             identity,

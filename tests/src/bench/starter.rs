@@ -129,6 +129,7 @@ impl Starter {
                     plugin: self.plugin.clone(),
                     workflow_id: workflow_id.clone(),
                     digest: None,
+                    begins_by: None,
                 };
                 let token = json(&keys.sign(&context)?)?;
                 let header = Header {

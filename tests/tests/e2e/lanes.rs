@@ -1,6 +1,9 @@
 //! The lane a host works on: whose work it takes, and which Temporal it may be on.
 
-use std::time::{Duration, Instant};
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use serde_json::{Value, json};
 use temporalio_client::{grpc::WorkflowService, tonic::Request};
@@ -10,12 +13,16 @@ use temporalio_protos::temporal::api::{
     taskqueue::v1::TaskQueue,
     workflowservice::v1::StartWorkflowExecutionRequest,
 };
-use tenterhook_domain::context::HEADER;
+use tenterhook_domain::{
+    clock::{Clock as _, SystemClock},
+    context::{Context, HEADER},
+};
 use tenterhook_embedded::{Config, EmbeddedTemporal, Places, TemporalProgram};
+use tenterhook_store::Store;
 use tenterhook_tests::{
     dev_server,
     host::{Host, World, guest},
-    raw::{NAMESPACE, history, temporal},
+    raw::{NAMESPACE, context, history, temporal},
 };
 
 /// Starts a workflow as somebody would who can write to Temporal but has no key of the host's.
@@ -44,6 +51,28 @@ async fn start_around_the_host(
         .start_workflow_execution(Request::new(request))
         .await
         .unwrap();
+}
+
+fn now() -> u64 {
+    SystemClock.now_millis()
+}
+
+/// A header that the keys of the host at `data` sign, for what begins by `begins_by`.
+async fn signed(data: &Path, id: &str, begins_by: u64) -> Payload {
+    let store = Store::open(data).await.unwrap();
+    let keys = store.context_keys.load_or_create().await.unwrap();
+    store.database.close().await;
+    let token = keys.sign(&Context {
+        scope: "acme/production".parse().unwrap(),
+        plugin: "test-pin".parse().unwrap(),
+        workflow_id: format!("acme/production/{id}"),
+        digest: None,
+        begins_by: Some(begins_by),
+    });
+    Payload {
+        data: json!(token.unwrap()).to_string().into_bytes(),
+        ..Default::default()
+    }
 }
 
 /// The message of the first failed task.
@@ -81,17 +110,7 @@ async fn work_without_this_hosts_signature_is_refused() {
 
     let mut service = temporal(&address).await.unwrap();
     // The real header of a real execution, as anybody can read it who may read histories.
-    let stolen = history(&mut service, "acme/production/mine")
-        .await
-        .unwrap()
-        .events
-        .into_iter()
-        .find_map(|event| match event.attributes {
-            Some(Attributes::WorkflowExecutionStartedEventAttributes(started)) => {
-                started.header?.fields.remove(HEADER)
-            }
-            _ => None,
-        });
+    let stolen = context(&history(&mut service, "acme/production/mine").await.unwrap());
     let forged = Payload {
         data: json!("v1.k.e30.AAAA").to_string().into_bytes(),
         ..Default::default()
@@ -101,11 +120,22 @@ async fn work_without_this_hosts_signature_is_refused() {
         ("acme/production/forged", Some(forged)),
         ("acme/production/stolen", stolen.clone()),
         ("globex/production/mine", stolen),
+        (
+            "acme/production/late",
+            Some(signed(data.path(), "late", now() - 1_000).await),
+        ),
     ] {
         start_around_the_host(&mut service, id, context).await;
         let message = refusal(&mut service, id).await;
         assert!(message.contains("context-invalid"), "{id}: {message}");
     }
+    // Only its time was wrong with the late one: it is the host's own signature.
+    let in_time = signed(data.path(), "in-time", now() + 60_000).await;
+    start_around_the_host(&mut service, "acme/production/in-time", Some(in_time)).await;
+    world
+        .until("in-time", |seen| seen["digest"].is_string())
+        .await
+        .unwrap();
     // The host itself goes on.
     world.signal("mine", "go", Value::Null).await.unwrap();
     assert_eq!(world.outcome("mine").await.unwrap()["status"], "completed");

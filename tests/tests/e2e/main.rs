@@ -5,6 +5,7 @@
 // What was measured is read where a test failed.
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
+mod dedicated;
 mod durability;
 mod encryption;
 mod failures;

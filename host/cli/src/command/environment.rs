@@ -1,7 +1,10 @@
 //! `environment`: the worlds of a tenant.
 
+mod lane;
+
 use clap::Subcommand;
 
+use self::lane::LaneCommand;
 use super::page::{self, PageArguments};
 use crate::{
     client::{Call, Client},
@@ -32,12 +35,16 @@ pub(crate) enum EnvironmentCommand {
         #[arg(value_name = "ENVIRONMENT")]
         name: String,
     },
+    /// The lane that is an environment's alone: a task queue or a namespace of Temporal
+    #[command(subcommand)]
+    Lane(LaneCommand),
 }
 
 impl EnvironmentCommand {
     /// Does it, for `tenant`.
     pub(crate) async fn run(&self, client: &Client, tenant: &str, console: &Console) -> Result<()> {
         match self {
+            Self::Lane(command) => command.run(client, tenant, console).await,
             Self::Put { name } => {
                 let environment = client
                     .call(Call::put(["tenants", tenant, "environments", name]))

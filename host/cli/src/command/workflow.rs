@@ -85,6 +85,9 @@ pub(crate) enum WorkflowCommand {
     },
     /// List executions, newest first
     List {
+        /// Only those that no release is written down for: begun without this host, or without a first task yet
+        #[arg(long)]
+        unpinned: bool,
         #[command(flatten)]
         page: PageArguments,
     },
@@ -153,8 +156,9 @@ impl WorkflowCommand {
                 page::tell_next(&history, "--after", console);
                 Ok(())
             }
-            Self::List { page } => {
-                let executions = client.call(page.of(Call::get(path(scope, &[])))).await?;
+            Self::List { unpinned, page } => {
+                let call = Call::get(path(scope, &[])).query("unpinned", unpinned.then_some(true));
+                let executions = client.call(page.of(call)).await?;
                 console.list(&executions, COLUMNS)?;
                 page::tell_next(&executions, "--cursor", console);
                 Ok(())

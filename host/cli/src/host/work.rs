@@ -1,4 +1,4 @@
-//! The half of a host that works: the lane, and the rounds that releases are looked after by.
+//! The half of a host that works: the lanes, and the rounds that releases are looked after by.
 
 use std::{sync::Arc, time::Duration};
 
@@ -7,7 +7,7 @@ use tenterhook_release::{Checks, Ramps, Retirement, Sweep};
 use tenterhook_sandbox::Sandbox;
 use tenterhook_signature::SigstoreSignatures;
 use tenterhook_store::Store;
-use tenterhook_worker::{Codec, Gate, Lane, Temporal, VisibilityCensus};
+use tenterhook_worker::{Codec, Directory, Gate, Lanes, Means, Temporal, VisibilityCensus};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{capacity, identity};
@@ -20,6 +20,7 @@ pub(super) struct Surroundings<'a> {
     pub(super) signatures: &'a Arc<SigstoreSignatures>,
     pub(super) store: &'a Store,
     pub(super) temporal: &'a Temporal,
+    pub(super) directory: &'a Arc<Directory>,
     pub(super) keys: &'a Arc<ContextKeys>,
     pub(super) codec: &'a Arc<Codec>,
     pub(super) task_queue: &'a str,
@@ -29,25 +30,28 @@ pub(super) struct Surroundings<'a> {
 
 /// Work under way.
 pub(super) struct Work {
-    lane: Lane,
+    lanes: Lanes,
     rounds: TaskTracker,
     rounds_stop: CancellationToken,
 }
 
 impl Work {
     pub(super) async fn start(of: Surroundings<'_>) -> anyhow::Result<Self> {
-        let lane = tenterhook_worker::start_lane(
+        let lanes = tenterhook_worker::start_lanes(
             of.temporal,
             &capacity::lane(of.task_queue, of.ceilings.clone(), of.drain),
-            of.store.clone(),
-            of.sandbox.clone(),
-            of.keys.clone(),
-            of.codec.clone(),
+            of.directory.clone(),
+            Means {
+                store: of.store.clone(),
+                sandbox: of.sandbox.clone(),
+                keys: of.keys.clone(),
+                codec: of.codec.clone(),
+            },
         )
         .await?;
         let rounds_stop = CancellationToken::new();
         Ok(Self {
-            lane,
+            lanes,
             rounds: start_rounds(&of, &rounds_stop),
             rounds_stop,
         })
@@ -55,7 +59,7 @@ impl Work {
 
     /// Until it ends by itself, which it should not.
     pub(super) async fn ended(&self) {
-        self.lane.ended().await;
+        self.lanes.ended().await;
     }
 
     /// Takes nothing new and gives what is under way `drain` to end.
@@ -63,7 +67,7 @@ impl Work {
         // What is cut off half-way is taken up again, here or elsewhere.
         self.rounds_stop.cancel();
         self.rounds.wait().await;
-        self.lane.stop(drain).await;
+        self.lanes.stop(drain).await;
     }
 }
 

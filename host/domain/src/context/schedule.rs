@@ -35,6 +35,8 @@ impl ContextKeys {
             workflow: context.workflow_id.clone(),
             digest: None,
             starts: Some(context.workflow_type.clone()),
+            // It lives as long as the schedule.
+            begins_by: None,
         })
     }
 
@@ -172,6 +174,7 @@ mod tests {
             plugin: daily().workflow_type.plugin,
             workflow_id: "acme/production/daily".into(),
             digest: None,
+            begins_by: None,
         };
         let token = keys.sign(&context).unwrap();
         let own = keys.verify_work(&token, "acme/production/daily", "analytics.DataCleanup");

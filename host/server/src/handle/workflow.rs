@@ -20,7 +20,9 @@ use crate::{
     Api,
     answer::{Located, Pending},
     problem::Answer,
-    request::{AtScope, AtWorkflow, HistoryQuery, Json, PageQuery, Query, WaitQuery, duration},
+    request::{
+        AtScope, AtWorkflow, HistoryQuery, Json, Query, WaitQuery, WorkflowsQuery, duration,
+    },
     schema::WorkflowTypes,
 };
 
@@ -191,12 +193,13 @@ pub(crate) async fn get(
 pub(crate) async fn list(
     State(api): State<Arc<Api>>,
     AtScope { scope }: AtScope,
-    Query(query): Query<PageQuery>,
+    Query(query): Query<WorkflowsQuery>,
 ) -> Answer<JsonBody<Page<Execution>>> {
     let limit = query.limit()?;
     api.state.store.environments.require(&scope).await?;
     let executions = &api.state.executions;
-    let page = executions.list(&scope, limit, query.into_cursor()).await?;
+    let (only, cursor) = (query.only(), query.into_cursor());
+    let page = executions.list(&scope, only, limit, cursor).await?;
     Ok(JsonBody(page))
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::extract::{FromRequestParts, Query as AxumQuery};
 use http::request::Parts;
 use serde::{Deserialize, de::DeserializeOwned};
-use tenterhook_domain::{Code, Digest, Error, Result};
+use tenterhook_domain::{Code, Digest, Error, Result, execution::Only};
 use tenterhook_store::{Cursor, PAGE_ITEMS_MAX};
 use utoipa::IntoParams;
 
@@ -82,8 +82,42 @@ impl PageQuery {
         checked_limit(self.limit)
     }
 
+    pub(crate) fn into_cursor(self) -> Option<String> {
+        self.cursor
+    }
+
     pub(crate) fn cursor(&self) -> Result<Cursor<'_>> {
         cursor(self.limit, self.cursor.as_deref())
+    }
+}
+
+/// `?unpinned=true&limit=100&cursor=…`.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WorkflowsQuery {
+    /// Only executions that no release is written down for: those that began without this host, and those without a first
+    /// task yet. A page of them may have fewer entries than `limit`, also where more follow.
+    #[serde(default)]
+    unpinned: bool,
+    /// Entries of the page, 100 unless given.
+    #[param(minimum = 1, maximum = 1_000, nullable = false)]
+    limit: Option<usize>,
+    /// The `next` of the page before.
+    #[param(nullable = false)]
+    cursor: Option<String>,
+}
+
+impl WorkflowsQuery {
+    pub(crate) fn limit(&self) -> Result<usize> {
+        checked_limit(self.limit)
+    }
+
+    pub(crate) fn only(&self) -> Only {
+        match self.unpinned {
+            true => Only::Unpinned,
+            false => Only::All,
+        }
     }
 
     pub(crate) fn into_cursor(self) -> Option<String> {

@@ -58,6 +58,9 @@ fn row(operation: Operation) -> (u16, Body<'static>) {
         O::DeleteToken | O::DeleteTenantToken | O::DeleteSecret => (204, none),
         O::PutSecret => (204, Body::Json(r#"{"value": "sk_live_0123"}"#)),
         O::PutEnvironment => (201, none),
+        // Whoever may is told that there is none.
+        O::GetLane | O::DeleteLane => (404, none),
+        O::PutLane => (201, Body::Json(r#"{"task_queue": "acme"}"#)),
         O::PutGrants => (200, Body::Json(r#"{"keyvalue": true}"#)),
         O::PutConfig => (200, Body::Json(r#"{"key": "value"}"#)),
         O::PutPolicy => (200, Body::Json(r#"{"on_divergence": "refuse"}"#)),
@@ -234,7 +237,7 @@ async fn tries<'a>(host: &'a Host, route: &Route, right: u16) -> Vec<Try<'a>> {
 /// The first who may makes it, so the next find it there.
 fn repeated(operation: Operation, status: u16) -> u16 {
     match (operation, status) {
-        (Operation::PushRelease | Operation::PutEnvironment, 201) => 200,
+        (Operation::PushRelease | Operation::PutEnvironment | Operation::PutLane, 201) => 200,
         _ => status,
     }
 }
@@ -276,6 +279,7 @@ async fn every_operation_is_for_whom_the_table_says() {
                     "tenant-not-found",
                     "environment-not-found",
                     "plugin-not-found",
+                    "lane-not-found",
                 ],
                 422 => &["origin-invalid"],
                 409 => &[

@@ -16,7 +16,7 @@ use tenterhook_domain::{
     Code, Digest, Error, PluginName, Result, Scope, TenantId,
     check::Check,
     component::{Inspection, InspectionContext, Inspector, MessageType, Metadata, WorkflowType},
-    execution::{Event, Execution, Executions, Outcome, Page, Start, Started, Status},
+    execution::{Event, Execution, Executions, Only, Outcome, Page, Start, Started, Status},
     policy::ReleasePolicy,
     replay::{ReplayGate, ReplayReport, Replayed, Verdict},
     rollout::{Census, Health},
@@ -309,6 +309,7 @@ impl Executions for FakeExecutions {
     async fn list(
         &self,
         scope: &Scope,
+        _: Only,
         limit: usize,
         _: Option<String>,
     ) -> Result<Page<Execution>> {

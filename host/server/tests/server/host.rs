@@ -99,6 +99,7 @@ pub(crate) async fn host() -> Host {
         executions: executions.clone(),
         schedules: schedules.clone(),
         census: Some(census.clone()),
+        lanes: Arc::new(crate::lanes::FakeGround),
         ceilings: LimitOverrides([("outbound_requests".to_owned(), 500)].into()),
         rehearsal: Arc::new(Rehearsals::new(
             store.clone(),

@@ -9,6 +9,7 @@ mod document;
 mod encryption;
 mod fake;
 mod host;
+mod lanes;
 mod metrics;
 mod plugins;
 mod problems;

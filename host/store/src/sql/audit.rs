@@ -5,7 +5,7 @@ use std::str::FromStr;
 use async_trait::async_trait;
 use sqlx::FromRow;
 use tenterhook_domain::{
-    Digest, Error, PluginName, Result, TenantId,
+    Digest, Error, PluginName, Result, Scope, TenantId,
     audit::{AuditEntry, Author},
     execution::Page,
 };
@@ -91,6 +91,18 @@ pub(super) async fn write_of_tenant(
         now,
     )
     .await
+}
+
+/// The same of a scope as a whole.
+pub(super) async fn write_of_scope(
+    connection: &mut Connection,
+    scope: &Scope,
+    action: Action,
+    author: &Author,
+    now: u64,
+) -> Result<()> {
+    let place = [scope.tenant.as_str(), scope.environment.as_str(), ""];
+    write_at(connection, place, &[action], author, now).await
 }
 
 async fn write_at(

@@ -4,6 +4,7 @@ mod allowance;
 mod audit;
 mod claim;
 mod context_key;
+mod lane;
 mod line;
 mod payload_key;
 mod plugin;
@@ -20,7 +21,7 @@ use sqlx::{
     query::{Query, QueryAs},
 };
 
-use super::{Connection, Db, LOCK, LOCK_AND_SKIP, Sql, lock_context_keys};
+use super::{Connection, Db, LOCK, LOCK_AND_SKIP, Sql, lock_context_keys, lock_lanes};
 use crate::sql::{failed, number, place, to_json, to_the_end, unreadable};
 
 /// A plugin of a scope.

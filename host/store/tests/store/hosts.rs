@@ -167,6 +167,7 @@ async fn hosts_that_start_at_once_share_tables_and_the_first_key() {
         plugin: payment(),
         workflow_id: "acme/production/p-1".into(),
         digest: None,
+        begins_by: None,
     };
     let keys = hosts.join_all().await;
     let tokens: Vec<_> = keys

@@ -10,6 +10,7 @@ mod bucket;
 mod encryption;
 mod fixture;
 mod hosts;
+mod lanes;
 mod moves;
 mod plugins;
 #[allow(dead_code, unreachable_pub)]

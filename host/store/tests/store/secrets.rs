@@ -81,6 +81,7 @@ async fn context_keys_are_shared_and_rotate_without_a_gap(mut fixture: Fixture) 
         plugin: payment(),
         workflow_id: "acme/production/p-1".into(),
         digest: None,
+        begins_by: None,
     };
     let (one, other) = tokio::join!(
         store.context_keys.load_or_create(),

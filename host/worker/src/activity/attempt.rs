@@ -24,7 +24,7 @@ use tenterhook_workflow::guest::Fault;
 use tokio::time::Instant;
 
 use super::failure;
-use crate::{codec, fair::Flow, resolver::Resolver};
+use crate::{codec, fair::Flow, lane::Home, resolver::Resolver};
 
 /// Tenths of its time for which an attempt waits for code that is not there.
 const WAIT_TENTHS: u32 = 8;
@@ -34,6 +34,8 @@ pub(super) struct Claim {
     start: Start,
     context: Context,
     type_name: TypeName,
+    /// What its caller calls the execution.
+    caller_id: String,
 }
 
 impl Claim {
@@ -47,18 +49,24 @@ impl Claim {
 /// Finds out whose attempt a task is.
 ///
 /// # Errors
-/// `context-invalid` for a task without this host's signature.
-pub(super) fn claim(resolver: &Resolver, start: Start) -> Result<Claim> {
+/// As [`Home::claim`].
+pub(super) fn claim(resolver: &Resolver, home: &Home, start: Start) -> Result<Claim> {
     let workflow_id = start
         .workflow_execution
         .as_ref()
         .map_or("", |execution| &execution.workflow_id);
-    let (context, type_name) =
-        resolver.context(&start.header_fields, workflow_id, &start.activity_type)?;
+    let claimed = home.claim(
+        resolver.keys(),
+        &start.header_fields,
+        workflow_id,
+        &start.activity_type,
+        start.scheduled_time.as_ref().map(timestamp_millis),
+    )?;
     Ok(Claim {
         start,
-        context,
-        type_name,
+        context: claimed.context,
+        type_name: claimed.type_name,
+        caller_id: claimed.caller_id,
     })
 }
 
@@ -143,6 +151,7 @@ async fn execute(
         start,
         context,
         type_name,
+        caller_id,
     } = claim;
     let terms = resolver.terms(&context.scope, &context.plugin).await?;
     let digest = context.digest.or(terms.line.current).ok_or_else(|| {
@@ -190,7 +199,7 @@ async fn execute(
     };
     // What waiting took is of the attempt's own time, not of the host's limit.
     let left = left.saturating_sub(waiting.elapsed()).min(limit);
-    let task = guest_task(start, context, &type_name, left);
+    let task = guest_task(start, context, &type_name, caller_id, left);
     module
         .execute(task, access, host, left)
         .await
@@ -238,14 +247,10 @@ fn guest_task(
     start: Start,
     context: Context,
     type_name: &TypeName,
+    caller_id: String,
     left: Duration,
 ) -> ActivityTask {
     let execution = start.workflow_execution.unwrap_or_default();
-    let caller_id = context
-        .scope
-        .caller_id(&execution.workflow_id)
-        .unwrap_or_default()
-        .to_owned();
     let workflow_type = start.workflow_type.parse::<TypeName>();
     ActivityTask {
         activity_type: type_name.name.to_string(),

@@ -15,7 +15,7 @@ use temporalio_protos::temporal::api::{
 };
 use tenterhook_domain::{
     Code, Error, Result, Scope,
-    execution::{Execution, Page, PendingActivity, Status},
+    execution::{Execution, Only, Page, PendingActivity, Status},
     payload_key::PayloadRing,
 };
 use tenterhook_workflow::ReleasePin;
@@ -24,6 +24,7 @@ use super::{history, report};
 use crate::{
     codec,
     connection::{Temporal, refusal},
+    directory::Listing,
     payload,
 };
 
@@ -65,7 +66,6 @@ pub(super) async fn newest_run(
 pub(super) async fn describe(
     temporal: &Temporal,
     ring: &PayloadRing,
-    scope: &Scope,
     execution: WorkflowExecution,
     id: &str,
 ) -> Result<Execution> {
@@ -77,7 +77,7 @@ pub(super) async fn describe(
             format!("Temporal described workflow {id:?} without saying what it is"),
         )
     })?;
-    let mut known = of_info(scope, info).ok_or_else(|| {
+    let mut known = of_info(info, |_| Some(id.to_owned())).ok_or_else(|| {
         Error::new(
             Code::WorkflowNotFound,
             format!("there is no workflow {id:?}"),
@@ -97,31 +97,32 @@ pub(super) async fn describe(
     Ok(known)
 }
 
+/// A page of what `listings` find, one after the other.
 pub(super) async fn list(
-    temporal: &Temporal,
+    listings: &[Listing],
     scope: &Scope,
+    only: Only,
     limit: usize,
     cursor: Option<String>,
 ) -> Result<Page<Execution>> {
-    let continues = cursor.is_some();
-    let next_page_token = match cursor {
-        Some(cursor) => BASE64.decode(&cursor).map_err(|_| {
-            Error::new(
-                Code::RequestInvalid,
-                format!("{cursor:?} is not a cursor: give back the `next` of a page"),
-            )
-        })?,
-        None => Vec::new(),
+    let no_cursor = || {
+        let detail = "that is not a cursor: give back the `next` of a page";
+        Error::new(Code::RequestInvalid, detail)
     };
+    let continues = cursor.is_some();
+    // Which of the listings, and Temporal's own cursor.
+    let place = match cursor {
+        Some(cursor) => BASE64.decode(&cursor).map_err(|_| no_cursor())?,
+        None => vec![0],
+    };
+    let (at, token) = place.split_first().ok_or_else(no_cursor)?;
+    let listing = listings.get(usize::from(*at)).ok_or_else(no_cursor)?;
+    let temporal = &listing.temporal;
     let request = ListWorkflowExecutionsRequest {
         namespace: temporal.namespace().to_owned(),
         page_size: i32::try_from(limit).unwrap_or(i32::MAX),
-        next_page_token,
-        // Names have no quotes by their own rules, so they cannot leave the string.
-        query: format!(
-            "Tenant = '{}' AND Environment = '{}'",
-            scope.tenant, scope.environment
-        ),
+        next_page_token: token.to_vec(),
+        query: listing.query.clone(),
     };
     let listed = temporal
         .service()
@@ -131,30 +132,36 @@ pub(super) async fn list(
         let refused = refusal(&status, "");
         // What stands in a cursor is Temporal's, and it says in many ways that it cannot read it.
         if continues && refused.code() != Code::TemporalUnavailable {
-            let detail = "that is not a cursor: give back the `next` of a page";
-            return Error::new(Code::RequestInvalid, detail).caused_by(status);
+            return no_cursor().caused_by(status);
         }
         refused
     });
     let listed = listed?.into_inner();
+    let next = match listed.next_page_token {
+        token if !token.is_empty() => Some([vec![*at], token].concat()),
+        _ if usize::from(*at) + 1 < listings.len() => Some(vec![*at + 1]),
+        _ => None,
+    };
+    let found = listed
+        .executions
+        .into_iter()
+        .filter_map(|info| of_info(info, |id| listing.caller_id(scope, id)))
+        .filter(|it| only == Only::All || it.digest.is_none());
     Ok(Page {
-        items: listed
-            .executions
-            .into_iter()
-            .filter_map(|info| of_info(scope, info))
-            .collect(),
-        next: Some(listed.next_page_token)
-            .filter(|token| !token.is_empty())
-            .map(|token| BASE64.encode(token)),
+        items: found.collect(),
+        next: next.map(|place| BASE64.encode(place)),
     })
 }
 
-/// Nothing for an execution of another scope.
-fn of_info(scope: &Scope, info: WorkflowExecutionInfo) -> Option<Execution> {
+/// Nothing for an execution that has no id for its caller: one of another scope.
+fn of_info(
+    info: WorkflowExecutionInfo,
+    caller_id: impl Fn(&str) -> Option<String>,
+) -> Option<Execution> {
     let status = status(info.status());
     let execution = info.execution?;
     Some(Execution {
-        id: scope.caller_id(&execution.workflow_id)?.to_owned(),
+        id: caller_id(&execution.workflow_id)?,
         run_id: execution.run_id,
         workflow_type: info
             .r#type
@@ -206,7 +213,7 @@ pub(super) fn status(status: WorkflowExecutionStatus) -> Status {
     }
 }
 
-pub(super) fn millis(time: Timestamp) -> u64 {
+pub(crate) fn millis(time: Timestamp) -> u64 {
     let seconds = u64::try_from(time.seconds).unwrap_or(0);
     seconds
         .saturating_mul(1_000)

@@ -1,7 +1,7 @@
 //! Schedules on Temporal: [`Schedules`] by raw calls, as executions are.
 //!
-//! A schedule's id on Temporal is `tenant/environment/id`, and so begins every id of an execution that it starts. Nothing is
-//! kept beside Temporal: what is answered is what stands there.
+//! A schedule's id on Temporal is `tenant/environment/id`, or `id` where the scope has a namespace of its own; so begins every
+//! id of an execution that it starts. Nothing is kept beside Temporal: what is answered is what stands there.
 
 mod answer;
 mod renew;
@@ -29,7 +29,10 @@ use tenterhook_domain::{
 
 use self::request::{overlap_policy, timestamp};
 use super::Gateway;
-use crate::{codec, connection::refusal};
+use crate::{
+    codec,
+    connection::{Temporal, refusal},
+};
 
 /// Schedules that one call lists: Temporal gives no more.
 const LISTED_MAX: usize = 1_000;
@@ -38,28 +41,29 @@ const LISTED_MAX: usize = 1_000;
 impl Schedules for Gateway {
     async fn put(&self, scope: &Scope, id: &ScheduleId, schedule: &Schedule) -> Result<bool> {
         let ring = self.codec.ring(&scope.tenant).await?;
-        let schedule_id = temporal_id(scope, id);
+        let site = self.directory.site(scope).await?;
+        let schedule_id = site.ids.temporal_id(scope, id.as_str())?;
         let create = CreateScheduleRequest {
-            namespace: self.temporal.namespace().to_owned(),
+            namespace: site.temporal.namespace().to_owned(),
             schedule_id: schedule_id.clone(),
-            schedule: Some(self.schedule_request(scope, id, schedule, &ring)?),
-            identity: self.temporal.identity().to_owned(),
+            schedule: Some(self.schedule_request(&site, scope, id, schedule, &ring)?),
+            identity: site.temporal.identity().to_owned(),
             request_id: uuid::Uuid::new_v4().to_string(),
             search_attributes: Some(request::attributes(scope, schedule)),
             ..Default::default()
         };
         let (replacement, attributes) = (create.schedule.clone(), create.search_attributes.clone());
-        let mut service = self.temporal.service();
+        let mut service = site.temporal.service();
         match service.create_schedule(Request::new(create)).await {
             Ok(_) => return Ok(true),
             Err(status) if status.code() == GrpcCode::AlreadyExists => {}
             Err(status) => return Err(refused(&status, id)),
         }
         let update = UpdateScheduleRequest {
-            namespace: self.temporal.namespace().to_owned(),
+            namespace: site.temporal.namespace().to_owned(),
             schedule_id,
             schedule: replacement,
-            identity: self.temporal.identity().to_owned(),
+            identity: site.temporal.identity().to_owned(),
             request_id: uuid::Uuid::new_v4().to_string(),
             search_attributes: attributes,
             ..Default::default()
@@ -72,9 +76,11 @@ impl Schedules for Gateway {
 
     async fn get(&self, scope: &Scope, id: &ScheduleId) -> Result<Scheduled> {
         let ring = self.codec.ring(&scope.tenant).await?;
-        let mut described = self.describe_schedule(&temporal_id(scope, id), id).await?;
+        let site = self.directory.site(scope).await?;
+        let schedule_id = site.ids.temporal_id(scope, id.as_str())?;
+        let mut described = describe_schedule(&site.temporal, &schedule_id, id).await?;
         codec::open_what_opens(&ring, &mut described);
-        answer::scheduled(scope, id, described)
+        answer::scheduled(site.ids, scope, id, described)
     }
 
     async fn list(
@@ -92,10 +98,11 @@ impl Schedules for Gateway {
             let detail = "that is not a cursor: give back the `next` of a page";
             Error::new(Code::RequestInvalid, detail)
         };
+        let site = self.directory.site(scope).await?;
         let continues = cursor.is_some();
         let token = cursor.map(|cursor| BASE64.decode(cursor)).transpose();
         let token = token.map_err(|_| not_a_cursor())?.unwrap_or_default();
-        let listed = self.list_schedules(query, limit, token).await;
+        let listed = list_schedules(&site.temporal, query, limit, token).await;
         // What stands in a cursor is Temporal's, and it says in many ways that it cannot read it.
         let listed = listed.map_err(|error| match continues {
             true if error.code() != Code::TemporalUnavailable => not_a_cursor().caused_by(error),
@@ -105,7 +112,7 @@ impl Schedules for Gateway {
             items: listed
                 .schedules
                 .into_iter()
-                .filter_map(|entry| answer::entry(scope, entry))
+                .filter_map(|entry| answer::entry(site.ids, scope, entry))
                 .collect(),
             next: Some(listed.next_page_token)
                 .filter(|token| !token.is_empty())
@@ -114,12 +121,13 @@ impl Schedules for Gateway {
     }
 
     async fn delete(&self, scope: &Scope, id: &ScheduleId) -> Result<()> {
+        let site = self.directory.site(scope).await?;
         let request = DeleteScheduleRequest {
-            namespace: self.temporal.namespace().to_owned(),
-            schedule_id: temporal_id(scope, id),
-            identity: self.temporal.identity().to_owned(),
+            namespace: site.temporal.namespace().to_owned(),
+            schedule_id: site.ids.temporal_id(scope, id.as_str())?,
+            identity: site.temporal.identity().to_owned(),
         };
-        let mut service = self.temporal.service();
+        let mut service = site.temporal.service();
         match service.delete_schedule(Request::new(request)).await {
             Err(status) if status.code() != GrpcCode::NotFound => Err(refused(&status, id)),
             _ => Ok(()),
@@ -162,13 +170,14 @@ impl Schedules for Gateway {
     }
 
     async fn times(&self, scope: &Scope, id: &ScheduleId, range: &Backfill) -> Result<usize> {
+        let site = self.directory.site(scope).await?;
         let request = ListScheduleMatchingTimesRequest {
-            namespace: self.temporal.namespace().to_owned(),
-            schedule_id: temporal_id(scope, id),
+            namespace: site.temporal.namespace().to_owned(),
+            schedule_id: site.ids.temporal_id(scope, id.as_str())?,
             start_time: Some(timestamp(range.from)),
             end_time: Some(timestamp(range.to)),
         };
-        let mut service = self.temporal.service();
+        let mut service = site.temporal.service();
         let listed = service
             .list_schedule_matching_times(Request::new(request))
             .await;
@@ -192,75 +201,93 @@ impl Schedules for Gateway {
     }
 
     async fn of_tenant(&self, tenant: &TenantId, most: usize) -> Result<Vec<String>> {
-        let (mut found, mut token) = (Vec::new(), Vec::new());
-        loop {
-            let query = format!("Tenant = '{tenant}'");
-            let listed = self.list_schedules(query, LISTED_MAX, token).await?;
-            found.extend(listed.schedules.into_iter().filter_map(|entry| {
-                let (scope, id) = Scope::of_temporal_id(&entry.schedule_id)?;
-                (scope.tenant == *tenant).then(|| format!("{}/{id}", scope.environment))
-            }));
-            token = listed.next_page_token;
-            if token.is_empty() || found.len() > most {
-                return Ok(found);
+        let mut found = Vec::new();
+        for (temporal, own) in self.directory.namespaces().await? {
+            if own.as_ref().is_some_and(|scope| scope.tenant != *tenant) {
+                continue;
+            }
+            let mut token = Vec::new();
+            loop {
+                let query = format!("Tenant = '{tenant}'");
+                let listed = list_schedules(&temporal, query, LISTED_MAX, token).await?;
+                found.extend(listed.schedules.into_iter().filter_map(|entry| {
+                    let (scope, id) = scope_of(own.as_ref(), &entry.schedule_id)?;
+                    (scope.tenant == *tenant).then(|| format!("{}/{id}", scope.environment))
+                }));
+                token = listed.next_page_token;
+                if found.len() > most {
+                    return Ok(found);
+                }
+                if token.is_empty() {
+                    break;
+                }
             }
         }
+        Ok(found)
     }
 }
 
 impl Gateway {
-    async fn describe_schedule(
-        &self,
-        temporal_id: &str,
-        id: &ScheduleId,
-    ) -> Result<DescribeScheduleResponse> {
-        let request = DescribeScheduleRequest {
-            namespace: self.temporal.namespace().to_owned(),
-            schedule_id: temporal_id.to_owned(),
-        };
-        let mut service = self.temporal.service();
-        let described = service.describe_schedule(Request::new(request)).await;
-        described
-            .map(|response| response.into_inner())
-            .map_err(|status| refused(&status, id))
-    }
-
-    async fn list_schedules(
-        &self,
-        query: String,
-        limit: usize,
-        next_page_token: Vec<u8>,
-    ) -> Result<ListSchedulesResponse> {
-        let request = ListSchedulesRequest {
-            namespace: self.temporal.namespace().to_owned(),
-            maximum_page_size: i32::try_from(limit).unwrap_or(i32::MAX),
-            next_page_token,
-            query,
-        };
-        let mut service = self.temporal.service();
-        let listed = service.list_schedules(Request::new(request)).await;
-        listed
-            .map(|response| response.into_inner())
-            .map_err(|status| refusal(&status, ""))
-    }
-
     async fn patch(&self, scope: &Scope, id: &ScheduleId, patch: SchedulePatch) -> Result<()> {
+        let site = self.directory.site(scope).await?;
         let request = PatchScheduleRequest {
-            namespace: self.temporal.namespace().to_owned(),
-            schedule_id: temporal_id(scope, id),
+            namespace: site.temporal.namespace().to_owned(),
+            schedule_id: site.ids.temporal_id(scope, id.as_str())?,
             patch: Some(patch),
-            identity: self.temporal.identity().to_owned(),
+            identity: site.temporal.identity().to_owned(),
             request_id: uuid::Uuid::new_v4().to_string(),
         };
-        let mut service = self.temporal.service();
+        let mut service = site.temporal.service();
         let patched = service.patch_schedule(Request::new(request)).await;
         patched.map(|_| ()).map_err(|status| refused(&status, id))
     }
 }
 
-/// The id that Temporal knows a schedule by, and that the ids of its executions begin with.
-fn temporal_id(scope: &Scope, id: &ScheduleId) -> String {
-    format!("{scope}/{id}")
+async fn describe_schedule(
+    temporal: &Temporal,
+    schedule_id: &str,
+    id: &ScheduleId,
+) -> Result<DescribeScheduleResponse> {
+    let request = DescribeScheduleRequest {
+        namespace: temporal.namespace().to_owned(),
+        schedule_id: schedule_id.to_owned(),
+    };
+    let mut service = temporal.service();
+    let described = service.describe_schedule(Request::new(request)).await;
+    described
+        .map(|response| response.into_inner())
+        .map_err(|status| refused(&status, id))
+}
+
+async fn list_schedules(
+    temporal: &Temporal,
+    query: String,
+    limit: usize,
+    next_page_token: Vec<u8>,
+) -> Result<ListSchedulesResponse> {
+    let request = ListSchedulesRequest {
+        namespace: temporal.namespace().to_owned(),
+        maximum_page_size: i32::try_from(limit).unwrap_or(i32::MAX),
+        next_page_token,
+        query,
+    };
+    let mut service = temporal.service();
+    let listed = service.list_schedules(Request::new(request)).await;
+    listed
+        .map(|response| response.into_inner())
+        .map_err(|status| refusal(&status, ""))
+}
+
+/// Whose schedule Temporal knows by `schedule_id`, and what its scope calls it: all in a namespace are its owner's, where it
+/// has one.
+fn scope_of(own: Option<&Scope>, schedule_id: &str) -> Option<(Scope, String)> {
+    match own {
+        Some(scope) => Some((scope.clone(), schedule_id.to_owned())),
+        None => {
+            let (scope, id) = Scope::of_temporal_id(schedule_id)?;
+            Some((scope, id.to_string()))
+        }
+    }
 }
 
 /// What a caller is told when Temporal refuses something of the schedule `id`.

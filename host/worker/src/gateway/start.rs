@@ -11,13 +11,14 @@ use temporalio_protos::temporal::api::{
 };
 use tenterhook_domain::{
     Result, Scope,
-    context::{Context, HEADER},
+    clock::{Clock as _, SystemClock},
+    context::{CONTEXT_LIFE_MILLIS, Context, HEADER},
     execution::{ReusePolicy, Start},
     payload_key::PayloadRing,
 };
 
 use super::Gateway;
-use crate::{codec, connection::SEARCH_ATTRIBUTES, payload};
+use crate::{codec, connection::SEARCH_ATTRIBUTES, directory::Site, payload};
 
 impl Gateway {
     /// What starts an execution, its payloads sealed.
@@ -26,16 +27,18 @@ impl Gateway {
     /// `workflow-id-invalid`; `payload-key-gone` after the tenant's keys were deleted.
     pub(super) fn start_request(
         &self,
+        site: &Site,
         scope: &Scope,
         start: &Start,
         ring: &PayloadRing,
     ) -> Result<StartWorkflowExecutionRequest> {
-        let workflow_id = scope.temporal_id(&start.id)?;
+        let workflow_id = site.ids.temporal_id(scope, &start.id)?;
         let context = Context {
             scope: scope.clone(),
             plugin: start.workflow_type.plugin.clone(),
             workflow_id: workflow_id.clone(),
             digest: None,
+            begins_by: Some(SystemClock.now_millis().saturating_add(CONTEXT_LIFE_MILLIS)),
         };
         let token = payload::of_json(&self.keys.sign(&context)?.into());
         let attributes = [
@@ -53,13 +56,13 @@ impl Gateway {
             .map(|(key, value)| (key.clone(), payload::of_json(value)))
             .collect();
         let mut request = StartWorkflowExecutionRequest {
-            namespace: self.temporal.namespace().to_owned(),
+            namespace: site.temporal.namespace().to_owned(),
             workflow_id,
             workflow_type: Some(WorkflowType {
                 name: start.workflow_type.to_string(),
             }),
             task_queue: Some(TaskQueue {
-                name: self.task_queue.clone(),
+                name: site.task_queue.clone(),
                 kind: TaskQueueKind::Normal.into(),
                 ..Default::default()
             }),
@@ -68,7 +71,7 @@ impl Gateway {
             workflow_run_timeout: start.run_timeout.and_then(proto_duration),
             workflow_task_timeout: start.task_timeout.and_then(proto_duration),
             workflow_start_delay: start.start_delay.and_then(proto_duration),
-            identity: self.temporal.identity().to_owned(),
+            identity: site.temporal.identity().to_owned(),
             request_id: uuid::Uuid::new_v4().to_string(),
             workflow_id_reuse_policy: reuse_policy(start.reuse).into(),
             workflow_id_conflict_policy: WorkflowIdConflictPolicy::Fail.into(),

@@ -3,16 +3,19 @@
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures_util::FutureExt as _;
-use temporalio_protos::coresdk::workflow_activation::{
-    InitializeWorkflow, WorkflowActivation, workflow_activation_job::Variant,
+use temporalio_protos::{
+    coresdk::workflow_activation::{
+        InitializeWorkflow, WorkflowActivation, workflow_activation_job::Variant,
+    },
+    temporal::api::{common::v1::WorkflowExecution, enums::v1::ContinueAsNewInitiator},
 };
 use tenterhook_domain::{Code, Error, Result, context::Context, payload_key::PayloadRing};
 use tenterhook_sandbox::Owner;
 use tenterhook_workflow::{Pin, ReleasePin, Run, RunIdentity, announced_pin};
 use tokio::time::{Instant, timeout_at};
 
-use super::{Shared, complete, failed, task::activate};
-use crate::{moves::Rebuilt, resolver::Terms};
+use super::{Shared, complete, failed, home::Claimed, task::activate};
+use crate::{gateway, moves::Rebuilt, resolver::Terms};
 
 /// Temporal's time-out of workflow tasks, where a workflow says nothing.
 const TASK_TIMEOUT: Duration = Duration::from_secs(10);
@@ -71,10 +74,19 @@ async fn make_run(
     let decided_by = begun + task_time * DECIDE_TENTHS / 10;
     // What was polled for before memory became short waits too, as long as the task can.
     let _ = timeout_at(decided_by, shared.resolver.memory().roomy()).await;
-    let (context, _) =
-        shared
-            .resolver
-            .context(&init.headers, &init.workflow_id, &init.workflow_type)?;
+    let began_at = began_at(shared, init).await?;
+    let Claimed {
+        context,
+        naming,
+        caller_id,
+        ..
+    } = shared.home.claim_run(
+        shared.resolver.keys(),
+        &init.headers,
+        &init.workflow_id,
+        &init.workflow_type,
+        began_at,
+    )?;
     let terms = shared
         .resolver
         .terms(&context.scope, &context.plugin)
@@ -93,7 +105,7 @@ async fn make_run(
             };
             shared.moves.settle(&run, announced).await?
         }
-        None => fresh(shared, activation, init, &context, &terms)?,
+        None => fresh(shared, activation, &caller_id, &context, &terms)?,
     };
     let digest = release.digest;
     let component = shared
@@ -127,6 +139,7 @@ async fn make_run(
         run_id: activation.run_id.clone(),
         pin,
         weight: terms.weight,
+        naming,
     };
     let (limits, keys) = (terms.limits.clone(), shared.resolver.keys().clone());
     let mut run = Run::new(identity, limits, keys, module);
@@ -134,26 +147,54 @@ async fn make_run(
     Ok((run, ring))
 }
 
+/// When the chain of runs began that keeps this header. Runs that the server begins by itself carry the first one's,
+/// however much later; a run that continues as new was signed for anew. Nothing where that one is forgotten.
+async fn began_at(shared: &Shared, init: &InitializeWorkflow) -> Result<Option<u64>> {
+    let by_server = matches!(
+        init.continued_initiator(),
+        ContinueAsNewInitiator::Retry | ContinueAsNewInitiator::CronSchedule
+    );
+    if !by_server {
+        return Ok(init.start_time.map(gateway::millis));
+    }
+    let first = WorkflowExecution {
+        workflow_id: init.workflow_id.clone(),
+        run_id: init.first_execution_run_id.clone(),
+    };
+    match gateway::ask(&shared.temporal, first, &init.workflow_id).await {
+        Ok(described) => {
+            let info = described.workflow_execution_info;
+            Ok(info.and_then(|info| info.start_time).map(gateway::millis))
+        }
+        Err(error) if error.code() == Code::WorkflowNotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// The release of a run whose history has no pin.
 fn fresh(
     shared: &Shared,
     activation: &WorkflowActivation,
-    init: &InitializeWorkflow,
+    caller_id: &str,
     context: &Context,
     terms: &Terms,
 ) -> Result<(ReleasePin, Pin)> {
-    let digest = context
-        .digest
-        .or_else(|| terms.line.choose(&init.workflow_id))
-        .ok_or_else(|| {
-            Error::new(
-                Code::ReleaseNotFound,
-                format!(
-                    "plugin {} of {} has no current release for {}: push one",
-                    context.plugin, context.scope, init.workflow_type
-                ),
-            )
-        })?;
+    // What began without this host takes no part in a ramp: where it is, no history says.
+    let line = &terms.line;
+    let chosen = || match activation.is_replaying {
+        true => line.current,
+        // As the API chooses, wherever the execution is.
+        false => line.choose(&context.scope.temporal_id(caller_id).ok()?),
+    };
+    let digest = context.digest.or_else(chosen).ok_or_else(|| {
+        Error::new(
+            Code::ReleaseNotFound,
+            format!(
+                "plugin {} of {} has no current release: push one",
+                context.plugin, context.scope
+            ),
+        )
+    })?;
     let release = ReleasePin::first(digest);
     if !activation.is_replaying {
         return Ok((release, Pin::Unwritten));

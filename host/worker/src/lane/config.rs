@@ -39,7 +39,7 @@ pub struct LaneConfig {
 
 impl LaneConfig {
     /// How many runs are kept: somewhat less than Core keeps, so that who has most lets go, and not who was idle longest.
-    pub(super) fn runs_max(&self) -> usize {
+    pub(crate) fn runs_max(&self) -> usize {
         self.cached_runs - self.cached_runs / RUNS_OF_CORE
     }
 }

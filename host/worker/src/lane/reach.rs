@@ -7,12 +7,12 @@ use temporalio_protos::{
     coresdk::workflow_completion::WorkflowActivationCompletion,
     temporal::api::common::v1::WorkflowExecution,
 };
-use tenterhook_domain::{Code, Error, Result, TypeName};
+use tenterhook_domain::{Code, Error, Result, lane::Ids};
 use tenterhook_workflow::{Reach, Run, RunIdentity, outside_targets};
 use tokio::time::timeout;
 
 use super::{
-    Shared,
+    Home, Shared,
     task::{Task, settle},
 };
 use crate::{connection::Temporal, gateway};
@@ -36,6 +36,7 @@ pub(super) fn ask(
     }
     let question = Question {
         temporal: shared.temporal.clone(),
+        home: shared.home.clone(),
         identity: run.identity().clone(),
         reach: run.reach().clone(),
     };
@@ -60,6 +61,7 @@ pub(super) fn ask(
 /// Who asks.
 struct Question {
     temporal: Temporal,
+    home: Arc<Home>,
     identity: RunIdentity,
     reach: Reach,
 }
@@ -75,8 +77,8 @@ impl Question {
 
     /// An id that changes hands between this question and the delivery is not seen.
     async fn one(&self, workflow_id: String) -> Result<()> {
-        let id = self.identity.scope.caller_id(&workflow_id);
-        let id = id.unwrap_or_default().to_owned();
+        let id = self.identity.caller_id_of(&workflow_id);
+        let id = id.unwrap_or_default();
         let newest = WorkflowExecution {
             workflow_id,
             run_id: String::new(),
@@ -86,13 +88,19 @@ impl Question {
             Err(error) if error.code() == Code::WorkflowNotFound => return Ok(()),
             described => described?,
         };
+        let queue = described.execution_config.and_then(|it| it.task_queue);
         let info = described.workflow_execution_info.unwrap_or_default();
         let name = info.r#type.unwrap_or_default().name;
         let refused = |why: &str| {
             let detail = format!("a command that reaches workflow {id:?} is refused: {why}");
             Error::new(Code::CommandRefused, detail)
         };
-        let Ok(owner) = name.parse::<TypeName>() else {
+        // Whose a plain id is, in a namespace that others use too, only its queue says.
+        let is_plain = self.identity.naming.ids == Ids::Plain { apart: false };
+        if is_plain && queue.is_none_or(|queue| queue.name != self.identity.task_queue) {
+            return Err(refused("it is not on this lane"));
+        }
+        let Ok(owner) = self.home.type_name(&name) else {
             return Err(refused(&format!("its type {name:?} is no plugin's")));
         };
         self.reach

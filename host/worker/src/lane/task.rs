@@ -99,6 +99,6 @@ fn keep(shared: &Shared, run_id: &str, run: Run) {
         return;
     }
     for leaving in shared.runs.put(run_id, run) {
-        shared.core.request_workflow_eviction(&leaving);
+        shared.rooms.evict(&leaving);
     }
 }

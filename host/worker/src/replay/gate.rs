@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use tenterhook_domain::{
-    Digest, PluginName, Result, Scope,
+    Digest, PluginName, Result, Scope, TypeName,
     clock::Clock,
     component::Metadata,
     limit::{LimitOverrides, Limits},
@@ -23,9 +23,13 @@ use tenterhook_store::Store;
 use super::{
     Candidate, REPLAYS_AT_ONCE, Replayer,
     sample::{Seen, choose},
-    source::{Listed, Source, of_plugin, quoted, time},
+    source::{Listed, Source, quoted, time},
 };
-use crate::{codec::Codec, connection::Temporal};
+use crate::{
+    codec::Codec,
+    connection::Temporal,
+    directory::{Directory, Listing},
+};
 
 /// So many times the sample are looked at to find its paths.
 const LOOKED_AT: usize = 4;
@@ -38,7 +42,7 @@ const GATE_TIME: Duration = Duration::from_secs(240);
 
 /// [`ReplayGate`] on Temporal.
 pub struct Gate {
-    temporal: Temporal,
+    directory: Arc<Directory>,
     store: Store,
     sandbox: Arc<Sandbox>,
     replayer: Replayer,
@@ -47,12 +51,13 @@ pub struct Gate {
 }
 
 impl Gate {
-    /// A gate over the executions of `temporal`.
+    /// A gate over the executions of the lanes of `directory`, which replays as in the namespace of `temporal`.
     ///
     /// # Errors
     /// `internal` when the system gives no threads.
     pub fn new(
-        temporal: Temporal,
+        temporal: &Temporal,
+        directory: Arc<Directory>,
         store: Store,
         sandbox: Arc<Sandbox>,
         clock: Arc<dyn Clock>,
@@ -60,7 +65,7 @@ impl Gate {
     ) -> Result<Self> {
         Ok(Self {
             replayer: Replayer::start(temporal.namespace())?,
-            temporal,
+            directory,
             store,
             sandbox,
             clock,
@@ -70,55 +75,35 @@ impl Gate {
 
     async fn report(&self, candidate: &Candidate, policy: &ReleasePolicy) -> Result<ReplayReport> {
         let until = Instant::now() + GATE_TIME;
-        let tenant = &candidate.scope.tenant;
-        let source = Source::of(&self.temporal, &self.codec, tenant).await?;
-        let all = of_plugin(&candidate.scope, &candidate.plugin);
         let oldest = time(
             self.clock
                 .now_millis()
                 .saturating_sub(policy.sample_age_seconds.saturating_mul(1_000)),
         );
         let mut report = ReplayReport::default();
-        for workflow_type in self.types(&source, &all, candidate).await? {
-            let of_type = format!("{all} AND WorkflowType = {}", quoted(&workflow_type));
-            let open = format!("{of_type} AND ExecutionStatus = 'Running'");
-            let closed =
-                format!("{of_type} AND ExecutionStatus != 'Running' AND CloseTime > {oldest}");
-            for (query, most) in [(open, policy.sample_open), (closed, policy.sample_closed)] {
-                let total = source.count(&query).await?;
-                let most = usize::try_from(most).unwrap_or(usize::MAX);
-                let chosen = choose_of(&source, &query, total, most).await?;
-                let replayed = self.replay_all(&source, candidate, chosen, until).await?;
-                report.left_out += total.saturating_sub(replayed.len() as u64);
-                report.histories.extend(replayed);
+        let (scope, plugin) = (&candidate.scope, &candidate.plugin);
+        for listing in self.directory.listings_of(scope, plugin).await? {
+            let source = Source::of(&listing.temporal, &self.codec, &scope.tenant).await?;
+            for workflow_type in types(&source, &listing, candidate).await? {
+                let of_type = format!(
+                    "{} AND WorkflowType = {}",
+                    listing.query,
+                    quoted(&workflow_type)
+                );
+                let open = format!("{of_type} AND ExecutionStatus = 'Running'");
+                let closed =
+                    format!("{of_type} AND ExecutionStatus != 'Running' AND CloseTime > {oldest}");
+                for (query, most) in [(open, policy.sample_open), (closed, policy.sample_closed)] {
+                    let total = source.count(&query).await?;
+                    let most = usize::try_from(most).unwrap_or(usize::MAX);
+                    let chosen = choose_of(&source, &query, total, most).await?;
+                    let replayed = self.replay_all(&source, candidate, chosen, until).await?;
+                    report.left_out += total.saturating_sub(replayed.len() as u64);
+                    report.histories.extend(replayed);
+                }
             }
         }
         Ok(report)
-    }
-
-    /// The workflow types of the release, and those that it no longer has and that still run.
-    async fn types(
-        &self,
-        source: &Source<'_>,
-        all: &str,
-        candidate: &Candidate,
-    ) -> Result<Vec<String>> {
-        let own: Vec<String> = candidate
-            .workflows
-            .iter()
-            .map(|name| format!("{}.{name}", candidate.plugin))
-            .collect();
-        let mut gone = BTreeMap::new();
-        let mut query = format!("{all} AND ExecutionStatus = 'Running'");
-        for name in &own {
-            query.push_str(&format!(" AND WorkflowType != {}", quoted(name)));
-        }
-        for listed in source.list(&query).await? {
-            if gone.len() < GONE_TYPES_MAX {
-                gone.insert(listed.workflow_type, ());
-            }
-        }
-        Ok(own.into_iter().chain(gone.into_keys()).collect())
     }
 
     async fn replay_all(
@@ -166,6 +151,42 @@ impl Gate {
         let (scope, plugin) = (scope.clone(), plugin.clone());
         Ok(Candidate::new(scope, plugin, component, metadata, limits))
     }
+}
+
+/// The workflow types of the release, and those that it no longer has and that still run.
+async fn types(
+    source: &Source<'_>,
+    listing: &Listing,
+    candidate: &Candidate,
+) -> Result<Vec<String>> {
+    let default = listing
+        .lane
+        .as_ref()
+        .and_then(|it| it.default_plugin.as_ref());
+    let of_default = default == Some(&candidate.plugin);
+    let names = candidate.workflows.iter();
+    let mut own: Vec<String> = names
+        .map(|name| format!("{}.{name}", candidate.plugin))
+        .collect();
+    if of_default {
+        own.extend(candidate.workflows.iter().cloned());
+    }
+    let mut gone = BTreeMap::new();
+    let mut query = format!("{} AND ExecutionStatus = 'Running'", listing.query);
+    for name in &own {
+        query.push_str(&format!(" AND WorkflowType != {}", quoted(name)));
+    }
+    for listed in source.list(&query).await? {
+        // Those on a lane may be another plugin's.
+        let of_plugin = match listed.workflow_type.parse::<TypeName>() {
+            Ok(name) => name.plugin == candidate.plugin,
+            Err(_) => of_default,
+        };
+        if of_plugin && gone.len() < GONE_TYPES_MAX {
+            gone.insert(listed.workflow_type, ());
+        }
+    }
+    Ok(own.into_iter().chain(gone.into_keys()).collect())
 }
 
 /// Looks through some of the executions that match and chooses `most` of them, each way at least once.

@@ -13,7 +13,7 @@ use temporalio_protos::temporal::api::{
         ListWorkflowExecutionsRequest,
     },
 };
-use tenterhook_domain::{PluginName, Result, Scope, TenantId, payload_key::PayloadRing};
+use tenterhook_domain::{Result, TenantId, payload_key::PayloadRing};
 
 use super::{recorded::Recorded, sample::spread};
 use crate::{
@@ -38,14 +38,6 @@ pub(super) struct Listed {
     pub(super) run_id: String,
     pub(super) workflow_type: String,
     started: Option<Timestamp>,
-}
-
-/// All executions of a plugin, as the start of a query. Names have no quotes by their own rules.
-pub(super) fn of_plugin(scope: &Scope, plugin: &PluginName) -> String {
-    format!(
-        "Tenant = '{}' AND Environment = '{}' AND Plugin = '{plugin}'",
-        scope.tenant, scope.environment
-    )
 }
 
 /// `text` as a string of a query.

@@ -66,7 +66,7 @@ impl Firewall<'_> {
         let name = self.type_name(activity_type)?;
         let digest = self.digest_for(&name.plugin);
         self.sign(headers, &name.plugin, &self.identity.temporal_id, digest)?;
-        *activity_type = name.to_string();
+        *activity_type = self.identity.spell(&name);
         Ok(())
     }
 }

@@ -32,7 +32,7 @@ impl Firewall<'_> {
         it: &mut StartChildWorkflowExecution,
     ) -> Result<(), Refusal> {
         let name = self.type_name(&it.workflow_type)?;
-        let workflow_id = self.identity.scope.temporal_id(&it.workflow_id)?;
+        let workflow_id = self.identity.temporal_id_of(&it.workflow_id)?;
         known::<ParentClosePolicy>("parent close policy", it.parent_close_policy)?;
         known::<WorkflowIdReusePolicy>("policy for its id", it.workflow_id_reuse_policy)?;
         attribute::check(it.search_attributes.as_ref())?;
@@ -44,7 +44,7 @@ impl Firewall<'_> {
             &self.identity.scope,
             &name.plugin,
         );
-        it.workflow_type = name.to_string();
+        it.workflow_type = self.identity.spell(&name);
         it.workflow_id = workflow_id;
         it.namespace.clone_from(&self.identity.namespace);
         it.task_queue.clone_from(&self.identity.task_queue);
@@ -64,7 +64,7 @@ impl Firewall<'_> {
             Some(Target::WorkflowExecution(execution)) => self.own(execution),
             // Core sends this id to the server as it is, with the mark that it must be a child.
             Some(Target::ChildWorkflowId(id)) => {
-                *id = self.identity.scope.temporal_id(id)?;
+                *id = self.identity.temporal_id_of(id)?;
                 Ok(())
             }
             None => refused("it names no workflow"),
@@ -99,7 +99,7 @@ impl Firewall<'_> {
                     it.workflow_type
                 ));
             }
-            it.workflow_type = name.to_string();
+            it.workflow_type = self.identity.spell(&name);
         }
         attribute::check(it.search_attributes.as_ref())?;
         attribute::check_memo(it.memo.keys())?;
@@ -118,7 +118,7 @@ impl Firewall<'_> {
 
     /// Whatever namespace the guest names, it can only mean its own.
     fn own(&self, execution: &mut NamespacedWorkflowExecution) -> Result<(), Refusal> {
-        execution.workflow_id = self.identity.scope.temporal_id(&execution.workflow_id)?;
+        execution.workflow_id = self.identity.temporal_id_of(&execution.workflow_id)?;
         execution.namespace.clone_from(&self.identity.namespace);
         Ok(())
     }

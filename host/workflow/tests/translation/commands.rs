@@ -2,6 +2,7 @@
 
 mod activity;
 mod execution;
+mod lane;
 
 use std::{collections::HashMap, time::Duration};
 

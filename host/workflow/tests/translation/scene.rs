@@ -24,6 +24,7 @@ use tenterhook_domain::{
     Code, Digest,
     context::{Context, ContextKey, ContextKeys, HEADER},
     grant::Grants,
+    lane::Naming,
     limit::Limits,
 };
 use tenterhook_workflow::{Pin, Reach, ReleasePin, Run, RunIdentity};
@@ -77,6 +78,16 @@ impl Scene {
 
     /// On this release, after as many moves as it says.
     pub fn on(release: ReleasePin, pin: Pin, limits: Limits) -> Self {
+        Self::of(release, pin, limits, (ID, Naming::default()))
+    }
+
+    /// The execution `id`, which calls others as `naming` says; without a pin.
+    pub fn called(id: &str, naming: Naming) -> Self {
+        let release = ReleasePin::first(digest());
+        Self::of(release, Pin::Written, Limits::default(), (id, naming))
+    }
+
+    fn of(release: ReleasePin, pin: Pin, limits: Limits, (id, naming): (&str, Naming)) -> Self {
         let script = Script::default();
         let keys = Arc::new(ContextKeys::new(ContextKey::new("k1", [7; 32]), vec![]));
         let identity = RunIdentity {
@@ -86,10 +97,11 @@ impl Scene {
             moves: release.moves,
             namespace: "lanes".into(),
             task_queue: QUEUE.into(),
-            temporal_id: ID.into(),
+            temporal_id: id.into(),
             run_id: RUN.into(),
             pin,
             weight: 1,
+            naming,
         };
         let module = Arc::new(script.clone());
         let mut run = Run::new(identity, Arc::new(limits), keys.clone(), module);

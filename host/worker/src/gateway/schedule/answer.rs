@@ -15,6 +15,7 @@ use temporalio_protos::temporal::api::{
 };
 use tenterhook_domain::{
     Code, Error, Result, ScheduleId, Scope,
+    lane::Ids,
     schedule::{
         Action, Calendar, Interval, Overlap, Schedule, ScheduleEntry, Scheduled, ScheduledStart,
         Span,
@@ -29,6 +30,7 @@ use crate::payload;
 /// # Errors
 /// `schedule-not-found` for one that starts nothing of a plugin: somebody else made it.
 pub(super) fn scheduled(
+    ids: Ids,
     scope: &Scope,
     id: &ScheduleId,
     described: DescribeScheduleResponse,
@@ -47,10 +49,11 @@ pub(super) fn scheduled(
         id: id.clone(),
         schedule,
         next: next.map(describe::millis).collect(),
-        recent: recent.filter_map(|start| started(scope, start)).collect(),
+        recent: recent
+            .filter_map(|start| started(ids, scope, start))
+            .collect(),
         running: running
-            .filter_map(|execution| scope.caller_id(&execution.workflow_id))
-            .map(str::to_owned)
+            .filter_map(|execution| ids.caller_id(scope, &execution.workflow_id))
             .collect(),
         started: count(info.action_count),
         skipped: count(info.overlap_skipped).saturating_add(count(info.buffer_dropped)),
@@ -60,8 +63,8 @@ pub(super) fn scheduled(
 }
 
 /// A schedule of a list; none of another scope.
-pub(super) fn entry(scope: &Scope, entry: ScheduleListEntry) -> Option<ScheduleEntry> {
-    let id = scope.caller_id(&entry.schedule_id)?.parse().ok()?;
+pub(super) fn entry(ids: Ids, scope: &Scope, entry: ScheduleListEntry) -> Option<ScheduleEntry> {
+    let id = ids.caller_id(scope, &entry.schedule_id)?.parse().ok()?;
     let info = entry.info.unwrap_or_default();
     let next = info.future_action_times.into_iter().next();
     let last = info.recent_actions.into_iter().next_back();
@@ -71,11 +74,11 @@ pub(super) fn entry(scope: &Scope, entry: ScheduleListEntry) -> Option<ScheduleE
         paused: info.paused,
         note: info.notes,
         next: next.map(describe::millis),
-        last: last.and_then(|start| started(scope, start)),
+        last: last.and_then(|start| started(ids, scope, start)),
     })
 }
 
-fn started(scope: &Scope, start: ScheduleActionResult) -> Option<ScheduledStart> {
+fn started(ids: Ids, scope: &Scope, start: ScheduleActionResult) -> Option<ScheduledStart> {
     let status = start.start_workflow_status();
     let WorkflowExecution {
         workflow_id,
@@ -83,7 +86,7 @@ fn started(scope: &Scope, start: ScheduleActionResult) -> Option<ScheduledStart>
     } = start.start_workflow_result?;
     Some(ScheduledStart {
         at: start.schedule_time.map(describe::millis),
-        id: scope.caller_id(&workflow_id)?.to_owned(),
+        id: ids.caller_id(scope, &workflow_id)?,
         run_id,
         status: (status != WorkflowExecutionStatus::Unspecified).then(|| describe::status(status)),
     })

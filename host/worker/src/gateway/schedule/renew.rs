@@ -12,8 +12,8 @@ use tenterhook_domain::{Code, Result, ScheduleId, Scope, context::HEADER};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use super::{super::Gateway, LISTED_MAX, refused};
-use crate::payload;
+use super::{super::Gateway, LISTED_MAX, describe_schedule, list_schedules, refused, scope_of};
+use crate::{connection::Temporal, payload};
 
 /// Every host looks at all schedules when it starts, and then so often. A key verifies for longer than that after the next
 /// one signs.
@@ -56,19 +56,25 @@ impl Gateway {
 
     /// Signs what is signed with an older key. Says how many.
     async fn renew_all(&self) -> Result<usize> {
+        let mut renewed = 0;
+        for (temporal, own) in self.directory.namespaces().await? {
+            renewed += self.renew_in(&temporal, own.as_ref()).await?;
+        }
+        Ok(renewed)
+    }
+
+    async fn renew_in(&self, temporal: &Temporal, own: Option<&Scope>) -> Result<usize> {
         let (mut renewed, mut token) = (0, Vec::new());
         loop {
-            let listed = self
-                .list_schedules(String::new(), LISTED_MAX, token)
-                .await?;
+            let listed = list_schedules(temporal, String::new(), LISTED_MAX, token).await?;
             for entry in listed.schedules {
-                let Some((scope, id)) = Scope::of_temporal_id(&entry.schedule_id) else {
+                let Some((scope, id)) = scope_of(own, &entry.schedule_id) else {
                     continue;
                 };
                 let Ok(id) = id.parse::<ScheduleId>() else {
                     continue;
                 };
-                match self.renew(&entry.schedule_id, &id).await {
+                match self.renew(temporal, &entry.schedule_id, &id).await {
                     Ok(done) => renewed += usize::from(done),
                     // Taken away since it was listed.
                     Err(error) if error.code() == Code::ScheduleNotFound => {}
@@ -86,8 +92,8 @@ impl Gateway {
         }
     }
 
-    async fn renew(&self, schedule_id: &str, id: &ScheduleId) -> Result<bool> {
-        let described = self.describe_schedule(schedule_id, id).await?;
+    async fn renew(&self, temporal: &Temporal, schedule_id: &str, id: &ScheduleId) -> Result<bool> {
+        let described = describe_schedule(temporal, schedule_id, id).await?;
         let mut schedule = described.schedule.unwrap_or_default();
         // What has no context of ours is not ours.
         let Some(context) = context_of(&mut schedule) else {
@@ -99,16 +105,16 @@ impl Gateway {
         };
         *context = payload::of_json(&token.into());
         let update = UpdateScheduleRequest {
-            namespace: self.temporal.namespace().to_owned(),
+            namespace: temporal.namespace().to_owned(),
             schedule_id: schedule_id.to_owned(),
             schedule: Some(schedule),
             // What somebody changed meanwhile is signed with this key already, or in the next round.
             conflict_token: described.conflict_token,
-            identity: self.temporal.identity().to_owned(),
+            identity: temporal.identity().to_owned(),
             request_id: uuid::Uuid::new_v4().to_string(),
             ..Default::default()
         };
-        let mut service = self.temporal.service();
+        let mut service = temporal.service();
         let updated = service.update_schedule(Request::new(update)).await;
         updated.map_err(|status| refused(&status, id))?;
         Ok(true)

@@ -20,8 +20,8 @@ use tenterhook_domain::{
     schedule::{Calendar, Interval, Overlap, Schedule, Span},
 };
 
-use super::{super::Gateway, temporal_id};
-use crate::{codec, connection::SEARCH_ATTRIBUTES, payload};
+use super::super::Gateway;
+use crate::{codec, connection::SEARCH_ATTRIBUTES, directory::Site, payload};
 
 impl Gateway {
     /// What Temporal keeps of a schedule, its payloads sealed and its context signed.
@@ -30,12 +30,13 @@ impl Gateway {
     /// `payload-key-gone` after the tenant's keys were deleted.
     pub(super) fn schedule_request(
         &self,
+        site: &Site,
         scope: &Scope,
         id: &ScheduleId,
         schedule: &Schedule,
         ring: &PayloadRing,
     ) -> Result<ProtoSchedule> {
-        let starts = self.started_by(scope, id, schedule, ring)?;
+        let starts = self.started_by(site, scope, id, schedule, ring)?;
         Ok(ProtoSchedule {
             spec: Some(spec(schedule)),
             action: Some(ScheduleAction {
@@ -61,12 +62,14 @@ impl Gateway {
 
     fn started_by(
         &self,
+        site: &Site,
         scope: &Scope,
         id: &ScheduleId,
         schedule: &Schedule,
         ring: &PayloadRing,
     ) -> Result<NewWorkflowExecutionInfo> {
-        let (action, workflow_id) = (&schedule.action, temporal_id(scope, id));
+        let action = &schedule.action;
+        let workflow_id = site.ids.temporal_id(scope, id.as_str())?;
         let token = self.keys.sign_schedule(&ScheduleContext {
             scope: scope.clone(),
             workflow_type: action.workflow_type.clone(),
@@ -79,7 +82,7 @@ impl Gateway {
                 name: action.workflow_type.to_string(),
             }),
             task_queue: Some(TaskQueue {
-                name: self.task_queue.clone(),
+                name: site.task_queue.clone(),
                 kind: TaskQueueKind::Normal.into(),
                 ..Default::default()
             }),

@@ -1,21 +1,21 @@
-//! What a lane does while memory is short: it lets go of runs that it keeps, and says that it polls for nothing new.
+//! What a host does while memory is short: it lets go of runs that it keeps, and says that it polls for nothing new.
 
 use std::sync::Arc;
 
-use super::Shared;
+use crate::{lanes::Rooms, resolver::Resolver};
 
 /// Lets go of runs whenever memory becomes short, and of more while it is taken still.
-pub(super) async fn follow(shared: Arc<Shared>) {
-    let memory = shared.resolver.memory();
+pub(crate) async fn follow(rooms: Arc<Rooms>, resolver: Arc<Resolver>) {
+    let memory = resolver.memory();
     let (mut watch, mut was_short) = (memory.watch(), false);
     while let Some(is_short) = watch.next().await {
         if is_short {
-            let leaving = shared.runs.shed();
+            let leaving = rooms.runs.shed();
             for run_id in &leaving {
-                shared.core.request_workflow_eviction(run_id);
+                rooms.evict(run_id);
             }
             if !was_short {
-                shared.resolver.tally().polling_held();
+                resolver.tally().polling_held();
                 tracing::warn!(
                     excess_bytes = memory.excess(),
                     runs_let_go = leaving.len(),

@@ -32,6 +32,7 @@ fn activities_are_qualified_signed_and_kept_on_the_lane() {
         let mut expected = activity(qualified);
         expected.task_queue = QUEUE.into();
         expected.headers = it.headers.clone();
+        expected.priority = tenants_own();
         assert_eq!(it.headers.len(), 2, "the guest's own header is kept");
         assert_eq!(it, expected);
 

@@ -67,6 +67,7 @@ fn children_stay_in_the_scope() {
             expected.namespace = "lanes".into();
             expected.task_queue = QUEUE.into();
             expected.headers = it.headers.clone();
+            expected.priority = tenants_own();
             let marked = &mut expected.search_attributes.as_mut().unwrap().indexed_fields;
             for (name, value) in [
                 ("Tenant", "acme"),

@@ -272,6 +272,7 @@ async fn tenants_do_not_see_one_anothers_schedules() {
     let quotas = json!({"schedules": 2});
     let set = theirs.api.put("/v1/tenants/sched-theirs/quotas", &quotas);
     set.await.unwrap().ok().unwrap();
-    let third = theirs.api.put(&theirs.path("schedules/third"), &only);
-    assert_eq!(third.await.unwrap().code(), Some("quota-exceeded"));
+    let third = theirs.path("schedules/third");
+    let third = theirs.api.put(&third, &only).await.unwrap();
+    assert_eq!(third.code(), Some("quota-exceeded"));
 }

@@ -27,10 +27,9 @@ async fn input_and_notes_of_an_encrypted_tenant_are_sealed() {
     let host = host.unwrap();
     let world = World::make(&host.api, "acme").await.unwrap();
     world.push_guest(PLUGIN).await.unwrap();
-    let on = host
-        .api
-        .put("/v1/tenants/acme/encryption", &json!({"payloads": "on"}));
-    on.await.unwrap().ok().unwrap();
+    let on = json!({"payloads": "on"});
+    let on = host.api.put("/v1/tenants/acme/encryption", &on).await;
+    on.unwrap().ok().unwrap();
     let (input, memo) = (
         once("Echo", json!({ "card": MARKER })),
         json!({"card": MARKER}),

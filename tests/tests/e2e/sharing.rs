@@ -23,8 +23,8 @@ async fn small_host(data: &std::path::Path) -> (Host, EmbeddedTemporal) {
     let temporal = dev_server::start(&data.join("temporal")).await.unwrap();
     let variables = vec![("TENTERHOOK_INSTANCE_MEMORY", MEMORY.to_string())];
     let address = temporal.address().to_string();
-    let host = Host::serve_with(&data.join("host"), &address, variables);
-    (host.await.unwrap(), temporal)
+    let host = Host::serve_with(&data.join("host"), &address, variables).await;
+    (host.unwrap(), temporal)
 }
 
 async fn set_weight(world: &World, tenant: &str, weight: u64) {

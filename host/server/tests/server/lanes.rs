@@ -31,7 +31,10 @@ async fn a_lane_is_an_admins_to_give() {
     let host = furnished().await;
     let admin = host.admin().await;
     let missing = admin.get(PATH).await;
-    assert_eq!((missing.status.as_u16(), missing.code()), (404, "lane-not-found"));
+    assert_eq!(
+        (missing.status.as_u16(), missing.code()),
+        (404, "lane-not-found")
+    );
     let lane = r#"{"namespace": "acme", "task_queue": "orders", "default_plugin": "payment"}"#;
     let put = admin.put(PATH, lane).await;
     assert_eq!(put.status, 201, "{:?}", put.json);
@@ -49,11 +52,18 @@ async fn a_lane_is_an_admins_to_give() {
         (r#"{"task_queue": "a", "x": 1}"#, 422, "request-invalid"),
     ] {
         let answer = admin.put(PATH, wrong).await;
-        assert_eq!((answer.status.as_u16(), answer.code()), (status, code), "{wrong}");
+        assert_eq!(
+            (answer.status.as_u16(), answer.code()),
+            (status, code),
+            "{wrong}"
+        );
     }
     let other = "/v1/tenants/globex/environments/production/lane";
     let taken = admin.put(other, lane).await;
-    assert_eq!((taken.status.as_u16(), taken.code()), (409, "lane-conflict"));
+    assert_eq!(
+        (taken.status.as_u16(), taken.code()),
+        (409, "lane-conflict")
+    );
     assert_eq!(
         admin
             .send("DELETE", PATH, crate::host::Body::None)

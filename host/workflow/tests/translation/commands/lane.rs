@@ -52,7 +52,10 @@ fn types_of_the_default_plugin_stay_bare_and_others_whole() {
             (it.workflow_type.as_str(), it.workflow_id.as_str()),
             (in_history, "c-1")
         );
-        assert_eq!((it.task_queue.as_str(), it.namespace.as_str()), (QUEUE, "lanes"));
+        assert_eq!(
+            (it.task_queue.as_str(), it.namespace.as_str()),
+            (QUEUE, "lanes")
+        );
     }
 }
 
@@ -63,16 +66,15 @@ fn plain_ids_leave_no_shared_namespace_for_another_scope() {
         panic!("it is a child")
     };
     assert_eq!(it.workflow_id, FOREIGN, "in a namespace of its own");
-    let cancel = Command::RequestCancelExternalWorkflowExecution(
-        RequestCancelExternalWorkflowExecution {
+    let cancel =
+        Command::RequestCancelExternalWorkflowExecution(RequestCancelExternalWorkflowExecution {
             seq: 3,
             workflow_execution: Some(NamespacedWorkflowExecution {
                 workflow_id: FOREIGN.into(),
                 ..Default::default()
             }),
             ..Default::default()
-        },
-    );
+        });
     for command in [push(FOREIGN), cancel] {
         let mut scene = on_lane(false);
         scene.script.push(command);

@@ -239,7 +239,7 @@ mod tests {
         let claimed = home
             .claim_run(&keys(1), &none, "o-1", "Pay", Some(5))
             .unwrap();
-        assert_eq!(claimed.type_name.to_string(), "payment.Pay", Some(5));
+        assert_eq!(claimed.type_name.to_string(), "payment.Pay");
         assert_eq!(
             (claimed.caller_id.as_str(), claimed.naming.bare),
             ("o-1", true)

@@ -1,5 +1,8 @@
 //! Commands of a run on a lane of its scope's own: ids and types as the run's history has them.
 
+use temporalio_protos::coresdk::workflow_activation::{
+    InitializeWorkflow, workflow_activation_job::Variant as Job,
+};
 use tenterhook_domain::lane::{Ids, Naming};
 
 use super::*;

@@ -23,6 +23,7 @@ fn token() -> String {
             plugin: "payment".parse().unwrap(),
             workflow_id: ID.into(),
             digest: Some(Digest::of(b"x")),
+            begins_by: Some(1_000),
         })
         .unwrap()
 }

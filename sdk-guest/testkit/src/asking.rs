@@ -54,7 +54,7 @@ impl World {
         run: RunKey,
         name: &str,
         input: Vec<Payload>,
-    ) -> Result<Payload, Proto> {
+    ) -> Result<Payload, Box<Proto>> {
         let run = self.last_of(run);
         if matches!(
             self.runs[run].jobs.first(),
@@ -70,12 +70,13 @@ impl World {
             ..Default::default()
         });
         self.put(run, job);
-        self.answers.remove(&id).unwrap_or_else(|| {
-            Err(Proto {
+        match self.answers.remove(&id) {
+            Some(answer) => answer.map_err(Box::new),
+            None => Err(Box::new(Proto {
                 message: format!("query {name} was not answered"),
                 ..Default::default()
-            })
-        })
+            })),
+        }
     }
 
     /// The workflow answers an update.

@@ -30,4 +30,6 @@ pub use directory::Directory;
 pub use gateway::Gateway;
 pub use lane::LaneConfig;
 pub use lanes::{Lanes, Means, start_lanes};
-pub use replay::{Candidate, EXPORT_BYTES_MAX, Gate, REPLAYS_AT_ONCE, Recorded, Replayer};
+pub use replay::{
+    Candidate, EXPORT_BYTES_MAX, Gate, REPLAYS_AT_ONCE, Recorded, Replayer, export_history,
+};

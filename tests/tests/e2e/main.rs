@@ -11,6 +11,7 @@ mod failures;
 mod features;
 mod guests;
 mod hosts;
+mod languages;
 mod lanes;
 mod payments;
 mod plugins;

@@ -2,24 +2,15 @@
 
 import type { Failure, Payload } from "tenterhook:plugin/values@0.1.0";
 
-// The engine has both; the compiler's library knows them only as parts of a browser.
-declare class TextEncoder {
-  encode(text: string): Uint8Array;
-}
-declare class TextDecoder {
-  decode(bytes: Uint8Array): string;
-}
-
 const ENCODING = "encoding";
 const JSON_PLAIN = "json/plain";
 const BINARY_NULL = "binary/null";
 
 /** `value` as Temporal stores it. */
 export function encode(value: unknown): Payload {
-  const encoder = new TextEncoder();
   return {
-    metadata: [[ENCODING, encoder.encode(JSON_PLAIN)]],
-    data: encoder.encode(JSON.stringify(value)),
+    metadata: [[ENCODING, bytes(JSON_PLAIN)]],
+    data: bytes(JSON.stringify(value)),
   };
 }
 
@@ -29,14 +20,34 @@ export function decode(payloads: Payload[]): unknown {
   if (payloads.length !== 1 || payload === undefined) {
     throw failure("ValidationError", `${payloads.length} values came in place of one`);
   }
-  const decoder = new TextDecoder();
   const encoding = payload.metadata.find(([name]) => name === ENCODING);
-  const name = encoding === undefined ? "" : decoder.decode(encoding[1]);
+  const name = encoding === undefined ? "" : text(encoding[1]);
   if (name === BINARY_NULL) return null;
   if (name !== JSON_PLAIN) {
     throw failure("ValidationError", `encoding "${name}" is not understood here`);
   }
-  return JSON.parse(decoder.decode(payload.data));
+  return JSON.parse(text(payload.data));
+}
+
+/** UTF-8. QuickJS has no `TextEncoder`; what it has for addresses does the same. */
+function bytes(text: string): Uint8Array {
+  const escaped = encodeURIComponent(text);
+  const bytes: number[] = [];
+  for (let at = 0; at < escaped.length; at += 1) {
+    if (escaped[at] === "%") {
+      bytes.push(parseInt(escaped.slice(at + 1, at + 3), 16));
+      at += 2;
+    } else {
+      bytes.push(escaped.charCodeAt(at));
+    }
+  }
+  return Uint8Array.from(bytes);
+}
+
+function text(bytes: Uint8Array): string {
+  let escaped = "";
+  for (const byte of bytes) escaped += `%${byte.toString(16).padStart(2, "0")}`;
+  return decodeURIComponent(escaped);
 }
 
 /** Types of failure that no further attempt can mend. */
@@ -60,8 +71,8 @@ export function answering(attempt: () => Payload | undefined): Payload | undefin
     if (isFailure(thrown)) throw thrown;
     // What the host refuses comes as an error with the refusal as its payload.
     const payload = (thrown as { payload?: unknown }).payload;
-    const message = payload === undefined ? String(thrown) : JSON.stringify(payload);
-    throw failure(thrown instanceof Error ? thrown.name : "Error", message);
+    const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+    throw failure(error.name, payload === undefined ? error.message : JSON.stringify(payload));
   }
 }
 

@@ -52,7 +52,7 @@ impl DevArguments {
     ) -> Result<()> {
         let source = self.source.find()?;
         // Before the first build, so that a change during it counts.
-        let changes = Changes::of(source.folder())?;
+        let mut changes = Changes::of(source.folder())?;
         let mut round = Round {
             source,
             name: self.name.as_deref(),
@@ -76,7 +76,7 @@ impl DevArguments {
             loop {
                 tokio::select! {
                     at = changes.next() => {
-                        changed = at;
+                        changed = at?;
                         break;
                     }
                     () = tokio::time::sleep(LOOK_EVERY) => {

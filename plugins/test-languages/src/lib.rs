@@ -92,7 +92,10 @@ pub(crate) struct Sells;
 #[workflow_methods]
 impl Sells {
     #[run]
-    pub(crate) async fn run(ctx: &mut WorkflowContext<Self>, sale: Sale) -> WorkflowResult<Restock> {
+    pub(crate) async fn run(
+        ctx: &mut WorkflowContext<Self>,
+        sale: Sale,
+    ) -> WorkflowResult<Restock> {
         let options = || activity_options(Timeout::Medium, Retry::Standard);
         let receipt = ctx.execute_activity(RenderReceipt, sale.order, options());
         let demand = ctx.execute_activity(ForecastDemand, sale.sales, options());

@@ -22,8 +22,8 @@ use clap::Subcommand;
 use tenterhook_domain::Digest;
 
 use self::{
-    author::AuthorCommand, check::CheckArguments, config::ConfigCommand, grants::GrantsCommand, policy::PolicyCommand,
-    push::PushArguments, replay::ReplayArguments, secret::SecretCommand,
+    author::AuthorCommand, check::CheckArguments, config::ConfigCommand, grants::GrantsCommand,
+    policy::PolicyCommand, push::PushArguments, replay::ReplayArguments, secret::SecretCommand,
 };
 use super::{
     limits,

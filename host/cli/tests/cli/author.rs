@@ -17,7 +17,8 @@ async fn a_new_plugin_is_a_crate_of_its_own_with_the_sdk_of_the_checkout() {
     let ran = program.run("plugin new my-greeter").await.exited(0);
     assert_eq!(ran.stdout, "");
     assert!(
-        ran.stderr.starts_with("made the plugin my-greeter in my-greeter/, with the SDK of "),
+        ran.stderr
+            .starts_with("made the plugin my-greeter in my-greeter/, with the SDK of "),
         "{}",
         ran.stderr
     );
@@ -27,7 +28,12 @@ async fn a_new_plugin_is_a_crate_of_its_own_with_the_sdk_of_the_checkout() {
     };
     let manifest = read("Cargo.toml");
     let sdk = format!("tenterhook-sdk = {{ path = \"{}/sdk-guest\" }}", checkout());
-    for line in ["name = \"my-greeter\"", "crate-type = [\"cdylib\"]", &sdk, "[workspace]"] {
+    for line in [
+        "name = \"my-greeter\"",
+        "crate-type = [\"cdylib\"]",
+        &sdk,
+        "[workspace]",
+    ] {
         assert!(manifest.contains(line), "{line}: {manifest}");
     }
     assert!(read("README.md").starts_with("# my-greeter\n"));
@@ -38,11 +44,18 @@ async fn a_new_plugin_is_a_crate_of_its_own_with_the_sdk_of_the_checkout() {
         assert_eq!(Some(read(pinned)), of_checkout.ok(), "{pinned}");
     }
     for file in ["Cargo.toml", "README.md", "src/lib.rs"] {
-        assert!(!read(file).contains("{{"), "{file} has a place that nothing was put into");
+        assert!(
+            !read(file).contains("{{"),
+            "{file} has a place that nothing was put into"
+        );
     }
 
     let ran = program.run("plugin new my-greeter").await.exited(1);
-    assert!(ran.stderr.starts_with("error[folder-taken]: my-greeter"), "{}", ran.stderr);
+    assert!(
+        ran.stderr.starts_with("error[folder-taken]: my-greeter"),
+        "{}",
+        ran.stderr
+    );
     assert_eq!(read("Cargo.toml"), manifest, "what is there stays");
 }
 
@@ -57,12 +70,18 @@ async fn without_a_checkout_a_new_plugin_uses_the_published_sdk() {
 
 #[tokio::test]
 async fn a_missing_compiler_is_named_with_where_to_get_it() {
-    let program = Program::new()
-        .variable("PATH", "")
-        .file("Cargo.toml", "[package]\nname = \"x\"\nversion = \"1.0.0\"\n");
+    let program = Program::new().variable("PATH", "").file(
+        "Cargo.toml",
+        "[package]\nname = \"x\"\nversion = \"1.0.0\"\n",
+    );
     for command in ["plugin build", "plugin test"] {
         let ran = program.run(command).await.exited(1);
-        assert!(ran.stderr.starts_with("error[tool-missing]: rustc does not run"), "{}", ran.stderr);
+        assert!(
+            ran.stderr
+                .starts_with("error[tool-missing]: rustc does not run"),
+            "{}",
+            ran.stderr
+        );
         assert!(ran.stderr.contains("https://rustup.rs"), "{}", ran.stderr);
     }
 }

@@ -140,7 +140,10 @@ async fn wrong_use_exits_with_2_and_says_what() {
         ("plugin new Greeter", "Greeter"),
         ("plugin new greeter --sdk .", "is no checkout of Tenterhook"),
         ("plugin build", "there is no Cargo.toml in ."),
-        ("plugin test --path nowhere", "there is no Cargo.toml in nowhere"),
+        (
+            "plugin test --path nowhere",
+            "there is no Cargo.toml in nowhere",
+        ),
         ("plugin dev", "there is no Cargo.toml in ."),
         ("plugin push -", "give --name"),
         ("plugin push", "required"),

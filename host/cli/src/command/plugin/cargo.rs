@@ -90,7 +90,9 @@ impl Crate {
             Build::Quick => {
                 cargo.args(["--profile", QUICK]);
                 for setting in QUICK_SETTINGS {
-                    cargo.arg("--config").arg(format!("profile.{QUICK}.{setting}"));
+                    cargo
+                        .arg("--config")
+                        .arg(format!("profile.{QUICK}.{setting}"));
                 }
             }
         }

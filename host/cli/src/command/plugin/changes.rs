@@ -23,7 +23,12 @@ const ENTRIES_MAX: usize = 10_000;
 /// What cargo and other tools write, in the crate's own folder.
 const NOT_SOURCES: &[&str] = &["target", "node_modules"];
 /// Files in the crate's own folder that a component is made of.
-const SOURCES: &[&str] = &["Cargo.toml", "Cargo.lock", "build.rs", "rust-toolchain.toml"];
+const SOURCES: &[&str] = &[
+    "Cargo.toml",
+    "Cargo.lock",
+    "build.rs",
+    "rust-toolchain.toml",
+];
 
 /// Each source, with when it was changed last and how long it is.
 type Sources = BTreeMap<PathBuf, (SystemTime, u64)>;
@@ -150,7 +155,10 @@ mod tests {
         fs::write(root.join("src/.new"), "after, and longer").unwrap();
         fs::rename(root.join("src/.new"), root.join("src/deep/er.rs")).unwrap();
         changes.next().await.unwrap();
-        assert!(look(root).unwrap() == changes.seen, "one save is one change");
+        assert!(
+            look(root).unwrap() == changes.seen,
+            "one save is one change"
+        );
 
         fs::create_dir(root.join("benches")).unwrap();
         fs::write(root.join("benches/new.rs"), "").unwrap();

@@ -12,11 +12,7 @@ use super::{
     component, push,
     runs::Runs,
 };
-use crate::{
-    client::Client,
-    failure::Result,
-    output::Console,
-};
+use crate::{client::Client, failure::Result, output::Console};
 
 /// How often the host is asked what the plugin's executions do.
 const LOOK_EVERY: Duration = Duration::from_secs(1);

@@ -67,8 +67,12 @@ impl NewArguments {
             || format!("version {}", version()),
             |checkout| checkout.join(SDK_FOLDER).display().to_string(),
         );
-        console.note(&format!("made the plugin {name} in {name}/, with the SDK of {from}"));
-        console.note(&format!("next: cd {name}, then `tenterhook plugin build`, `plugin test`, `plugin dev`"));
+        console.note(&format!(
+            "made the plugin {name} in {name}/, with the SDK of {from}"
+        ));
+        console.note(&format!(
+            "next: cd {name}, then `tenterhook plugin build`, `plugin test`, `plugin dev`"
+        ));
         Ok(())
     }
 }
@@ -127,7 +131,10 @@ fn make_folder(folder: &Path) -> Result<()> {
     if taken {
         return Err(Failure::new(
             code::FOLDER_TAKEN,
-            format!("{} is there already, and is no empty folder", folder.display()),
+            format!(
+                "{} is there already, and is no empty folder",
+                folder.display()
+            ),
         )
         .with_hint("choose another name, or go to another folder"));
     }
@@ -140,7 +147,10 @@ fn write(file: &Path, bytes: &[u8]) -> Result<()> {
         .map_or(Ok(()), fs::create_dir_all)
         .and_then(|()| fs::write(file, bytes));
     written.map_err(|error| {
-        Failure::new(code::FILE_UNWRITABLE, format!("{} cannot be written", file.display()))
-            .caused_by(&error)
+        Failure::new(
+            code::FILE_UNWRITABLE,
+            format!("{} cannot be written", file.display()),
+        )
+        .caused_by(&error)
     })
 }

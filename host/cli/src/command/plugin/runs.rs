@@ -54,7 +54,12 @@ impl<'a> Runs<'a> {
         let mut asked = 0;
         // Oldest first, as it happened.
         for execution in executions.into_iter().flatten().rev() {
-            let field = |name: &str| execution.get(name).and_then(Value::as_str).unwrap_or_default();
+            let field = |name: &str| {
+                execution
+                    .get(name)
+                    .and_then(Value::as_str)
+                    .unwrap_or_default()
+            };
             let type_name = field("type");
             if !type_name.starts_with(&self.prefix) {
                 continue;

@@ -97,7 +97,10 @@ mod tests {
 
     #[test]
     fn a_guest_is_greeted_by_name() {
-        assert_eq!(greeting_for(&guest("Ada")).ok().as_deref(), Some("Hello, Ada!"));
+        assert_eq!(
+            greeting_for(&guest("Ada")).ok().as_deref(),
+            Some("Hello, Ada!")
+        );
     }
 
     #[test]

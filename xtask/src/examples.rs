@@ -75,10 +75,7 @@ impl Example<'_> {
     }
 
     /// Builds in a copy, unless what is there was built from the same files.
-    fn build(
-        &self,
-        build: impl FnOnce(&Self, &Path) -> anyhow::Result<()>,
-    ) -> anyhow::Result<()> {
+    fn build(&self, build: impl FnOnce(&Self, &Path) -> anyhow::Result<()>) -> anyhow::Result<()> {
         let wit = self.workspace.root.join(WIT);
         let inputs = format!("{:016x}", hash_of(&[self.source(), wit.clone()])?);
         let component = self.workspace.guests_folder().join(self.file());

@@ -48,7 +48,7 @@ impl NewArguments {
             None => checkout_around(Path::new(".")),
         };
         let folder = Path::new(name);
-        make_folder(folder)?;
+        require_free(folder)?;
         for (file, text) in TEMPLATE {
             let text = text
                 .replace(NAME, name)
@@ -122,8 +122,8 @@ fn is_checkout(folder: &Path) -> bool {
     folder.join(SDK_FOLDER).join("Cargo.toml").is_file()
 }
 
-/// Makes `folder`; an empty one that is there is taken.
-fn make_folder(folder: &Path) -> Result<()> {
+/// Checks that `folder` is not there yet, or is empty.
+fn require_free(folder: &Path) -> Result<()> {
     let taken = match fs::read_dir(folder) {
         Ok(mut entries) => entries.next().is_some(),
         Err(error) => error.kind() != io::ErrorKind::NotFound,

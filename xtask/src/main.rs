@@ -9,6 +9,7 @@
     reason = "a program for the terminal"
 )]
 
+mod examples;
 mod guests;
 mod host;
 mod package;
@@ -66,6 +67,8 @@ enum Command {
     },
     /// Builds the guest components into the target folder's `guests/`.
     Guests,
+    /// Builds the example plugins in TypeScript and Python beside them, with tools from npm and PyPI.
+    Examples,
     /// Finds or installs the `temporal` program and prints its path.
     Temporal,
     /// Formats all code.
@@ -92,6 +95,10 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Bench { arguments } => host::bench(&workspace, &arguments),
         Command::Guests => {
             guests::build(&workspace)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Examples => {
+            examples::build(&workspace)?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Temporal => {

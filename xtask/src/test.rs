@@ -4,7 +4,7 @@ use std::process::{Command, ExitCode};
 
 use crate::totals::Totals;
 use crate::workspace::Workspace;
-use crate::{guests, host, postgres, registry, schemathesis, step, temporal, tools};
+use crate::{examples, guests, host, postgres, registry, schemathesis, step, temporal, tools};
 
 /// The script that runs README's commands.
 const README_CHECK: &str = "tests/readme";
@@ -18,6 +18,7 @@ pub(crate) fn everything(workspace: &Workspace, only: &[String]) -> anyhow::Resu
     lints(workspace)?;
     licences(workspace)?;
     guests::build(workspace)?;
+    examples::build(workspace)?;
     host::build(workspace)?;
     temporal::ensure_program(workspace)?;
     postgres::ensure()?;

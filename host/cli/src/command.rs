@@ -88,6 +88,11 @@ async fn run_remote(command: Command, console: &Console) -> Result<()> {
         Command::Plugin(InScope {
             connection,
             scope,
+            command: PluginCommand::Author(command),
+        }) => command.run(&connection, &scope, console).await,
+        Command::Plugin(InScope {
+            connection,
+            scope,
             command: PluginCommand::Check(arguments),
         }) => arguments.run(&connection, &scope, console).await,
         Command::Plugin(InScope {

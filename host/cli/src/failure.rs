@@ -28,6 +28,18 @@ pub(crate) mod code {
     pub(crate) const FILE_UNREADABLE: &str = "file-unreadable";
     /// Standard output cannot be written.
     pub(crate) const OUTPUT_FAILED: &str = "output-failed";
+    /// A file cannot be written.
+    pub(crate) const FILE_UNWRITABLE: &str = "file-unwritable";
+    /// A folder that is to be made is there already.
+    pub(crate) const FOLDER_TAKEN: &str = "folder-taken";
+    /// A program that the command runs is not installed, or a part of it.
+    pub(crate) const TOOL_MISSING: &str = "tool-missing";
+    /// The plugin's crate does not build.
+    pub(crate) const BUILD_FAILED: &str = "build-failed";
+    /// The plugin's tests fail.
+    pub(crate) const TESTS_FAILED: &str = "tests-failed";
+    /// The system does not let files be watched.
+    pub(crate) const WATCH_FAILED: &str = "watch-failed";
     /// The release is stored, and its checks are not over.
     pub(crate) const CHECKS_RUNNING: &str = "checks-running";
     /// The execution ended without a result.

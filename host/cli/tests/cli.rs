@@ -1,6 +1,8 @@
 //! The program as its users meet it: the built binary, against a stand-in for a host that answers what a test
 //! says and remembers what it was asked.
 
+#[path = "cli/author.rs"]
+mod author;
 #[path = "cli/connecting.rs"]
 mod connecting;
 #[path = "cli/fake_host.rs"]

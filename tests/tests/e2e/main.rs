@@ -13,6 +13,7 @@ mod features;
 mod guests;
 mod hosts;
 mod lanes;
+mod languages;
 mod payments;
 mod plugins;
 mod quotas;

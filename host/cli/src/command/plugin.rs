@@ -1,21 +1,29 @@
-//! `plugin`: checked, pushed, granted, configured.
+//! `plugin`: made, checked, pushed, granted, configured.
 
+pub(crate) mod author;
+mod build;
+mod cargo;
+mod changes;
 mod check;
 mod component;
 mod config;
+mod dev;
 mod grants;
+mod new;
 mod policy;
 mod push;
 mod replay;
+mod runs;
 mod secret;
 mod signature;
+mod test;
 
 use clap::Subcommand;
 use tenterhook_domain::Digest;
 
 use self::{
-    check::CheckArguments, config::ConfigCommand, grants::GrantsCommand, policy::PolicyCommand,
-    push::PushArguments, replay::ReplayArguments, secret::SecretCommand,
+    author::AuthorCommand, check::CheckArguments, config::ConfigCommand, grants::GrantsCommand,
+    policy::PolicyCommand, push::PushArguments, replay::ReplayArguments, secret::SecretCommand,
 };
 use super::{
     limits,
@@ -42,6 +50,8 @@ const FIELDS: &[Field] = &[
 /// `plugin …`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum PluginCommand {
+    #[command(flatten)]
+    Author(AuthorCommand),
     /// Make a component a release of a plugin, from a file or a registry; the first becomes current
     Push(PushArguments),
     /// Look at a component as a push would, here and on hosts, and keep nothing
@@ -96,7 +106,7 @@ impl PluginCommand {
     ) -> Result<()> {
         match self {
             Self::Push(arguments) => arguments.run(client, scope, console).await,
-            Self::Check(_) | Self::Replay(_) => {
+            Self::Author(_) | Self::Check(_) | Self::Replay(_) => {
                 Err(Failure::internal("this command asks no host of its own"))
             }
             Self::List { page } => {

@@ -67,14 +67,10 @@ impl PushArguments {
         let plugin = self.plugin()?;
         let name = plugin.as_str();
         let signature = self.signature.as_deref().map(signature::read).transpose()?;
-        let push = Push {
-            client,
-            releases: [scope, &["plugins", name, "releases"]].concat(),
-            progress: Progress::new(name),
-        };
+        let push = Push::of(client, scope, name);
         let pushed = match (&self.file, &self.oci) {
             (Some(file), _) => {
-                self.upload(&push, component::read(file)?, signature)
+                push.upload(component::read(file)?, signature, &self.reason)
                     .await?
             }
             (_, Some(reference)) => self.pull(&push, scope, name, reference, signature).await?,
@@ -103,31 +99,6 @@ impl PushArguments {
         component::plugin(&named_after, self.name.as_deref())
     }
 
-    /// Sends the component.
-    async fn upload(
-        &self,
-        push: &Push<'_>,
-        component: Bytes,
-        signature: Option<Value>,
-    ) -> Result<Value> {
-        let digest = Digest::of(&component);
-        let upload = Upload::new(component, signature.as_ref());
-        let call = Call::post(&push.releases)
-            .upload(upload, &push.progress)
-            .wait(Some(Duration::ZERO))
-            .reason(&self.reason);
-        let release = push.client.call(call).await?;
-        let stored = self::digest(&release);
-        if stored != digest.to_string() {
-            return Err(Failure::new(
-                code::ANSWER_INVALID,
-                format!("the host stored {stored:?}, but {digest} was sent"),
-            )
-            .with_hint("the component was changed on its way: push it again"));
-        }
-        Ok(release)
-    }
-
     /// Has the host get the component.
     async fn pull(
         &self,
@@ -151,7 +122,64 @@ impl PushArguments {
     }
 }
 
-impl Push<'_> {
+/// Pushes `component`, waits for its checks, and lets new executions start on it.
+///
+/// # Errors
+/// What a push is refused for.
+pub(super) async fn make_current(
+    client: &Client,
+    scope: &[&str],
+    plugin: &PluginName,
+    component: Bytes,
+    console: &Console,
+) -> Result<()> {
+    let reason = ReasonArgument::default();
+    let push = Push::of(client, scope, plugin.as_str());
+    let pushed = push.upload(component, None, &reason).await?;
+    let release = push.checked(pushed).await?;
+    drop(push);
+    release::warn(&release, console);
+    if state(&release) != "current" {
+        let digest = digest(&release).parse()?;
+        release::promote(client, scope, plugin.as_str(), &digest, &reason).await?;
+    }
+    Ok(())
+}
+
+impl<'a> Push<'a> {
+    fn of(client: &'a Client, scope: &[&'a str], plugin: &'a str) -> Self {
+        Self {
+            client,
+            releases: [scope, &["plugins", plugin, "releases"]].concat(),
+            progress: Progress::new(plugin),
+        }
+    }
+
+    /// Sends the component.
+    async fn upload(
+        &self,
+        component: Bytes,
+        signature: Option<Value>,
+        reason: &ReasonArgument,
+    ) -> Result<Value> {
+        let digest = Digest::of(&component);
+        let upload = Upload::new(component, signature.as_ref());
+        let call = Call::post(&self.releases)
+            .upload(upload, &self.progress)
+            .wait(Some(Duration::ZERO))
+            .reason(reason);
+        let release = self.client.call(call).await?;
+        let stored = self::digest(&release);
+        if stored != digest.to_string() {
+            return Err(Failure::new(
+                code::ANSWER_INVALID,
+                format!("the host stored {stored:?}, but {digest} was sent"),
+            )
+            .with_hint("the component was changed on its way: push it again"));
+        }
+        Ok(release)
+    }
+
     /// Waits until the checks are over, telling which runs.
     async fn checked(&self, mut release: Value) -> Result<Value> {
         let digest = digest(&release).to_owned();

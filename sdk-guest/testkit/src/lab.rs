@@ -16,6 +16,8 @@ use crate::{outside::Outsides, target};
 const WORKFLOW_INSTANCES: u32 = 2_000;
 /// Attempts that are run for real at once.
 const ACTIVITY_INSTANCES: u32 = 100;
+/// Outbound connections of all tests of a program at once.
+const CONNECTIONS: usize = 256;
 const THREADS: usize = 2;
 
 pub(crate) struct Lab {
@@ -53,6 +55,9 @@ impl Lab {
             activity_instances: ACTIVITY_INSTANCES,
             compiler: None,
             share: None,
+            outbound_connections: CONNECTIONS,
+            // Tests are bounded by their plugins' limits alone.
+            memory_bytes: u64::MAX,
         };
         // Made on the runtime, for it starts its clocks there.
         let sandbox = runtime

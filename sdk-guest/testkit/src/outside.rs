@@ -10,7 +10,7 @@ use std::{
 use tenterhook_domain::{
     Code, Error, PluginName, Result, Scope, secret::SecretValue, secret_key::SecretPlace,
 };
-use tenterhook_sandbox::{KeyPage, KeyRoom, KeyValue, Secrets};
+use tenterhook_sandbox::{KeyPage, KeyRoom, KeySwap, KeyValue, Secrets};
 
 type Key = (String, String, String, String);
 
@@ -103,6 +103,26 @@ impl KeyValue for Outsides {
         Ok(self
             .values()
             .contains_key(&key(scope, plugin, bucket, name)))
+    }
+
+    async fn compare_and_set(
+        &self,
+        scope: &Scope,
+        plugin: &PluginName,
+        bucket: &str,
+        name: &str,
+        swap: KeySwap,
+        _room: KeyRoom,
+    ) -> Result<bool> {
+        let (mut values, key) = (self.values(), key(scope, plugin, bucket, name));
+        if values.get(&key) != swap.expected.as_ref() {
+            return Ok(false);
+        }
+        match swap.new {
+            Some(new) => values.insert(key, new),
+            None => values.remove(&key),
+        };
+        Ok(true)
     }
 
     async fn list(

@@ -62,6 +62,7 @@ impl World {
                 digest: plugin.component().digest(),
             }),
             limits: self.setup.limits.clone(),
+            weight: 1,
             grants: Arc::new(self.setup.grants.clone()),
             wants: Arc::new(plugin.metadata().wants.clone()),
             config: self

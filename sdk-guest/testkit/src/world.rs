@@ -20,6 +20,7 @@ use temporalio_protos::{
 use tenterhook_domain::{
     Scope, TypeName,
     context::{Context, ContextKey, ContextKeys, HEADER},
+    lane::Naming,
 };
 use tenterhook_sandbox::Owner;
 use tenterhook_workflow::{Pin, Reach, Run, RunIdentity};
@@ -131,6 +132,7 @@ impl World {
             plugin: type_name.plugin.clone(),
             workflow_id: temporal_id.to_owned(),
             digest: None,
+            begins_by: None,
         });
         token
             .map(|token| (HEADER.to_owned(), payload::of(&token)))
@@ -216,6 +218,8 @@ impl World {
             temporal_id: temporal_id.to_owned(),
             run_id,
             pin: Pin::Unwritten,
+            weight: 1,
+            naming: Naming::default(),
         }
     }
 

@@ -1,5 +1,5 @@
-//! A stand-in for the providers that the shipped plugins call: a payment gateway, an inventory,
-//! an order service and a fulfilment service, in one small HTTP server that keeps real books.
+//! A stand-in for the providers that the shipped plugins call, from payment gateway to search index, in one small
+//! HTTP server that keeps real books.
 //!
 //! Tenants keep separate [`Book`]s: the first path segment of every address names the book, so a
 //! tenant's plugin is configured with `http://HOST:PORT/acme/gateway` and can touch no other's.
@@ -12,12 +12,17 @@
 //! | `DELETE /{book}/inventory/reservations/{id}` | 204, also when released before; 404 if it was never made |
 //! | `PUT /{book}/orders/orders/{order_id}/status` `{status}` | 200 |
 //! | `POST /{book}/fulfillment/shipments` `{order_id, reservation_id}` | 201 `{shipment_id}`; 422 for a reservation of the sku `unshippable` |
+//! | `PUT /{book}/subscriptions/subscriptions/{id}` a [`Subscription`] | 201, or 200 in place of one that is there |
+//! | `PATCH /{book}/subscriptions/subscriptions/{id}` any of `{plan, price, currency, payment_method, status, period_start, period_end, cancel_at_period_end}` | 200 the subscription; 404; 409 once cancelled |
+//! | `GET /{book}/subscriptions/subscriptions/{id}` | 200 the subscription; 404 |
+//! | `GET /{book}/subscriptions/subscriptions?plan=&status=&due_by=&after=&limit=` | 200 `{subscriptions, next}` in the order of ids; `next` is the `after` of the next page |
 //! | `GET /{book}/books` | the whole [`Book`] |
 //! | `PUT /{book}/switches` `{"charges": {...}}` | 204; sets the [`Switch`] of each operation named |
 //!
 //! Every changing request carries an `Idempotency-Key` (400 without). A repeated key returns the
 //! first answer and books nothing; a repeated key with another request is refused with 422.
-//! Amounts are whole minor units (cents). Errors are `{error, message}`.
+//! What only reads needs none; it is counted, delayed and failed by its switch like the rest. Amounts are whole minor
+//! units (cents), times RFC 3339 with their offset. Errors are `{error, message}`.
 
 mod book;
 mod entry;
@@ -25,6 +30,7 @@ mod operation;
 mod request;
 mod routes;
 mod serving;
+mod subscriptions;
 
 use std::collections::HashMap;
 use std::io;
@@ -38,6 +44,7 @@ use tokio_util::sync::CancellationToken;
 pub use book::Book;
 pub use entry::{Charge, Item, Order, Refund, Reservation, Shipment};
 pub use operation::{Counts, Operation, Switch};
+pub use subscriptions::{Period, Subscription, SubscriptionStatus};
 
 /// Books one stand-in keeps; a request for one more is answered 507.
 const BOOKS_MAX: usize = 1_000;
@@ -87,6 +94,11 @@ impl StandIn {
     #[must_use]
     pub fn book(&self, name: &str) -> Book {
         self.books.lock().get(name).cloned().unwrap_or_default()
+    }
+
+    /// Writes into a book without the way over HTTP: what was there before anybody asked.
+    pub fn edit<T>(&self, book: &str, act: impl FnOnce(&mut Book) -> T) -> T {
+        act(self.books.lock().entry(book.to_owned()).or_default())
     }
 
     /// Sets the switch of one operation, as `PUT /{book}/switches` does.

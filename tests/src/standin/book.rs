@@ -11,6 +11,7 @@ use super::operation::{Counts, Operation, Switch};
 use super::request::{
     ChargeRequest, OrderRequest, RefundRequest, ReleaseRequest, ReservationRequest, ShipmentRequest,
 };
+use super::subscriptions::Subscription;
 
 /// Answers a book remembers, and so the most it can hold; the next is refused with 507.
 const ANSWERS_MAX: usize = 500_000;
@@ -35,6 +36,8 @@ pub struct Book {
     pub orders: BTreeMap<String, Order>,
     /// Shipments in the order they were made.
     pub shipments: Vec<Shipment>,
+    /// Subscriptions by their id.
+    pub subscriptions: BTreeMap<String, Subscription>,
     /// What happened to the calls of each operation.
     pub counts: BTreeMap<Operation, Counts>,
     #[serde(skip)]
@@ -58,10 +61,21 @@ struct Remembered {
 }
 
 impl Answer {
-    fn created(body: Value) -> Self {
+    pub(super) fn created(body: Value) -> Self {
+        Self::with(StatusCode::CREATED, body)
+    }
+
+    pub(super) fn with(status: StatusCode, body: Value) -> Self {
         Self {
-            status: StatusCode::CREATED,
+            status,
             body: Some(body),
+        }
+    }
+
+    pub(super) fn nothing() -> Self {
+        Self {
+            status: StatusCode::NO_CONTENT,
+            body: None,
         }
     }
 
@@ -263,10 +277,7 @@ impl Book {
             return unknown_reservation();
         };
         held.released = true;
-        Answer {
-            status: StatusCode::NO_CONTENT,
-            body: None,
-        }
+        Answer::nothing()
     }
 
     pub(super) fn order(&mut self, request: OrderRequest) -> Answer {
@@ -282,10 +293,7 @@ impl Book {
         order.status.clone_from(&status);
         order.history.push(status.clone());
         let body = json!({ "order_id": order_id, "status": status });
-        Answer {
-            status: StatusCode::OK,
-            body: Some(body),
-        }
+        Answer::with(StatusCode::OK, body)
     }
 
     pub(super) fn ship(&mut self, request: ShipmentRequest, key: &str) -> Answer {
@@ -330,6 +338,6 @@ fn unknown_reservation() -> Answer {
 }
 
 /// The id of the entry that comes after `before` others.
-fn numbered(kind: &str, before: usize) -> String {
+pub(super) fn numbered(kind: &str, before: usize) -> String {
     format!("{kind}_{:06}", before + 1)
 }

@@ -26,6 +26,14 @@ pub enum Operation {
     Orders,
     /// `POST fulfillment/shipments`
     Shipments,
+    /// `PUT subscriptions/subscriptions/{id}`
+    Subscriptions,
+    /// `PATCH subscriptions/subscriptions/{id}`
+    SubscriptionChanges,
+    /// `GET subscriptions/subscriptions/{id}`
+    SubscriptionReads,
+    /// `GET subscriptions/subscriptions`
+    SubscriptionLists,
 }
 
 /// How one operation misbehaves. The default is: not at all.

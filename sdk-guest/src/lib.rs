@@ -65,6 +65,8 @@ pub mod http;
 pub mod kv;
 pub mod log;
 pub mod presets;
+pub mod time;
+pub mod wait;
 
 pub use activity::Activity;
 pub use context::{ActivityContext, ActivityInfo, Cancellation};

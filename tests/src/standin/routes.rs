@@ -18,10 +18,12 @@ use super::request::{
     ShipmentRequest,
 };
 use super::serving::CutConnection;
-use super::subscriptions;
+use super::{
+    documents, items, listings, messages, objects, reminders, sources, subscriptions, users,
+};
 
 /// Bytes of a request's body.
-const BODY_BYTES_MAX: usize = 64 * 1024;
+const BODY_BYTES_MAX: usize = 1024 * 1024;
 /// Characters of a book's name.
 const BOOK_NAME_MAX: usize = 64;
 /// Bytes of an idempotency key.
@@ -50,7 +52,15 @@ pub(super) fn router(books: Books) -> Router {
             "/{book}/fulfillment/shipments",
             post(change::<ShipmentRequest>),
         )
+        .merge(documents::routes())
+        .merge(items::routes())
+        .merge(listings::routes())
+        .merge(messages::routes())
+        .merge(objects::routes())
+        .merge(reminders::routes())
+        .merge(sources::routes())
         .merge(subscriptions::routes())
+        .merge(users::routes())
         .route("/{book}/books", get(show))
         .route("/{book}/switches", put(set_switches).get(show_switches))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))

@@ -14,7 +14,7 @@ use temporalio_workflow::{
 };
 use tenterhook_sdk::log::{self, Level};
 use tenterhook_sdk::wait::{self, Waited};
-use tenterhook_sdk::{Activity, ActivityCall, ActivityOutcome, Saga, time};
+use tenterhook_sdk::{Activity, ActivityCall, ActivityOutcome, ErrorKind, Saga, time};
 
 use self::dunning::Collected;
 use self::model::{
@@ -282,7 +282,7 @@ async fn sleep(
     }
 }
 
-/// Writes down that the subscription is over.
+/// Writes down that the subscription is over, which it may be already.
 async fn end(
     ctx: &Context,
     request: &SubscriptionRequest,
@@ -292,8 +292,10 @@ async fn end(
         status: Some(SubscriptionStatus::Cancelled),
         ..SubscriptionUpdate::of(request)
     };
-    step(request, update_subscription(update)).run(ctx).await?;
-    Ok(Some(reason))
+    match step(request, update_subscription(update)).run(ctx).await {
+        Err(error) if error.type_name() != Some(ErrorKind::Conflict.name()) => Err(error.into()),
+        _ => Ok(Some(reason)),
+    }
 }
 
 /// What undoes a charge.

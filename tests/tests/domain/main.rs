@@ -5,4 +5,8 @@
 // What is expected is read where a test failed.
 #![allow(clippy::unwrap_used)]
 
+mod analytics;
+mod listing;
+mod payment;
 mod scene;
+mod user;

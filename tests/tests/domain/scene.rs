@@ -165,6 +165,31 @@ impl Scene {
         }
     }
 
+    /// Waits until an event of a type is in an execution's history.
+    pub(crate) async fn until_event(&self, id: &str, event_type: &str) {
+        let deadline = Instant::now() + SOON;
+        loop {
+            let events = self.world.events(id).await.unwrap();
+            if events.iter().any(|event| event["type"] == event_type) {
+                return;
+            }
+            assert!(Instant::now() < deadline, "{id} has no {event_type}");
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    }
+
+    /// How an execution ends that a killed host has held up: an attempt that died is made again after its time-out.
+    pub(crate) async fn end_of(&self, id: &str) -> Value {
+        for _ in 0..6 {
+            let path = self.world.path(&format!("workflows/{id}/result?wait=60s"));
+            let outcome = self.world.api.get(&path).await.unwrap().ok().unwrap();
+            if outcome["status"] != "running" {
+                return outcome;
+            }
+        }
+        panic!("{id} does not end");
+    }
+
     /// The activities of an execution's run in the order in which they were scheduled.
     pub(crate) async fn activities(&self, id: &str) -> Vec<String> {
         let prefix = format!("{}.", self.plugin);

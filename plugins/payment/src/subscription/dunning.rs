@@ -10,7 +10,10 @@ use tenterhook_sdk::{Activity, ActivityCall, ActivityOutcome, Saga};
 
 use super::model::{SubscriptionRequest, SubscriptionStep};
 use super::period::Period;
-use super::record::{Details, SubscriptionStatus, SubscriptionUpdate, update_subscription};
+use super::record::{
+    Details, SubscriptionRef, SubscriptionStatus, SubscriptionUpdate, get_subscription_details,
+    update_subscription,
+};
 use super::{Context, Stop, SubscriptionPayment, enter, refund, step};
 use crate::gateway::{
     ChargeRequest, Charged, PAYMENT_DECLINED, ProcessPaymentGateway, process_payment_gateway,
@@ -103,7 +106,22 @@ impl Collecting<'_> {
                 Waited::Met => return Ok(Err(Collected::Cancelled)),
                 Waited::Cancelled => return Err(Stop::Cancelled),
             }
+            if !self.unclear && self.is_cancelled_elsewhere().await? {
+                return Ok(Err(Collected::Cancelled));
+            }
         }
+    }
+
+    /// Looks at the subscription again: it may be paid in another way by now, or be over. Not while a charge is not
+    /// answered, which is asked for again as it was.
+    async fn is_cancelled_elsewhere(&mut self) -> Result<bool, Stop> {
+        let subscription = SubscriptionRef {
+            subscription_id: self.request.subscription_id.clone(),
+        };
+        let details = step(self.request, get_subscription_details(subscription));
+        let details = details.run(self.ctx).await?;
+        self.charge.method = details.payment_method;
+        Ok(details.status == SubscriptionStatus::Cancelled)
     }
 
     /// Asks until there is an answer what became of the last charge.

@@ -47,7 +47,11 @@ async fn reject_listing_without_a_reviewer_below_the_threshold() {
     let scene = scene("listing-low", listing("submitted", "Counterfeit.", 0)).await;
     let outcome = scene.run("Approval", "a-1", approval(LONG_MS)).await;
     let result = &outcome["result"];
-    assert_eq!((&result["decision"], &result["score"]), (&json!("rejected"), &json!(5)), "{outcome:#}");
+    assert_eq!(
+        (&result["decision"], &result["score"]),
+        (&json!("rejected"), &json!(5)),
+        "{outcome:#}"
+    );
     assert_eq!(result["findings"].as_array().unwrap().len(), 3);
     assert_eq!(statuses(&scene), ["in_review", "rejected"]);
     let book = scene.book();
@@ -60,19 +64,39 @@ async fn reject_listing_without_a_reviewer_below_the_threshold() {
 async fn notify_reviewers_and_wait_for_their_word() {
     let scene = scene("listing-review", listing("submitted", "Shines.", 1)).await;
     scene.start("Approval", "a-1", approval(LONG_MS)).await;
-    let waiting = scene.until_query("a-1", "review_state", |seen| seen["step"] == "waiting").await;
-    assert_eq!((&waiting["score"], &waiting["decided_by"]), (&json!(75), &Value::Null));
+    let waiting = scene
+        .until_query("a-1", "review_state", |seen| seen["step"] == "waiting")
+        .await;
+    assert_eq!(
+        (&waiting["score"], &waiting["decided_by"]),
+        (&json!(75), &Value::Null)
+    );
     let verdict = json!({ "reviewer": "r-1", "comment": "a fine lamp" });
     scene.world.signal("a-1", "approve", verdict).await.unwrap();
     // The first word counts.
-    scene.world.signal("a-1", "reject", json!({ "reviewer": "r-2" })).await.ok();
+    scene
+        .world
+        .signal("a-1", "reject", json!({ "reviewer": "r-2" }))
+        .await
+        .ok();
     let outcome = scene.world.outcome("a-1").await.unwrap();
     let result = &outcome["result"];
-    let said = (&result["decision"], &result["decided_by"], &result["comment"]);
-    assert_eq!(said, (&json!("approved"), &json!("r-1"), &json!("a fine lamp")), "{outcome:#}");
+    let said = (
+        &result["decision"],
+        &result["decided_by"],
+        &result["comment"],
+    );
+    assert_eq!(
+        said,
+        (&json!("approved"), &json!("r-1"), &json!("a fine lamp")),
+        "{outcome:#}"
+    );
     let book = scene.book();
     assert_eq!((book.notices.len(), book.notices[0].escalated), (1, false));
-    assert_eq!(book.notices[0].decide_by, waiting["decide_by"].as_str().unwrap());
+    assert_eq!(
+        book.notices[0].decide_by,
+        waiting["decide_by"].as_str().unwrap()
+    );
     assert_eq!(statuses(&scene), ["in_review", "approved", "published"]);
 }
 
@@ -81,13 +105,24 @@ async fn a_reviewer_rejects_after_the_escalation() {
     let scene = scene("listing-reject", listing("submitted", "Shines.", 1)).await;
     // Time enough to escalate once, and then for the signal to come in.
     scene.start("Approval", "a-1", approval(3_000)).await;
-    scene.until_query("a-1", "review_state", |seen| seen["step"] == "escalated").await;
+    scene
+        .until_query("a-1", "review_state", |seen| seen["step"] == "escalated")
+        .await;
     let verdict = json!({ "reviewer": "r-1", "comment": "too dark" });
     scene.world.signal("a-1", "reject", verdict).await.unwrap();
     let outcome = scene.world.outcome("a-1").await.unwrap();
     let result = &outcome["result"];
-    assert_eq!((&result["decision"], &result["escalated"]), (&json!("rejected"), &json!(true)), "{outcome:#}");
-    let escalated: Vec<_> = scene.book().notices.iter().map(|notice| notice.escalated).collect();
+    assert_eq!(
+        (&result["decision"], &result["escalated"]),
+        (&json!("rejected"), &json!(true)),
+        "{outcome:#}"
+    );
+    let escalated: Vec<_> = scene
+        .book()
+        .notices
+        .iter()
+        .map(|notice| notice.escalated)
+        .collect();
     assert_eq!(escalated, [false, true]);
     assert_eq!(statuses(&scene), ["in_review", "rejected"]);
 }
@@ -97,7 +132,11 @@ async fn nobodys_word_is_a_rejection_after_the_escalation() {
     let scene = scene("listing-timeout", listing("submitted", "Shines.", 1)).await;
     let outcome = scene.run("Approval", "a-1", approval(50)).await;
     let result = &outcome["result"];
-    assert_eq!((&result["decision"], &result["decided_by"]), (&json!("rejected"), &json!("timeout")), "{outcome:#}");
+    assert_eq!(
+        (&result["decision"], &result["decided_by"]),
+        (&json!("rejected"), &json!("timeout")),
+        "{outcome:#}"
+    );
     assert_eq!(scene.book().notices.len(), 2);
 }
 
@@ -107,12 +146,19 @@ async fn what_cannot_be_published_is_undone_with_update_listing_status() {
     unsearchable.title = "unsearchable".to_owned();
     let scene = scene("listing-undo", unsearchable).await;
     let outcome = scene.run("Approval", "a-1", approval(LONG_MS)).await;
-    assert_eq!((&outcome["status"], failure_type(&outcome)), (&json!("failed"), "ValidationError"), "{outcome:#}");
+    assert_eq!(
+        (&outcome["status"], failure_type(&outcome)),
+        (&json!("failed"), "ValidationError"),
+        "{outcome:#}"
+    );
     assert_eq!(statuses(&scene), ["in_review", "approved", "submitted"]);
     assert!(scene.book().documents.is_empty());
     let state = scene.query("a-1", "review_state").await;
     assert_eq!(state["step"], "failed");
-    assert!(state["reason"].as_str().unwrap().contains("unsearchable"), "{state:#}");
+    assert!(
+        state["reason"].as_str().unwrap().contains("unsearchable"),
+        "{state:#}"
+    );
 }
 
 #[tokio::test]
@@ -125,9 +171,17 @@ async fn remove_from_search_index_undoes_what_an_unclear_answer_may_have_publish
     };
     scene.switch(Operation::Documents, lost);
     let outcome = scene.run("Approval", "a-1", approval(LONG_MS)).await;
-    assert_eq!((&outcome["status"], failure_type(&outcome)), (&json!("failed"), "NetworkError"), "{outcome:#}");
+    assert_eq!(
+        (&outcome["status"], failure_type(&outcome)),
+        (&json!("failed"), "NetworkError"),
+        "{outcome:#}"
+    );
     let book = scene.book();
-    assert!(book.documents.is_empty(), "it was there: {:?}", book.counts(Operation::Documents));
+    assert!(
+        book.documents.is_empty(),
+        "it was there: {:?}",
+        book.counts(Operation::Documents)
+    );
     assert_eq!(book.counts(Operation::DocumentRemovals).booked, 1);
     assert_eq!(statuses(&scene), ["in_review", "approved", "submitted"]);
 }
@@ -136,7 +190,9 @@ async fn remove_from_search_index_undoes_what_an_unclear_answer_may_have_publish
 async fn a_cancelled_review_gives_the_listing_back() {
     let scene = scene("listing-cancel", listing("submitted", "Shines.", 1)).await;
     scene.start("Approval", "a-1", approval(LONG_MS)).await;
-    scene.until_query("a-1", "review_state", |seen| seen["step"] == "waiting").await;
+    scene
+        .until_query("a-1", "review_state", |seen| seen["step"] == "waiting")
+        .await;
     scene.world.cancel("a-1").await.unwrap();
     let outcome = scene.world.outcome("a-1").await.unwrap();
     assert_eq!(outcome["status"], "canceled", "{outcome:#}");

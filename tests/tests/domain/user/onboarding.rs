@@ -22,19 +22,37 @@ fn onboarding(remind_after_ms: u64) -> Value {
 async fn send_welcome_package_then_update_user_status_then_the_profile_comes() {
     let scene = scene("user-onboard", "ada@shop.example").await;
     scene.start("Onboarding", "o-1", onboarding(LONG_MS)).await;
-    let waiting = scene.until_query("o-1", "progress", |seen| seen["step"] == "waiting").await;
-    assert!(waiting["waits_until"].as_str().unwrap().ends_with('Z'), "{waiting:#}");
+    let waiting = scene
+        .until_query("o-1", "progress", |seen| seen["step"] == "waiting")
+        .await;
+    assert!(
+        waiting["waits_until"].as_str().unwrap().ends_with('Z'),
+        "{waiting:#}"
+    );
     let user = scene.book().users["u-1"].clone();
-    assert_eq!((user.status.as_str(), user.packages), ("active", vec!["welcome".to_owned()]));
-    scene.world.signal("o-1", "profile_completed", Value::Null).await.unwrap();
+    assert_eq!(
+        (user.status.as_str(), user.packages),
+        ("active", vec!["welcome".to_owned()])
+    );
+    scene
+        .world
+        .signal("o-1", "profile_completed", Value::Null)
+        .await
+        .unwrap();
     let outcome = scene.world.outcome("o-1").await.unwrap();
     assert_eq!(outcome["status"], "completed", "{outcome:#}");
     let expected = json!({
         "user_id": "u-1", "package_id": "pk_u-1_1", "profile_completed": true, "reminded": false,
     });
     assert_eq!(outcome["result"], expected);
-    assert_eq!(scene.activities("o-1").await, ["SendWelcomePackage", "UpdateUserStatus"]);
-    assert!(scene.book().messages.is_empty(), "nobody is reminded of what is done");
+    assert_eq!(
+        scene.activities("o-1").await,
+        ["SendWelcomePackage", "UpdateUserStatus"]
+    );
+    assert!(
+        scene.book().messages.is_empty(),
+        "nobody is reminded of what is done"
+    );
     assert_eq!(scene.query("o-1", "progress").await["step"], "completed");
 }
 
@@ -47,7 +65,10 @@ async fn who_does_not_complete_the_profile_is_reminded() {
     assert_eq!(book.messages.len(), 1);
     assert_eq!(book.messages[0].to, "ada@shop.example");
     let steps = scene.activities("o-1").await;
-    assert_eq!(steps, ["SendWelcomePackage", "UpdateUserStatus", "SendEmail"]);
+    assert_eq!(
+        steps,
+        ["SendWelcomePackage", "UpdateUserStatus", "SendEmail"]
+    );
 }
 
 #[tokio::test]
@@ -66,7 +87,9 @@ async fn a_reminder_that_cannot_be_sent_turns_nobody_away() {
 async fn it_is_cancelled_while_it_waits() {
     let scene = scene("user-onboard-cancel", "ada@shop.example").await;
     scene.start("Onboarding", "o-1", onboarding(LONG_MS)).await;
-    scene.until_query("o-1", "progress", |seen| seen["step"] == "waiting").await;
+    scene
+        .until_query("o-1", "progress", |seen| seen["step"] == "waiting")
+        .await;
     scene.world.cancel("o-1").await.unwrap();
     let outcome = scene.world.outcome("o-1").await.unwrap();
     assert_eq!(outcome["status"], "canceled", "{outcome:#}");
@@ -89,7 +112,10 @@ async fn what_cannot_be_activated_fails() {
     );
     let book = scene.book();
     assert_eq!(calls(&book, Operation::UserStatuses), 3);
-    assert_eq!((book.users["u-1"].status.as_str(), book.messages.len()), ("new", 0));
+    assert_eq!(
+        (book.users["u-1"].status.as_str(), book.messages.len()),
+        ("new", 0)
+    );
 
     let mut unknown = onboarding(50);
     unknown["user_id"] = json!("u-9");

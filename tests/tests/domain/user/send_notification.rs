@@ -37,13 +37,28 @@ async fn send_email_and_send_notification_deliver_on_every_channel_at_once() {
         json!(["email", "push", "in_app"])
     );
     let book = scene.book();
-    assert_eq!(channels(&scene), [Channel::Email, Channel::Push, Channel::InApp]);
-    let mail = book.messages.iter().find(|message| message.channel == Channel::Email).unwrap();
-    assert_eq!((mail.to.as_str(), mail.subject.as_str()), ("ada@shop.example", "Your parcel"));
+    assert_eq!(
+        channels(&scene),
+        [Channel::Email, Channel::Push, Channel::InApp]
+    );
+    let mail = book
+        .messages
+        .iter()
+        .find(|message| message.channel == Channel::Email)
+        .unwrap();
+    assert_eq!(
+        (mail.to.as_str(), mail.subject.as_str()),
+        ("ada@shop.example", "Your parcel")
+    );
     // One task scheduled all three: nothing waited for another channel.
     let events = scene.world.events("n-1").await.unwrap();
-    let types: Vec<_> = events.iter().filter_map(|event| event["type"].as_str()).collect();
-    let together = types.windows(3).any(|three| three.iter().all(|kind| *kind == "ActivityTaskScheduled"));
+    let types: Vec<_> = events
+        .iter()
+        .filter_map(|event| event["type"].as_str())
+        .collect();
+    let together = types
+        .windows(3)
+        .any(|three| three.iter().all(|kind| *kind == "ActivityTaskScheduled"));
     assert!(together, "{types:?}");
 }
 
@@ -56,12 +71,26 @@ async fn one_channels_failure_does_not_fail_the_others() {
     assert_eq!(outcome["status"], "completed", "{outcome:#}");
     assert_eq!(outcome["result"]["delivered"], json!(["push", "in_app"]));
     let mail = &outcome["result"]["channels"][1];
-    assert_eq!((&mail["channel"], &mail["outcome"]), (&json!("email"), &json!("failed")));
-    assert!(mail["reason"].as_str().unwrap().contains("undeliverable"), "{mail:#}");
+    assert_eq!(
+        (&mail["channel"], &mail["outcome"]),
+        (&json!("email"), &json!("failed"))
+    );
+    assert!(
+        mail["reason"].as_str().unwrap().contains("undeliverable"),
+        "{mail:#}"
+    );
     let book = scene.book();
     assert_eq!(channels(&scene), [Channel::Push, Channel::InApp]);
-    assert_eq!(calls(&book, Operation::Pushes), 3, "the third attempt is taken");
-    assert_eq!(calls(&book, Operation::Mails), 1, "a refusal is not asked again");
+    assert_eq!(
+        calls(&book, Operation::Pushes),
+        3,
+        "the third attempt is taken"
+    );
+    assert_eq!(
+        calls(&book, Operation::Mails),
+        1,
+        "a refusal is not asked again"
+    );
 }
 
 #[tokio::test]
@@ -74,7 +103,11 @@ async fn process_notification_leaves_out_what_the_user_does_not_want() {
     });
     let all = notification(&["email", "push", "in_app"]);
     let outcome = scene.run("SendNotification", "n-1", all).await;
-    let expected = [("email", "skipped"), ("push", "skipped"), ("in_app", "delivered")];
+    let expected = [
+        ("email", "skipped"),
+        ("push", "skipped"),
+        ("in_app", "delivered"),
+    ];
     let expected = expected.map(|(channel, how)| (channel.to_owned(), how.to_owned()));
     assert_eq!(outcomes(&outcome), expected, "{outcome:#}");
     assert_eq!(channels(&scene), [Channel::InApp]);
@@ -88,10 +121,19 @@ async fn a_lost_answer_sends_no_second_mail() {
         ..Switch::default()
     };
     scene.switch(Operation::Mails, lost);
-    let outcome = scene.run("SendNotification", "n-1", notification(&["email"])).await;
-    assert_eq!(outcome["result"]["delivered"], json!(["email"]), "{outcome:#}");
+    let outcome = scene
+        .run("SendNotification", "n-1", notification(&["email"]))
+        .await;
+    assert_eq!(
+        outcome["result"]["delivered"],
+        json!(["email"]),
+        "{outcome:#}"
+    );
     let book = scene.book();
-    assert_eq!((book.messages.len(), calls(&book, Operation::Mails)), (1, 3));
+    assert_eq!(
+        (book.messages.len(), calls(&book, Operation::Mails)),
+        (1, 3)
+    );
 }
 
 #[tokio::test]
@@ -100,7 +142,11 @@ async fn an_unknown_user_and_a_wrong_input_fail() {
     let mut unknown = notification(&["email"]);
     unknown["user_id"] = json!("u-9");
     let outcome = scene.run("SendNotification", "n-1", unknown).await;
-    assert_eq!((&outcome["status"], failure_type(&outcome)), (&json!("failed"), "NotFound"), "{outcome:#}");
+    assert_eq!(
+        (&outcome["status"], failure_type(&outcome)),
+        (&json!("failed"), "NotFound"),
+        "{outcome:#}"
+    );
     for (field, wrong) in [
         ("channels", json!([])),
         ("channels", json!(["email", "email"])),
@@ -111,7 +157,11 @@ async fn an_unknown_user_and_a_wrong_input_fail() {
         let mut input = notification(&["email"]);
         input[field] = wrong;
         let refused = scene.refused("SendNotification", "n-2", input).await;
-        assert_eq!(refused.code(), Some("input-invalid"), "{field}: {refused:?}");
+        assert_eq!(
+            refused.code(),
+            Some("input-invalid"),
+            "{field}: {refused:?}"
+        );
     }
     assert!(scene.book().messages.is_empty());
 }

@@ -1,6 +1,6 @@
 //! A tenant with one plugin of the domain, and providers of its own.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Map, Value, json};
 use tenterhook_tests::{
@@ -211,4 +211,14 @@ pub(crate) fn calls(book: &Book, operation: Operation) -> u64 {
 /// The type of the failure that an execution ended with.
 pub(crate) fn failure_type(outcome: &Value) -> &str {
     outcome["failure"]["type"].as_str().unwrap_or_default()
+}
+
+/// A time as the plugins write it, RFC 3339 in UTC.
+pub(crate) fn text_of(time: SystemTime) -> String {
+    let since = time.duration_since(UNIX_EPOCH).unwrap();
+    let millis = i64::try_from(since.as_millis()).unwrap();
+    format!(
+        "{:?}",
+        chrono::DateTime::from_timestamp_millis(millis).unwrap()
+    )
 }

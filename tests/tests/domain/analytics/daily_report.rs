@@ -1,9 +1,11 @@
 //! `analytics.DailyReport`: whole, partial, or none.
 
+use std::time::{Duration, SystemTime};
+
 use serde_json::{Value, json};
 use tenterhook_tests::standin::{Happening, Operation, Switch};
 
-use crate::scene::{Scene, calls, failure_type};
+use crate::scene::{Scene, calls, failure_type, text_of};
 
 /// A tenant with two sources: what happened at the edges of 21 November in UTC+1 counts or does not.
 async fn scene(tenant: &str) -> Scene {
@@ -150,8 +152,6 @@ async fn no_source_at_all_and_a_store_that_is_down_fail() {
 
 /// The day before today in UTC+1.
 fn yesterday() -> String {
-    let then = std::time::SystemTime::now() - std::time::Duration::from_secs(23 * 3_600);
-    let since = then.duration_since(std::time::UNIX_EPOCH).unwrap();
-    let then = chrono::DateTime::from_timestamp_millis(since.as_millis() as i64).unwrap();
-    format!("{:?}", then.date_naive())
+    let then = SystemTime::now() - Duration::from_secs(23 * 3_600);
+    text_of(then)[..10].to_owned()
 }

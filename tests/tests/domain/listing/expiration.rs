@@ -1,10 +1,12 @@
 //! `listing.Expiration`: warned of, moved, done.
 
+use std::time::{Duration, SystemTime};
+
 use serde_json::{Value, json};
 use tenterhook_tests::standin::{Operation, Switch};
 
 use super::{LONG, listing, scene, statuses};
-use crate::scene::{Scene, calls, failure_type};
+use crate::scene::{Scene, calls, failure_type, text_of};
 
 /// A live listing that can be found.
 async fn live(tenant: &str) -> Scene {
@@ -182,8 +184,5 @@ async fn the_index_is_insisted_on_and_what_is_wrong_fails() {
 }
 
 fn in_days(days: u64) -> String {
-    let then = std::time::SystemTime::now() + std::time::Duration::from_secs(days * 86_400);
-    let since = then.duration_since(std::time::UNIX_EPOCH).unwrap();
-    let then = chrono::DateTime::from_timestamp_millis(since.as_millis() as i64).unwrap();
-    format!("{then:?}")
+    text_of(SystemTime::now() + Duration::from_secs(days * 86_400))
 }

@@ -64,6 +64,8 @@ pub mod http;
 pub mod kv;
 pub mod log;
 pub mod presets;
+pub mod time;
+pub mod wait;
 
 pub use activity::{Activity, ActivitySet};
 pub use call::ActivityCall;

@@ -1,5 +1,5 @@
-//! A stand-in for the providers that the shipped plugins call: a payment gateway, an inventory,
-//! an order service and a fulfilment service, in one small HTTP server that keeps real books.
+//! A stand-in for the providers that the shipped plugins call, from payment gateway to search index, in one small
+//! HTTP server that keeps real books.
 //!
 //! Tenants keep separate [`Book`]s: the first path segment of every address names the book, so a
 //! tenant's plugin is configured with `http://HOST:PORT/acme/gateway` and can touch no other's.
@@ -12,19 +12,49 @@
 //! | `DELETE /{book}/inventory/reservations/{id}` | 204, also when released before; 404 if it was never made |
 //! | `PUT /{book}/orders/orders/{order_id}/status` `{status}` | 200 |
 //! | `POST /{book}/fulfillment/shipments` `{order_id, reservation_id}` | 201 `{shipment_id}`; 422 for a reservation of the sku `unshippable` |
+//! | `PUT /{book}/subscriptions/subscriptions/{id}` a [`Subscription`] | 201, or 200 in place of one that is there |
+//! | `PATCH /{book}/subscriptions/subscriptions/{id}` any of `{plan, price, currency, payment_method, status, period_start, period_end, cancel_at_period_end}` | 200 the subscription; 404; 409 once cancelled |
+//! | `GET /{book}/subscriptions/subscriptions/{id}` | 200 the subscription; 404 |
+//! | `GET /{book}/subscriptions/subscriptions?plan=&status=&due_by=&after=&limit=` | 200 `{subscriptions, next}` in the order of ids; `next` is the `after` of the next page |
+//! | `POST /{book}/mail/messages`, `…/push/messages`, `…/inbox/messages` `{user_id, to, subject, body}` | 201 `{message_id}`; 422 for mail to the domain `bounce.example`; 410 for a push to `gone-device` |
+//! | `PUT`, `GET /{book}/users/users/{id}` a [`User`] | 200; 404 |
+//! | `PUT /{book}/users/users/{id}/status` `{status}` | 200; 404 |
+//! | `POST /{book}/users/users/{id}/packages` `{kind}` | 201 `{package_id}`; 404 |
+//! | `PUT`, `GET /{book}/listings/listings/{id}` a [`Listing`] | 200; 404 |
+//! | `PUT /{book}/listings/listings/{id}/status` `{status, by, comment}` | 200; 404 |
+//! | `POST /{book}/checks/checks` `{listing_id, title, description, images}` | 201 `{score, findings}`: 100, less 25 for a short description, 20 without a picture, 50 for the word `counterfeit` |
+//! | `POST /{book}/reviewers/notices` `{listing_id, score, escalated, decide_by}` | 201 `{notice_id}` |
+//! | `PUT`, `DELETE /{book}/search/documents/{id}` `{title, …}` | 200, 204; 422 for the title `unsearchable`; 404 where there is none to delete |
+//! | `GET /{book}/analytics/sources/{source}?from=&to=` | 200 `{source, metrics}`: sums from `from` to before `to`; 404 |
+//! | `PUT`, `GET /{book}/objects/objects/{name}` `{content}` | 201 `{location}`, 200; 404 |
+//! | `POST /{book}/log/entries` `{kind, facts}` | 201 `{entry_id}` |
+//! | `GET /{book}/items/{collection}?older_than=&after=&limit=` | 200 `{ids, next}` |
+//! | `POST /{book}/items/{collection}/exports`, `…/deletions` `{ids}` | 200 `{items}`, 200 `{deleted, missing}` |
+//! | `PUT`, `GET /{book}/reminders/reminders/{id}` a [`Reminder`] | 200; 404 |
+//! | `PUT /{book}/reminders/reminders/{id}/sent` `{sent_at}` | 200; 404; 409 when it was sent before |
 //! | `GET /{book}/books` | the whole [`Book`] |
 //! | `PUT /{book}/switches` `{"charges": {...}}` | 204; sets the [`Switch`] of each operation named |
 //!
 //! Every changing request carries an `Idempotency-Key` (400 without). A repeated key returns the
 //! first answer and books nothing; a repeated key with another request is refused with 422.
-//! Amounts are whole minor units (cents). Errors are `{error, message}`.
+//! What only reads needs none; it is counted, delayed and failed by its switch like the rest. Amounts are whole minor
+//! units (cents), times RFC 3339 with their offset. Errors are `{error, message}`.
 
 mod book;
+mod documents;
 mod entry;
+mod items;
+mod listings;
+mod messages;
+mod objects;
 mod operation;
+mod reminders;
 mod request;
 mod routes;
 mod serving;
+mod sources;
+mod subscriptions;
+mod users;
 
 use std::collections::HashMap;
 use std::io;
@@ -37,7 +67,15 @@ use tokio_util::sync::CancellationToken;
 
 pub use book::Book;
 pub use entry::{Charge, Item, Order, Refund, Reservation, Shipment};
+pub use items::{Items, StoredItem};
+pub use listings::{Listing, Notice};
+pub use messages::{Channel, Message};
+pub use objects::{LogEntry, Object};
 pub use operation::{Counts, Operation, Switch};
+pub use reminders::Reminder;
+pub use sources::Happening;
+pub use subscriptions::{Period, Subscription, SubscriptionStatus};
+pub use users::User;
 
 /// Books one stand-in keeps; a request for one more is answered 507.
 const BOOKS_MAX: usize = 1_000;
@@ -87,6 +125,11 @@ impl StandIn {
     #[must_use]
     pub fn book(&self, name: &str) -> Book {
         self.books.lock().get(name).cloned().unwrap_or_default()
+    }
+
+    /// Writes into a book without the way over HTTP: what was there before anybody asked.
+    pub fn edit<T>(&self, book: &str, act: impl FnOnce(&mut Book) -> T) -> T {
+        act(self.books.lock().entry(book.to_owned()).or_default())
     }
 
     /// Sets the switch of one operation, as `PUT /{book}/switches` does.

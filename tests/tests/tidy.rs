@@ -2,6 +2,8 @@
 //!
 //! Files are read as text. With `TENTERHOOK_REWRITE=1`, README's tables are written instead of compared.
 
+#[path = "tidy/domain.rs"]
+mod domain;
 #[path = "tidy/layers.rs"]
 mod layers;
 #[path = "tidy/readme.rs"]

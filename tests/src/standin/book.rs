@@ -7,10 +7,18 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::entry::{Charge, Order, Refund, Reservation, Shipment};
+use super::items::Items;
+use super::listings::{Listing, Notice};
+use super::messages::Message;
+use super::objects::{LogEntry, Object};
 use super::operation::{Counts, Operation, Switch};
+use super::reminders::Reminder;
 use super::request::{
     ChargeRequest, OrderRequest, RefundRequest, ReleaseRequest, ReservationRequest, ShipmentRequest,
 };
+use super::sources::Happening;
+use super::subscriptions::Subscription;
+use super::users::User;
 
 /// Answers a book remembers, and so the most it can hold; the next is refused with 507.
 const ANSWERS_MAX: usize = 500_000;
@@ -35,6 +43,28 @@ pub struct Book {
     pub orders: BTreeMap<String, Order>,
     /// Shipments in the order they were made.
     pub shipments: Vec<Shipment>,
+    /// Subscriptions by their id.
+    pub subscriptions: BTreeMap<String, Subscription>,
+    /// Users by their id.
+    pub users: BTreeMap<String, User>,
+    /// Messages in the order they were taken.
+    pub messages: Vec<Message>,
+    /// Listings by their id.
+    pub listings: BTreeMap<String, Listing>,
+    /// What reviewers were told, in that order.
+    pub notices: Vec<Notice>,
+    /// The search index, by the documents' ids.
+    pub documents: BTreeMap<String, Value>,
+    /// What happened at each source of analytics.
+    pub sources: BTreeMap<String, Vec<Happening>>,
+    /// The object store, by the objects' names.
+    pub objects: BTreeMap<String, Object>,
+    /// Operations on record, in that order.
+    pub log: Vec<LogEntry>,
+    /// Items that grow old.
+    pub items: Items,
+    /// Reminders by their id.
+    pub reminders: BTreeMap<String, Reminder>,
     /// What happened to the calls of each operation.
     pub counts: BTreeMap<Operation, Counts>,
     #[serde(skip)]
@@ -58,10 +88,21 @@ struct Remembered {
 }
 
 impl Answer {
-    fn created(body: Value) -> Self {
+    pub(super) fn created(body: Value) -> Self {
+        Self::with(StatusCode::CREATED, body)
+    }
+
+    pub(super) fn with(status: StatusCode, body: Value) -> Self {
         Self {
-            status: StatusCode::CREATED,
+            status,
             body: Some(body),
+        }
+    }
+
+    pub(super) fn nothing() -> Self {
+        Self {
+            status: StatusCode::NO_CONTENT,
+            body: None,
         }
     }
 
@@ -263,10 +304,7 @@ impl Book {
             return unknown_reservation();
         };
         held.released = true;
-        Answer {
-            status: StatusCode::NO_CONTENT,
-            body: None,
-        }
+        Answer::nothing()
     }
 
     pub(super) fn order(&mut self, request: OrderRequest) -> Answer {
@@ -282,10 +320,7 @@ impl Book {
         order.status.clone_from(&status);
         order.history.push(status.clone());
         let body = json!({ "order_id": order_id, "status": status });
-        Answer {
-            status: StatusCode::OK,
-            body: Some(body),
-        }
+        Answer::with(StatusCode::OK, body)
     }
 
     pub(super) fn ship(&mut self, request: ShipmentRequest, key: &str) -> Answer {
@@ -330,6 +365,6 @@ fn unknown_reservation() -> Answer {
 }
 
 /// The id of the entry that comes after `before` others.
-fn numbered(kind: &str, before: usize) -> String {
+pub(super) fn numbered(kind: &str, before: usize) -> String {
     format!("{kind}_{:06}", before + 1)
 }

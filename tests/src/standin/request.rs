@@ -1,5 +1,6 @@
 //! The requests the providers take: their shape, their bounds, and what each does to a book.
 
+use chrono::{DateTime, Utc};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -9,6 +10,8 @@ use super::operation::Operation;
 
 /// Bytes of an id, a sku, a method or a status.
 const NAME_BYTES_MAX: usize = 256;
+/// Bytes of a text.
+const TEXT_BYTES_MAX: usize = 64 * 1024;
 /// Minor units of one charge or refund.
 const AMOUNT_MAX: u64 = 1_000_000_000_000;
 /// Lines of one reservation.
@@ -17,6 +20,10 @@ const ITEMS_MAX: usize = 100;
 const QUANTITY_MAX: u64 = 1_000_000;
 /// Letters of an ISO 4217 code.
 const CURRENCY_LETTERS: usize = 3;
+/// Entries of a page, unless the request says otherwise.
+const PAGE_DEFAULT: usize = 100;
+/// Entries of a page, whatever the request says.
+const PAGE_MAX: usize = 1_000;
 
 /// A request that changes a book.
 pub(super) trait Request: DeserializeOwned + Serialize + Send + 'static {
@@ -28,6 +35,20 @@ pub(super) trait Request: DeserializeOwned + Serialize + Send + 'static {
 
     /// Does it, once.
     fn apply(self, book: &mut Book, key: &str) -> Answer;
+}
+
+/// A request that reads a book: what the path and the query say, as text.
+pub(super) trait Look: DeserializeOwned + Send + 'static {
+    /// What it is counted and switched as.
+    const OPERATION: Operation;
+
+    /// What is wrong with it, before any book is looked at.
+    fn validate(&self) -> Result<(), String> {
+        Ok(())
+    }
+
+    /// Answers from the book.
+    fn look(&self, book: &Book) -> Answer;
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -161,7 +182,7 @@ impl Request for ShipmentRequest {
     }
 }
 
-fn name(field: &str, value: &str) -> Result<(), String> {
+pub(super) fn name(field: &str, value: &str) -> Result<(), String> {
     if value.is_empty() || value.len() > NAME_BYTES_MAX {
         return Err(format!(
             "{field} has {} bytes, not 1 to {NAME_BYTES_MAX}",
@@ -174,7 +195,34 @@ fn name(field: &str, value: &str) -> Result<(), String> {
     Ok(())
 }
 
-fn money(amount: u64, currency: &str) -> Result<(), String> {
+/// A text of any letters.
+pub(super) fn text(field: &str, value: &str) -> Result<(), String> {
+    if value.is_empty() || value.len() > TEXT_BYTES_MAX {
+        return Err(format!(
+            "{field} has {} bytes, not 1 to {TEXT_BYTES_MAX}",
+            value.len()
+        ));
+    }
+    Ok(())
+}
+
+/// A time in RFC 3339, with its offset.
+pub(super) fn instant(field: &str, value: &str) -> Result<DateTime<Utc>, String> {
+    DateTime::parse_from_rfc3339(value)
+        .map(|time| time.to_utc())
+        .map_err(|error| format!("{field} {value:?} is no RFC 3339 time: {error}"))
+}
+
+/// The most entries of a page.
+pub(super) fn page_limit(limit: Option<&str>) -> Result<usize, String> {
+    match limit.map(str::parse) {
+        None => Ok(PAGE_DEFAULT),
+        Some(Ok(limit)) if (1..=PAGE_MAX).contains(&limit) => Ok(limit),
+        Some(_) => Err(format!("limit is not within 1 to {PAGE_MAX}")),
+    }
+}
+
+pub(super) fn money(amount: u64, currency: &str) -> Result<(), String> {
     if amount == 0 || amount > AMOUNT_MAX {
         return Err(format!("amount {amount} is not within 1 to {AMOUNT_MAX}"));
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::extract::{DefaultBodyLimit, Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post, put};
@@ -14,13 +14,16 @@ use super::Books;
 use super::book::Answer;
 use super::operation::{Operation, Switch};
 use super::request::{
-    ChargeRequest, OrderRequest, RefundRequest, ReleaseRequest, Request, ReservationRequest,
+    ChargeRequest, Look, OrderRequest, RefundRequest, ReleaseRequest, Request, ReservationRequest,
     ShipmentRequest,
 };
 use super::serving::CutConnection;
+use super::{
+    documents, items, listings, messages, objects, reminders, sources, subscriptions, users,
+};
 
 /// Bytes of a request's body.
-const BODY_BYTES_MAX: usize = 64 * 1024;
+const BODY_BYTES_MAX: usize = 1024 * 1024;
 /// Characters of a book's name.
 const BOOK_NAME_MAX: usize = 64;
 /// Bytes of an idempotency key.
@@ -49,6 +52,15 @@ pub(super) fn router(books: Books) -> Router {
             "/{book}/fulfillment/shipments",
             post(change::<ShipmentRequest>),
         )
+        .merge(documents::routes())
+        .merge(items::routes())
+        .merge(listings::routes())
+        .merge(messages::routes())
+        .merge(objects::routes())
+        .merge(reminders::routes())
+        .merge(sources::routes())
+        .merge(subscriptions::routes())
+        .merge(users::routes())
         .route("/{book}/books", get(show))
         .route("/{book}/switches", put(set_switches).get(show_switches))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
@@ -56,7 +68,7 @@ pub(super) fn router(books: Books) -> Router {
 }
 
 /// A request that changes a book. What the path names beside the book counts as part of the body.
-async fn change<R: Request>(
+pub(super) async fn change<R: Request>(
     State(books): State<Books>,
     Path(mut path): Path<BTreeMap<String, String>>,
     headers: HeaderMap,
@@ -66,12 +78,8 @@ async fn change<R: Request>(
     if !is_book_name(&name) {
         return unknown_book();
     }
-    let Some(delay) = books.with(&name, |book| book.arrived(R::OPERATION)) else {
+    if !arrive(&books, &name, R::OPERATION).await {
         return books_full();
-    };
-    if !delay.is_zero() {
-        // Being slow is what the switch asks for: a provider's latency, not a wait for an event.
-        tokio::time::sleep(delay).await;
     }
     let parsed = key_of(&headers).and_then(|key| Ok((key, parse::<R>(path, &body)?)));
     let answered = books.with(&name, |book| {
@@ -92,6 +100,55 @@ async fn change<R: Request>(
         answer.into_response()
     });
     answered.unwrap_or_else(books_full)
+}
+
+/// A request that reads a book. It needs no key, for it changes nothing.
+pub(super) async fn look<L: Look>(
+    State(books): State<Books>,
+    Path(mut path): Path<BTreeMap<String, String>>,
+    Query(query): Query<BTreeMap<String, String>>,
+) -> Response {
+    let name = path.remove("book").unwrap_or_default();
+    if !is_book_name(&name) {
+        return unknown_book();
+    }
+    if !arrive(&books, &name, L::OPERATION).await {
+        return books_full();
+    }
+    let fields = query.into_iter().chain(path);
+    let fields = fields.map(|(field, part)| (field, Value::String(part)));
+    let asked = serde_json::from_value(Value::Object(fields.collect()))
+        .map_err(|error| error.to_string())
+        .and_then(|asked: L| asked.validate().map(|()| asked));
+    let answered = books.with(&name, |book| {
+        if let Some(failure) = book.switched_failure(L::OPERATION) {
+            return failed(&failure);
+        }
+        let answer = match asked {
+            Ok(asked) => asked.look(book),
+            Err(problem) => invalid(&problem),
+        };
+        if !answer.status.is_success() {
+            book.refused(L::OPERATION);
+        }
+        if book.switched_drop(L::OPERATION) {
+            return CutConnection::response();
+        }
+        answer.into_response()
+    });
+    answered.unwrap_or_else(books_full)
+}
+
+/// Counts a call and has it wait as its switch says; answers whether there is a book for it.
+async fn arrive(books: &Books, name: &str, operation: Operation) -> bool {
+    let Some(delay) = books.with(name, |book| book.arrived(operation)) else {
+        return false;
+    };
+    if !delay.is_zero() {
+        // Being slow is what the switch asks for: a provider's latency, not a wait for an event.
+        tokio::time::sleep(delay).await;
+    }
+    true
 }
 
 async fn show(State(books): State<Books>, Path(name): Path<String>) -> Response {

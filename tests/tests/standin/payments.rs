@@ -1,90 +1,10 @@
-//! The provider stand-in, through HTTP: what the plugins and the demo rely on.
+//! What payments need: gateway, inventory, orders, fulfilment; switches, keys and books, which all providers share.
 
-use std::net::{Ipv4Addr, SocketAddr};
-
-use reqwest::{Client, Method, StatusCode};
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use tenterhook_tests::standin::{Book, Operation, StandIn};
+use tenterhook_tests::standin::Operation;
 
-/// A stand-in on a free port, and a client that speaks to one of its books.
-struct Providers {
-    standin: StandIn,
-    client: Client,
-    book: &'static str,
-}
-
-impl Providers {
-    async fn start() -> Self {
-        let standin = StandIn::start(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))
-            .await
-            .expect("starts");
-        // Loopback is spoken to in plain HTTP, but the client wants a TLS provider all the same.
-        Self {
-            standin,
-            client: client(),
-            book: "acme",
-        }
-    }
-
-    async fn send(
-        &self,
-        method: Method,
-        path: &str,
-        key: Option<&str>,
-        body: Value,
-    ) -> (StatusCode, Value) {
-        let response = self
-            .try_send(method, path, key, body)
-            .await
-            .expect("an answer");
-        let status = response.status();
-        let bytes = response.bytes().await.expect("a body");
-        (
-            status,
-            serde_json::from_slice(&bytes).unwrap_or(Value::Null),
-        )
-    }
-
-    async fn try_send(
-        &self,
-        method: Method,
-        path: &str,
-        key: Option<&str>,
-        body: Value,
-    ) -> reqwest::Result<reqwest::Response> {
-        let mut request = self.client.request(
-            method,
-            format!("{}{path}", self.standin.base_url(self.book)),
-        );
-        if let Some(key) = key {
-            request = request.header("Idempotency-Key", key);
-        }
-        if !body.is_null() {
-            request = request.json(&body);
-        }
-        request.send().await
-    }
-
-    async fn post(&self, path: &str, key: &str, body: Value) -> (StatusCode, Value) {
-        self.send(Method::POST, path, Some(key), body).await
-    }
-
-    async fn switch(&self, switches: Value) {
-        let (status, body) = self.send(Method::PUT, "/switches", None, switches).await;
-        assert_eq!(status, StatusCode::NO_CONTENT, "{body}");
-    }
-
-    async fn books(&self) -> Book {
-        let (status, body) = self.send(Method::GET, "/books", None, Value::Null).await;
-        assert_eq!(status, StatusCode::OK);
-        serde_json::from_value(body).expect("a book")
-    }
-}
-
-fn client() -> Client {
-    tenterhook_tests::install_tls();
-    Client::new()
-}
+use crate::providers::Providers;
 
 fn charge(method: &str) -> Value {
     json!({ "payment_id": "p-1", "amount": 4_200, "currency": "EUR", "method": method })

@@ -1,0 +1,5 @@
+//! The plugin `analytics`.
+
+mod daily_report;
+mod data_cleanup;
+mod reminder;

@@ -1,0 +1,4 @@
+//! The plugin `payment`.
+
+mod process_payment;
+mod subscription_payment;

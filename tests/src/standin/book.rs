@@ -11,13 +11,19 @@ use super::operation::{Counts, Operation, Switch};
 use super::request::{
     ChargeRequest, OrderRequest, RefundRequest, ReleaseRequest, ReservationRequest, ShipmentRequest,
 };
+use super::contracts::Contract;
+use super::imports::Import;
+use super::invoices::Invoice;
+use super::plans::Plan;
 use super::subscriptions::Subscription;
+use super::tenancy::{Access, Session};
+use super::usage::UsageByDay;
 
 /// Answers a book remembers, and so the most it can hold; the next is refused with 507.
 const ANSWERS_MAX: usize = 500_000;
 
 /// The card the gateway always declines.
-const DECLINED_METHOD: &str = "card_declined";
+pub(super) const DECLINED_METHOD: &str = "card_declined";
 /// The sku that is never on the shelf.
 const OUT_OF_STOCK_SKU: &str = "out-of-stock";
 /// The sku that can be reserved, but never shipped.
@@ -38,6 +44,24 @@ pub struct Book {
     pub shipments: Vec<Shipment>,
     /// Subscriptions by their id.
     pub subscriptions: BTreeMap<String, Subscription>,
+    /// Contracts by the ids of their subscriptions.
+    pub contracts: BTreeMap<String, Contract>,
+    /// The same ids, in the order in which they were made.
+    pub contract_order: Vec<String>,
+    /// Plans by their id.
+    pub plans: BTreeMap<String, Plan>,
+    /// Usage by subscription.
+    pub usage: BTreeMap<String, UsageByDay>,
+    /// Invoices in the order they were drafted, voided ones included.
+    pub invoices: Vec<Invoice>,
+    /// Imports by their id.
+    pub imports: BTreeMap<String, Import>,
+    /// Who may be where.
+    pub access: Access,
+    /// The tenant that each user is in.
+    pub user_tenants: BTreeMap<String, String>,
+    /// What users were logged in to, in that order.
+    pub sessions: Vec<Session>,
     /// What happened to the calls of each operation.
     pub counts: BTreeMap<Operation, Counts>,
     #[serde(skip)]

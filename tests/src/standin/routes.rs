@@ -18,10 +18,10 @@ use super::request::{
     ShipmentRequest,
 };
 use super::serving::CutConnection;
-use super::subscriptions;
+use super::{contracts, imports, invoices, plans, subscriptions, tenancy, usage};
 
 /// Bytes of a request's body.
-const BODY_BYTES_MAX: usize = 64 * 1024;
+const BODY_BYTES_MAX: usize = 256 * 1024;
 /// Characters of a book's name.
 const BOOK_NAME_MAX: usize = 64;
 /// Bytes of an idempotency key.
@@ -51,6 +51,12 @@ pub(super) fn router(books: Books) -> Router {
             post(change::<ShipmentRequest>),
         )
         .merge(subscriptions::routes())
+        .merge(contracts::routes())
+        .merge(plans::routes())
+        .merge(usage::routes())
+        .merge(invoices::routes())
+        .merge(imports::routes())
+        .merge(tenancy::routes())
         .route("/{book}/books", get(show))
         .route("/{book}/switches", put(set_switches).get(show_switches))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))

@@ -1,0 +1,176 @@
+//! The workflow `PriceSync`: a plan's price goes to all its subscriptions, in batches, some of them at once.
+
+use serde::{Deserialize, Serialize};
+use temporalio_workflow::{
+    ActivityExecutionError, ContinueAsNewOptions, WorkflowContext, WorkflowContextView,
+    WorkflowResult, WorkflowTermination, workflow, workflow_methods,
+};
+use tenterhook_sdk::log::{self, Level};
+use tenterhook_sdk::presets::{Retry, Timeout};
+use tenterhook_sdk::{ActivityOutcome, JsonSchema};
+
+use crate::fan_out::fan_out;
+use crate::pricing::{BATCH_MAX, BatchSynced, PriceBatch, SyncPlanPrices, Unsynced};
+use crate::steps::{first_pause, options, why};
+
+/// Subscriptions of one batch, unless the input says otherwise.
+const BATCH_SIZE: u64 = 100;
+/// Batches at once, unless the input says otherwise, and the most that it may say.
+const CONCURRENCY: u64 = 4;
+const CONCURRENCY_MAX: u64 = 50;
+/// Batches of one run; then the history is long enough.
+const BATCHES_PER_RUN: u64 = 500;
+/// Failures that are told; all are counted.
+const FAILURES_TOLD_MAX: usize = 100;
+/// How long a batch may be silent.
+const HEARTBEAT_WITHIN: std::time::Duration = std::time::Duration::from_secs(60);
+
+/// Whose price to sync, and how fast.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct SyncInput {
+    #[schemars(length(min = 1, max = 200))]
+    pub(crate) plan_id: String,
+    /// Subscriptions of one batch; else 100.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 500))]
+    pub(crate) batch_size: Option<u64>,
+    /// Batches at once; else 4.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 50))]
+    pub(crate) concurrency: Option<u64>,
+    /// Milliseconds before a failed batch is tried again the first time, in place of the preset's five seconds: for
+    /// tests and demonstrations.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 60_000))]
+    pub(crate) retry_initial_ms: Option<u64>,
+    /// Where the run before stopped: not for callers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) resume: Option<Synced>,
+}
+
+/// What became of the subscriptions so far, and in the end.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct Synced {
+    /// All subscriptions of the plan.
+    pub(crate) total: u64,
+    pub(crate) synced: u64,
+    /// Had that price already, or are cancelled.
+    pub(crate) skipped: u64,
+    pub(crate) failed: u64,
+    /// The first failures.
+    pub(crate) failures: Vec<Unsynced>,
+    /// Subscriptions that batches were made of.
+    pub(crate) batched: u64,
+}
+
+/// One sync under way.
+#[workflow]
+pub(crate) struct PriceSync {
+    input: SyncInput,
+    done: Synced,
+}
+
+#[workflow_methods]
+impl PriceSync {
+    #[init]
+    pub(crate) fn new(_ctx: &WorkflowContextView, mut input: SyncInput) -> Self {
+        let done = input.resume.take().unwrap_or_default();
+        Self { input, done }
+    }
+
+    #[run]
+    pub(crate) async fn run(ctx: &mut WorkflowContext<Self>) -> WorkflowResult<Synced> {
+        let mut input = ctx.state(|workflow| workflow.input.clone());
+        let plan_id = input.plan_id.clone();
+        log::in_workflow(ctx, Level::Info, &format!("the price of plan {plan_id} is synced"));
+        let size = input.batch_size.unwrap_or(BATCH_SIZE).clamp(1, BATCH_MAX);
+        // The first batch says how many there are; without it nobody knows what to do.
+        let first = sync(ctx, &input, ctx.state(|workflow| workflow.done.batched), size).await;
+        let first = first.map_err(|error| {
+            let message = format!("the price of plan {plan_id}: {}", why(&error));
+            log::in_workflow(ctx, Level::Error, &message);
+            error.into_workflow_failure()
+        })?;
+        ctx.state_mut(|workflow| workflow.done.count(first, size));
+        let done = ctx.state(|workflow| workflow.done.clone());
+        let steps = usize::try_from(size).unwrap_or(1);
+        let offsets = (done.batched..done.total).step_by(steps);
+        let limit = input.concurrency.unwrap_or(CONCURRENCY).clamp(1, CONCURRENCY_MAX);
+        let limit = usize::try_from(limit).unwrap_or(1);
+        let batches = usize::try_from(BATCHES_PER_RUN).unwrap_or(1);
+        let (total, asked) = (done.total, &input);
+        fan_out(ctx, limit, offsets.take(batches), |ctx, offset| async move {
+            if ctx.cancellation_token().is_cancelled() {
+                return;
+            }
+            let batch = match sync(&ctx, asked, offset, size).await {
+                Ok(batch) => batch,
+                Err(error) => lost(offset, size.min(total - offset), total, &why(&error)),
+            };
+            ctx.state_mut(|workflow| workflow.done.count(batch, size));
+        })
+        .await;
+        if ctx.cancellation_token().is_cancelled() {
+            log::in_workflow(ctx, Level::Warn, &format!("the price of plan {plan_id}: cancelled"));
+            return Err(WorkflowTermination::cancelled());
+        }
+        let done = ctx.state(|workflow| workflow.done.clone());
+        if done.batched < total {
+            input.resume = Some(done);
+            ctx.continue_as_new(input, ContinueAsNewOptions::default())?;
+            return Err(WorkflowTermination::cancelled());
+        }
+        let (synced, failed) = (done.synced, done.failed);
+        let message = format!("the price of plan {plan_id}: {synced} synced, {failed} failed");
+        log::in_workflow(ctx, Level::Info, &message);
+        Ok(done)
+    }
+
+    #[query]
+    pub(crate) fn progress(&self, _ctx: &WorkflowContextView) -> Synced {
+        self.done.clone()
+    }
+}
+
+async fn sync(
+    ctx: &WorkflowContext<PriceSync>,
+    input: &SyncInput,
+    offset: u64,
+    limit: u64,
+) -> Result<BatchSynced, ActivityExecutionError> {
+    let batch = PriceBatch {
+        plan_id: input.plan_id.clone(),
+        offset,
+        limit,
+    };
+    let pause = first_pause(input.retry_initial_ms);
+    let mut options = options(Timeout::Long, Retry::Patient, pause);
+    options.heartbeat_timeout = Some(HEARTBEAT_WITHIN);
+    ctx.execute_activity(SyncPlanPrices, batch, options).await
+}
+
+/// A batch whose attempts are used up. How far it came nobody knows: all of it counts as failed, and a sync later finds
+/// what has the price by then.
+fn lost(offset: u64, count: u64, total: u64, reason: &str) -> BatchSynced {
+    let failed = (offset..offset + count).map(|at| Unsynced {
+        subscription_id: format!("#{at}"),
+        reason: reason.to_owned(),
+    });
+    BatchSynced {
+        total,
+        failed: failed.collect(),
+        ..BatchSynced::default()
+    }
+}
+
+impl Synced {
+    fn count(&mut self, batch: BatchSynced, size: u64) {
+        self.total = batch.total;
+        self.synced += batch.synced;
+        self.skipped += batch.skipped;
+        self.failed += batch.failed.len() as u64;
+        let room = FAILURES_TOLD_MAX.saturating_sub(self.failures.len());
+        self.failures.extend(batch.failed.into_iter().take(room));
+        self.batched += size;
+    }
+}

@@ -2,6 +2,8 @@
 //!
 //! A plugin reads the keys it asks for in `wants: { config: [...] }` and the operator grants.
 
+mod load;
+
 use std::fmt::Display;
 use std::str::FromStr;
 
@@ -9,6 +11,32 @@ use serde::de::DeserializeOwned;
 
 use crate::error::ActivityError;
 use crate::generated::wasi::config::store;
+
+/// A struct out of configuration: each field is one key, by the field's name.
+///
+/// Text fields take the value as it is; numbers and booleans are read from it; lists, maps and structs are JSON; a variant
+/// without values is its name. A key that is not set is an error, unless the field is an `Option` or has
+/// `#[serde(default)]`.
+///
+/// ```ignore
+/// #[derive(Deserialize)]
+/// struct Settings {
+///     gateway_url: String,
+///     #[serde(default = "ten")]
+///     batch: usize,
+///     reply_to: Option<String>,
+/// }
+///
+/// let settings: Settings = config::load()?;
+/// ```
+///
+/// # Errors
+/// `ValidationError` that names the key, if one is missing or does not fit. `DatabaseError` if the host could not read
+/// its store.
+#[track_caller]
+pub fn load<T: DeserializeOwned>() -> Result<T, ActivityError> {
+    load::load(&get)
+}
 
 /// The value of a key, if it has one.
 ///

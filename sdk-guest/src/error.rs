@@ -1,5 +1,6 @@
 //! How an activity fails: one taxonomy for all plugins, so that callers and retry policies can rely on the names.
 
+mod from;
 mod kind;
 
 use std::borrow::Cow;
@@ -160,6 +161,12 @@ impl ActivityError {
             self.push_cause(error.to_string(), "Error");
             next = error.source();
         }
+        self
+    }
+
+    /// The same with another message.
+    pub(crate) fn saying(mut self, message: String) -> Self {
+        self.0.message = message;
         self
     }
 

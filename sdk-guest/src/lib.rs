@@ -2,26 +2,23 @@
 //!
 //! Workflows are Temporal's own: this crate re-exports `temporalio-workflow` whole, `#[workflow]`,
 //! `#[workflow_methods]`, timers, signals and all. What Temporal's SDK leaves to a worker outside the sandbox is
-//! added here: activities ([`activities!`], [`ActivityContext`], [`ActivityError`]), the capabilities they work
-//! through ([`http`], [`kv`], [`config`], [`log`](mod@log)), and the metadata that tells the host what the plugin is
-//! ([`plugin!`]). For workflows there are the project's [`presets`] of timeouts and retries, and [`Saga`].
+//! added here: activities ([`activity`], [`ActivityContext`], [`ActivityError`]), the capabilities they work through
+//! ([`http`], [`kv`], [`config`], [`log`](mod@log)), and the metadata that tells the host what the plugin is
+//! ([`plugin!`]). For workflows there are calls of activities with the project's [`presets`] of timeouts and retries
+//! ([`ActivityCall`]), [`Saga`] and [`fan_out`]; for long lists there is [`batch`].
 //!
 //! ```ignore
 //! use serde::{Deserialize, Serialize};
-//! use tenterhook_sdk::{ActivityContext, ActivityError, JsonSchema, activities, plugin};
-//! use tenterhook_sdk::presets::{Retry, Timeout, activity_options};
+//! use tenterhook_sdk::{ActivityContext, ActivityError, JsonSchema, activity, plugin};
 //! use temporalio_workflow::{WorkflowContext, WorkflowResult, workflow, workflow_methods};
 //!
 //! #[derive(Serialize, Deserialize, JsonSchema)]
 //! struct Name { name: String }
 //!
+//! /// Makes a greeting.
+//! #[activity(timeout = Short)]
 //! fn greet(_: &ActivityContext, input: Name) -> Result<String, ActivityError> {
 //!     Ok(format!("Hello, {}!", input.name))
-//! }
-//!
-//! activities! {
-//!     /// Makes a greeting.
-//!     Greet(Name) -> String = greet;
 //! }
 //!
 //! #[workflow]
@@ -32,8 +29,7 @@
 //! impl Greeting {
 //!     #[run]
 //!     async fn run(ctx: &mut WorkflowContext<Self>, input: Name) -> WorkflowResult<String> {
-//!         let options = activity_options(Timeout::Short, Retry::Standard);
-//!         Ok(ctx.execute_activity(Greet, input, options).await?)
+//!         Ok(greet(input).run(ctx).await?)
 //!     }
 //! }
 //!
@@ -50,34 +46,120 @@
 //! to paths that start with its name), `serde` and `schemars` (their derives do the same).
 //! `cargo build --release --target wasm32-wasip2` makes the component.
 
+// The macros expand to paths that start with the crate's name, in its own tests too.
+#[cfg(test)]
+extern crate self as tenterhook_sdk;
+
 mod activity;
+mod bounds;
+mod call;
 mod context;
 mod error;
+mod fan_out;
 mod generated;
 mod metadata;
 mod outcome;
 mod payload;
-mod plugin;
 mod saga;
 
+pub mod batch;
 pub mod config;
 pub mod http;
 pub mod kv;
 pub mod log;
 pub mod presets;
+pub mod time;
+pub mod wait;
 
-pub use activity::Activity;
+pub use activity::{Activity, ActivitySet};
+pub use call::ActivityCall;
 pub use context::{ActivityContext, ActivityInfo, Cancellation};
 pub use error::{ActivityError, CANCELED_TYPE, ErrorKind, RetryPreset};
+pub use fan_out::fan_out;
 pub use outcome::ActivityOutcome;
-pub use saga::Saga;
+pub use saga::{CompensationReport, Saga};
 pub use schemars::JsonSchema;
 pub use temporalio_workflow::{self, *};
 
-/// What [`plugin!`] and [`activities!`] expand to; no part of the API.
+/// Makes an activity of a plain function.
+///
+/// ```ignore
+/// /// Charges the customer.
+/// #[activity(name = "ProcessPaymentGateway", timeout = Short, retry = Aggressive)]
+/// fn charge(ctx: &ActivityContext, input: ChargeRequest) -> Result<Charged, ActivityError> { … }
+/// ```
+///
+/// - The function takes `&ActivityContext` and one input by value, or the context alone, and returns
+///   `Result<T, ActivityError>`. Input and result need `Serialize`, `Deserialize` and `JsonSchema`.
+/// - In its place there is a function of the same name that takes the input and gives an [`ActivityCall`], which
+///   workflows run: `charge(request).run(ctx).await?`. The author's function itself is run by the host, and by
+///   [`Activity::execute`], with which tests call it.
+/// - Beside it there is a unit struct, the activity's handle, which `plugin!` lists and which Temporal's
+///   `ctx.execute_activity` takes. It is named as the activity: by the function in capitals (`fn charge_card` is
+///   `ChargeCard`) unless `name` is given. Temporal knows it with the plugin's name before it: `payment.ChargeCard`.
+/// - `timeout` is a [`presets::Timeout`], `Medium` unless given, `retry` a [`presets::Retry`], `Standard` unless given;
+///   a call can say otherwise.
+/// - The doc comment becomes the description in the plugin's metadata.
+pub use tenterhook_sdk_macros::activity;
+
+/// Makes activities of the functions of a struct, those that have `#[activity]`, and makes the struct a group of them
+/// that `plugin!` takes as one.
+///
+/// ```ignore
+/// #[derive(Default)]
+/// struct Gateway;
+///
+/// #[activities]
+/// impl Gateway {
+///     /// Charges the customer.
+///     #[activity(retry = Aggressive)]
+///     fn charge(&self, ctx: &ActivityContext, input: ChargeRequest) -> Result<Charged, ActivityError> { … }
+/// }
+///
+/// plugin! { activities: [Gateway] }
+/// ```
+///
+/// A workflow calls `Gateway::charge(request)`. `&self` may be left out; with it the struct has to be `Default`, for
+/// every attempt has a fresh value. The handles (`Charge`) stand beside the `impl`.
+pub use tenterhook_sdk_macros::activities;
+
+/// Makes the crate a plugin: exports its workflows, its activities, and the metadata that names them.
+///
+/// Used once, in the crate's root. Every section is optional, but for workflows or activities:
+///
+/// ```ignore
+/// plugin! {
+///     // In place of the package's name and version.
+///     name: "payment",
+///     version: "1.4.0",
+///     workflows: [
+///         /// The description in the metadata.
+///         ProcessPayment { signals: [], queries: [status], updates: [cancel] },
+///     ],
+///     activities: [ValidatePayment, Gateway],
+///     wants: {
+///         // "host[:port]", or "config:KEY" for the host of the URL in that configuration key.
+///         http: ["config:gateway_url"],
+///         keyvalue: true,
+///         config: ["gateway_url"],
+///     },
+/// }
+/// ```
+///
+/// - `workflows` takes types with `#[workflow_methods]`. Signals, queries and updates named in the braces (by their
+///   methods' names) get JSON Schemas in the metadata; those not named are there without.
+/// - `activities` takes handles of [`macro@activity`] and structs of [`macro@activities`].
+/// - Inputs and results need `JsonSchema`.
+/// - Name and version come from `Cargo.toml` unless given, the description always does.
+///
+/// On any target but `wasm32` nothing is exported, so that the same crate can be checked and tested natively.
+pub use tenterhook_sdk_macros::plugin;
+
+/// What the macros expand to; no part of the API.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::activity::{ActivityEntry, execute};
+    pub use crate::activity::{ActivityEntry, assert_distinct, entries, execute};
+    pub use crate::bounds::{Returned, fits};
     pub use crate::generated::export;
     pub use crate::generated::exports::tenterhook::plugin::activities::{
         Failure, Guest as ActivitiesGuest, Payload, Task,
@@ -86,6 +168,9 @@ pub mod __private {
         Guest as MetadataGuest, MessageType, Plugin, WantedGrants, WorkflowType,
     };
     pub use crate::metadata::{PluginBuilder, WorkflowBuilder};
+
+    /// The two exports of ours, where they are only checked.
+    pub type Exports = (fn() -> Plugin, fn(Task) -> Result<Option<Payload>, Failure>);
 
     /// The export macro expands to paths in here.
     pub mod generated {

@@ -1,12 +1,10 @@
 //! What `describe` answers: names, versions, and JSON Schemas of everything that goes in and comes out.
 
-use schemars::{JsonSchema, Schema, generate::SchemaSettings};
-use temporalio_workflow::__private::macros::WorkflowImplementation;
-use temporalio_workflow::common::{
-    ActivityDefinition, QueryDefinition, SignalDefinition, UpdateDefinition, WorkflowDefinition,
-};
+use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings};
+use temporalio_workflow::common::WorkflowDefinition;
 
-use crate::activity::Activity;
+use crate::activity::ActivityEntry;
+use crate::bounds::{Described, Query, Signal, Update, Workflow};
 use crate::generated::exports::tenterhook::plugin::metadata::{
     MessageType, Plugin, WantedGrants, WorkflowType,
 };
@@ -40,17 +38,16 @@ impl PluginBuilder {
         self.plugin.workflows.push(workflow);
     }
 
-    /// Adds an activity.
-    pub fn activity<A>(&mut self)
-    where
-        A: Activity + ActivityDefinition<Input: JsonSchema, Output: JsonSchema>,
-    {
-        self.plugin.activities.push(MessageType {
-            name: A::NAME.to_owned(),
-            description: said(A::DESCRIPTION),
-            input_schema: Some(schema::<A::Input>()),
-            result_schema: Some(schema::<A::Output>()),
-        });
+    /// Adds the activities.
+    pub fn activities(&mut self, sets: &[&[ActivityEntry]]) {
+        for entry in sets.iter().copied().flatten() {
+            self.plugin.activities.push(MessageType {
+                name: entry.name.to_owned(),
+                description: said(entry.description),
+                input_schema: Some((entry.input_schema)()),
+                result_schema: Some((entry.result_schema)()),
+            });
+        }
     }
 
     /// Sets what the plugin asks for.
@@ -78,7 +75,9 @@ impl WorkflowBuilder {
     /// A workflow with all its handlers, which Temporal's macro knows by name only.
     pub fn new<W>(description: &str) -> Self
     where
-        W: WorkflowImplementation<Run: WorkflowDefinition<Input: JsonSchema, Output: JsonSchema>>,
+        W: Workflow,
+        <W::Run as WorkflowDefinition>::Input: Described,
+        <W::Run as WorkflowDefinition>::Output: Described,
     {
         let definition = W::definition();
         Self {
@@ -86,8 +85,8 @@ impl WorkflowBuilder {
                 definition: MessageType {
                     name: definition.workflow_type,
                     description: said(description),
-                    input_schema: Some(schema::<<W::Run as WorkflowDefinition>::Input>()),
-                    result_schema: Some(schema::<<W::Run as WorkflowDefinition>::Output>()),
+                    input_schema: Some(<W::Run as WorkflowDefinition>::Input::schema()),
+                    result_schema: Some(<W::Run as WorkflowDefinition>::Output::schema()),
                 },
                 signals: definition.signals.into_iter().map(named).collect(),
                 queries: definition.queries.into_iter().map(named).collect(),
@@ -101,31 +100,39 @@ impl WorkflowBuilder {
     }
 
     /// Adds the schemas of a signal.
-    pub fn signals<S: SignalDefinition<Input: JsonSchema>>(&mut self, signal: S) {
+    pub fn signals<S>(&mut self, signal: S)
+    where
+        S: Signal,
+        S::Input: Described,
+    {
         if let Some(entry) = find(&mut self.workflow.signals, signal.name()) {
-            entry.input_schema = Some(schema::<S::Input>());
+            entry.input_schema = Some(S::Input::schema());
         }
     }
 
     /// Adds the schemas of a query.
     pub fn queries<Q>(&mut self, query: Q)
     where
-        Q: QueryDefinition<Input: JsonSchema, Output: JsonSchema>,
+        Q: Query,
+        Q::Input: Described,
+        Q::Output: Described,
     {
         if let Some(entry) = find(&mut self.workflow.queries, query.name()) {
-            entry.input_schema = Some(schema::<Q::Input>());
-            entry.result_schema = Some(schema::<Q::Output>());
+            entry.input_schema = Some(Q::Input::schema());
+            entry.result_schema = Some(Q::Output::schema());
         }
     }
 
     /// Adds the schemas of an update.
     pub fn updates<U>(&mut self, update: U)
     where
-        U: UpdateDefinition<Input: JsonSchema, Output: JsonSchema>,
+        U: Update,
+        U::Input: Described,
+        U::Output: Described,
     {
         if let Some(entry) = find(&mut self.workflow.updates, update.name()) {
-            entry.input_schema = Some(schema::<U::Input>());
-            entry.result_schema = Some(schema::<U::Output>());
+            entry.input_schema = Some(U::Input::schema());
+            entry.result_schema = Some(U::Output::schema());
         }
     }
 
@@ -149,13 +156,18 @@ fn named(name: String) -> MessageType {
 }
 
 /// The JSON Schema (draft 2020-12) of a type, as text.
-#[inline(never)]
-fn schema<T: JsonSchema>() -> String {
-    let mut generator = SchemaSettings::draft2020_12().into_generator();
+pub(crate) fn schema<T: JsonSchema>() -> String {
+    let mut generator = generator();
     text(&generator.root_schema_for::<T>())
 }
 
-/// Once for all types, to keep components small.
+// Once for all types, to keep components small.
+
+#[inline(never)]
+fn generator() -> SchemaGenerator {
+    SchemaSettings::draft2020_12().into_generator()
+}
+
 #[inline(never)]
 fn text(schema: &Schema) -> String {
     schema.as_value().to_string()

@@ -2,15 +2,17 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::time::Duration;
 
-use temporalio_workflow::common::ActivityDefinition;
 use temporalio_workflow::{
-    ActivityExecutionError, ActivityOptions, TimerOptions, WorkflowCancellationToken,
-    WorkflowContext,
+    ActivityExecutionError, TimerOptions, WorkflowCancellationToken, WorkflowContext,
 };
 
+use crate::activity::Activity;
+use crate::call::ActivityCall;
 use crate::log::{self, Level};
+use crate::outcome::ActivityOutcome;
 
 /// The pause before a compensation is tried a second time, and the longest pause between two tries.
 const PAUSE_FIRST: Duration = Duration::from_secs(1);
@@ -25,13 +27,39 @@ struct Compensation<W> {
 
 /// Compensations, registered as a workflow goes along and run in reverse when it fails or is cancelled.
 ///
-/// Each is tried until it succeeds: the retry policy of its activity first, then, when that gives up (its attempts
-/// are used up, or the failure is not retryable), from the start after a pause of 1 s that doubles up to 5 min, for
-/// as long as the workflow lives. Compensations run in a scope of their own: cancelling the workflow does not cancel
-/// them.
+/// Each is tried until it succeeds: its activity without end, by its retry policy; and when that gives up all the same
+/// (a failure that is not retryable), from the start after a pause of 1 s that doubles up to 5 min, for as long as the
+/// workflow lives. Compensations are detached: cancelling the workflow does not cancel them.
+///
+/// ```ignore
+/// let mut saga = Saga::new();
+/// let outcome = async {
+///     let reserved = saga.step(ctx, reserve(items), |reserved| release(reserved.id.clone())).await?;
+///     saga.step(ctx, charge(amount), |charged| refund(charged.id.clone())).await?;
+///     ship(reserved.id).run(ctx).await
+/// }
+/// .await;
+/// if outcome.is_err() {
+///     saga.compensate(ctx).await;
+/// }
+/// ```
 pub struct Saga<W> {
     compensations: Vec<Compensation<W>>,
     first_pause: Duration,
+    /// How many steps there were, for their ids.
+    steps: u32,
+}
+
+/// What became of one compensation. It succeeded: others are tried until they do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CompensationReport {
+    /// The activity's name, or what [`Saga::undo_with`] was given.
+    pub name: String,
+    /// How often it was begun: 1 if it succeeded at once. Attempts that its activity's retry policy makes are not
+    /// counted.
+    pub tries: u32,
+    /// Why the last try but one failed, if there was one.
+    pub last_failure: Option<String>,
 }
 
 impl<W> Default for Saga<W> {
@@ -39,6 +67,7 @@ impl<W> Default for Saga<W> {
         Self {
             compensations: Vec::new(),
             first_pause: PAUSE_FIRST,
+            steps: 0,
         }
     }
 }
@@ -50,35 +79,62 @@ impl<W: 'static> Saga<W> {
         Self::default()
     }
 
-    /// Sets the pause before a compensation that gave up is tried again.
+    /// Sets the first pause before a compensation is tried again, which is 1 s otherwise.
     #[must_use]
     pub fn with_first_pause(mut self, pause: Duration) -> Self {
         self.first_pause = pause.min(PAUSE_MAX);
         self
     }
 
-    /// Registers an activity that undoes what has just been, or is just about to be done.
+    /// Runs a step, and registers what undoes it, made by `undo` of the step's output.
     ///
-    /// The options' cancellation token is replaced by one that the workflow's cancellation does not reach.
-    pub fn add<A>(&mut self, activity: A, input: A::Input, options: ActivityOptions)
+    /// The step is not interrupted by the workflow's cancellation, for a step cut in the middle leaves behind nobody
+    /// knows what: ask `ctx.cancellation_token()` between steps. A step that fails for good has not taken effect, and
+    /// nothing is registered. A step whose attempts are used up without a clear answer may have taken effect all the
+    /// same (the charge was booked, the connection broke): its compensation first settles that. It repeats the step
+    /// under the same activity id, hence the same idempotency key, until there is an answer, and then undoes what it
+    /// says.
+    ///
+    /// # Errors
+    /// The step's failure.
+    pub async fn step<A, U>(
+        &mut self,
+        ctx: &WorkflowContext<W>,
+        call: ActivityCall<A>,
+        undo: impl Fn(&A::Output) -> ActivityCall<U> + 'static,
+    ) -> Result<A::Output, ActivityExecutionError>
     where
-        A: ActivityDefinition + Clone + 'static,
-        A::Input: Clone,
+        A: Activity<Input: Clone>,
+        U: Activity<Input: Clone>,
     {
-        self.add_with(activity.name().to_owned(), move |ctx| {
-            let (activity, input, options) = (activity.clone(), input.clone(), options.clone());
-            async move {
-                let options = detached(options);
-                ctx.execute_activity(activity, input, options)
-                    .await
-                    .map(drop)
-            }
+        self.steps += 1;
+        let call = match call.id() {
+            Some(_) => call,
+            None => call.activity_id(format!("step-{}-{}", self.steps, A::NAME)),
+        }
+        .detached();
+        let outcome = call.clone().run(ctx).await;
+        match &outcome {
+            Ok(output) => self.undo(undo(output)),
+            Err(error) if error.is_final() => {}
+            Err(_) => self.settle(call, undo),
+        }
+        outcome
+    }
+
+    /// Registers a compensation: detached, and tried without end. Its attempts come in the intervals of the retry policy
+    /// that the call was given, otherwise in those of [`Retry::Forever`](crate::presets::Retry::Forever).
+    pub fn undo<A: Activity<Input: Clone>>(&mut self, call: ActivityCall<A>) {
+        let call = call.endless(self.first_pause);
+        self.undo_with(A::NAME, move |ctx| {
+            let call = call.clone();
+            async move { call.run(&ctx).await.map(drop) }
         });
     }
 
-    /// Registers workflow code that undoes something; `name` names it in the log. It must start every operation in
-    /// a scope that the workflow's cancellation does not reach, see [`detached`](Self::detached).
-    pub fn add_with<F, R>(&mut self, name: impl Into<String>, run: F)
+    /// Registers workflow code that undoes something; `name` names it in logs and reports. It must start every operation
+    /// out of reach of the workflow's cancellation, as [`ActivityCall::detached`] does.
+    pub fn undo_with<F, R>(&mut self, name: impl Into<String>, run: F)
     where
         F: Fn(WorkflowContext<W>) -> R + 'static,
         R: Future<Output = Result<(), ActivityExecutionError>> + 'static,
@@ -89,35 +145,85 @@ impl<W: 'static> Saga<W> {
         });
     }
 
-    /// The same options, out of reach of the workflow's cancellation.
-    #[must_use]
-    pub fn detached(options: ActivityOptions) -> ActivityOptions {
-        detached(options)
+    /// Registers the compensation of a step whose outcome is not known: it asks again, and undoes what it hears.
+    fn settle<A, U>(
+        &mut self,
+        call: ActivityCall<A>,
+        undo: impl Fn(&A::Output) -> ActivityCall<U> + 'static,
+    ) where
+        A: Activity<Input: Clone>,
+        U: Activity<Input: Clone>,
+    {
+        let first_pause = self.first_pause;
+        let again = call.endless(first_pause);
+        let undo = Rc::new(undo);
+        self.undo_with(format!("settle {}", A::NAME), move |ctx| {
+            let (again, undo) = (again.clone(), undo.clone());
+            async move {
+                match again.run(&ctx).await {
+                    Ok(output) => {
+                        let undo = undo(&output).endless(first_pause);
+                        undo.run(&ctx).await.map(drop)
+                    }
+                    Err(error) if error.is_final() => Ok(()),
+                    Err(error) => Err(error),
+                }
+            }
+        });
     }
 
-    /// Runs the compensations, the last registered first, each until it succeeds. Run again, it has nothing to do.
-    pub async fn compensate(&mut self, ctx: &WorkflowContext<W>) {
+    /// How many compensations there are to run.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.compensations.len()
+    }
+
+    /// Whether there is nothing to undo.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.compensations.is_empty()
+    }
+
+    /// Runs the compensations, the last registered first, each until it succeeds, and tells what became of them in the
+    /// order in which they ran. Failures are in the log too. Run again, it has nothing to do.
+    pub async fn compensate(&mut self, ctx: &WorkflowContext<W>) -> Vec<CompensationReport> {
+        let mut reports = Vec::with_capacity(self.compensations.len());
         while let Some(compensation) = self.compensations.pop() {
-            let mut pause = self.first_pause;
-            while let Err(error) = (compensation.run)(ctx.clone()).await {
-                let message = format!(
-                    "compensation {} failed, next try in {} ms: {error}",
-                    compensation.name,
-                    pause.as_millis()
-                );
-                log::in_workflow(ctx, Level::Warn, &message);
-                let timer = TimerOptions::builder(pause)
-                    .cancellation_token(WorkflowCancellationToken::new())
-                    .summary(format!("pause before {}", compensation.name))
-                    .build();
-                ctx.timer(timer).await;
-                pause = (pause * 2).min(PAUSE_MAX);
-            }
+            reports.push(compensation.insist(ctx, self.first_pause).await);
         }
+        reports
     }
 }
 
-fn detached(mut options: ActivityOptions) -> ActivityOptions {
-    options.cancellation_token = Some(WorkflowCancellationToken::new());
-    options
+impl<W: 'static> Compensation<W> {
+    /// Tries until it succeeds.
+    async fn insist(self, ctx: &WorkflowContext<W>, first_pause: Duration) -> CompensationReport {
+        let mut report = CompensationReport {
+            name: self.name,
+            tries: 1,
+            last_failure: None,
+        };
+        let mut pause = first_pause;
+        while let Err(error) = (self.run)(ctx.clone()).await {
+            let why = match error.reason() {
+                Some(reason) => reason.to_string(),
+                None => error.to_string(),
+            };
+            let message = format!(
+                "compensation {} failed, next try in {} ms: {why}",
+                report.name,
+                pause.as_millis()
+            );
+            log::in_workflow(ctx, Level::Warn, &message);
+            let timer = TimerOptions::builder(pause)
+                .cancellation_token(WorkflowCancellationToken::new())
+                .summary(format!("pause before {}", report.name))
+                .build();
+            ctx.timer(timer).await;
+            pause = (pause * 2).min(PAUSE_MAX);
+            report.tries = report.tries.saturating_add(1);
+            report.last_failure = Some(why);
+        }
+        report
+    }
 }

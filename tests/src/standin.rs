@@ -34,6 +34,22 @@
 //! | `GET /{book}/tenants/tenants/{id}/access/{user_id}` | 200 `{role}`; 403; 404 |
 //! | `PUT /{book}/users/users/{id}/tenant` `{tenant_id}` | 200 `{user_id, previous_tenant_id}`, and the user's sessions elsewhere end |
 //! | `POST /{book}/sessions/sessions` `{user_id, tenant_id, role}` | 201 `{session_id}`; 409 where the user is not in the tenant |
+//! | `POST /{book}/mail/messages`, `…/push/messages`, `…/inbox/messages` `{user_id, to, subject, body}` | 201 `{message_id}`; 422 for mail to the domain `bounce.example`; 410 for a push to `gone-device` |
+//! | `PUT`, `GET /{book}/users/users/{id}` a [`User`] | 200; 404 |
+//! | `PUT /{book}/users/users/{id}/status` `{status}` | 200; 404 |
+//! | `POST /{book}/users/users/{id}/packages` `{kind}` | 201 `{package_id}`; 404 |
+//! | `PUT`, `GET /{book}/listings/listings/{id}` a [`Listing`] | 200; 404 |
+//! | `PUT /{book}/listings/listings/{id}/status` `{status, by, comment}` | 200; 404 |
+//! | `POST /{book}/checks/checks` `{listing_id, title, description, images}` | 201 `{score, findings}`: 100, less 25 for a short description, 20 without a picture, 50 for the word `counterfeit` |
+//! | `POST /{book}/reviewers/notices` `{listing_id, score, escalated, decide_by}` | 201 `{notice_id}` |
+//! | `PUT`, `DELETE /{book}/search/documents/{id}` `{title, …}` | 200, 204; 422 for the title `unsearchable`; 404 where there is none to delete |
+//! | `GET /{book}/analytics/sources/{source}?from=&to=` | 200 `{source, metrics}`: sums from `from` to before `to`; 404 |
+//! | `PUT`, `GET /{book}/objects/objects/{name}` `{content}` | 201 `{location}`, 200; 404 |
+//! | `POST /{book}/log/entries` `{kind, facts}` | 201 `{entry_id}` |
+//! | `GET /{book}/items/{collection}?older_than=&after=&limit=` | 200 `{ids, next}` |
+//! | `POST /{book}/items/{collection}/exports`, `…/deletions` `{ids}` | 200 `{items}`, 200 `{deleted, missing}` |
+//! | `PUT`, `GET /{book}/reminders/reminders/{id}` a [`Reminder`] | 200; 404 |
+//! | `PUT /{book}/reminders/reminders/{id}/sent` `{sent_at}` | 200; 404; 409 when it was sent before |
 //! | `GET /{book}/books` | the whole [`Book`] |
 //! | `PUT /{book}/switches` `{"charges": {...}}` | 204; sets the [`Switch`] of each operation named |
 //!
@@ -44,17 +60,25 @@
 
 mod book;
 mod contracts;
+mod documents;
 mod entry;
 mod imports;
 mod invoices;
+mod items;
+mod listings;
+mod messages;
+mod objects;
 mod operation;
 mod plans;
+mod reminders;
 mod request;
 mod routes;
 mod serving;
+mod sources;
 mod subscriptions;
 mod tenancy;
 mod usage;
+mod users;
 
 use std::collections::HashMap;
 use std::io;
@@ -70,11 +94,18 @@ pub use contracts::{Contract, Days, Terms};
 pub use entry::{Charge, Item, Order, Refund, Reservation, Shipment};
 pub use imports::{BadRow, Import};
 pub use invoices::{Invoice, InvoiceLine, InvoiceStatus};
+pub use items::{Items, StoredItem};
+pub use listings::{Listing, Notice};
+pub use messages::{Channel, Message};
+pub use objects::{LogEntry, Object};
 pub use operation::{Counts, Operation, Switch};
 pub use plans::{Plan, UsagePrice};
+pub use reminders::Reminder;
+pub use sources::Happening;
 pub use subscriptions::{Period, Subscription, SubscriptionStatus};
 pub use tenancy::{Access, Session};
 pub use usage::UsageByDay;
+pub use users::User;
 
 /// Books one stand-in keeps; a request for one more is answered 507.
 const BOOKS_MAX: usize = 1_000;
@@ -124,6 +155,16 @@ impl StandIn {
     #[must_use]
     pub fn book(&self, name: &str) -> Book {
         self.books.lock().get(name).cloned().unwrap_or_default()
+    }
+
+    /// What happened to the calls of one operation so far.
+    #[must_use]
+    pub fn counts(&self, book: &str, operation: Operation) -> Counts {
+        let books = self.books.lock();
+        books
+            .get(book)
+            .map(|book| book.counts(operation))
+            .unwrap_or_default()
     }
 
     /// Writes into a book without the way over HTTP: what was there before anybody asked.

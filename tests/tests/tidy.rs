@@ -33,7 +33,7 @@ const STRANGE_WORDS: &[&str] = &["agent", "agents", "session", "sessions"];
 const USERS_LOG_IN: &[&str] = &[
     "plugins/billing/",
     "tests/src/standin",
-    "tests/tests/domain/billing",
+    "tests/tests/domain/",
     "tests/tests/standin/",
 ];
 /// This file names what it looks for.

@@ -8,15 +8,12 @@
 
 pub mod workflows;
 
-use tenterhook_sdk::{ActivityContext, ActivityError, activities, plugin};
+use tenterhook_sdk::{ActivityContext, ActivityError, activity, plugin};
 
-fn noop(_: &ActivityContext, input: u64) -> Result<u64, ActivityError> {
+/// Answers with its input.
+#[activity]
+pub fn noop(_: &ActivityContext, input: u64) -> Result<u64, ActivityError> {
     Ok(input)
-}
-
-activities! {
-    /// Answers with its input.
-    pub Noop(u64) -> u64 = noop;
 }
 
 use workflows::{ManyActivities, OneActivity, SignalWait, TenActivities};

@@ -15,14 +15,12 @@ use temporalio_workflow::{
     WorkflowTermination, workflow, workflow_methods,
 };
 use tenterhook_sdk::log::{self, Level};
-use tenterhook_sdk::presets::{Retry, Timeout};
-use tenterhook_sdk::{ActivityOutcome, JsonSchema};
+use tenterhook_sdk::{ActivityOutcome, JsonSchema, fan_out};
 
 use crate::calculate_charges::{CalculateCharges, ChargesInput, Invoiced};
 use crate::date;
-use crate::fan_out::fan_out;
-use crate::steps::{first_pause, options};
-use crate::subscribing::{Due, DuePage, DueRequest, ListDueSubscriptions, PAGE_MAX};
+use crate::steps::{first_pause, paced};
+use crate::subscribing::{Due, DuePage, DueRequest, PAGE_MAX, list_due_subscriptions};
 
 /// Subscriptions that are listed at once, unless the input says otherwise.
 const PAGE_SIZE: u64 = 100;
@@ -109,7 +107,11 @@ impl BillingCycle {
     pub(crate) async fn run(ctx: &mut WorkflowContext<Self>) -> WorkflowResult<CycleDone> {
         let mut input = ctx.state(|workflow| workflow.input.clone());
         let due_at = input.due_at.get_or_insert_with(|| now(ctx)).clone();
-        log::in_workflow(ctx, Level::Info, &format!("the billing cycle of {due_at} begins"));
+        log::in_workflow(
+            ctx,
+            Level::Info,
+            &format!("the billing cycle of {due_at} begins"),
+        );
         let page_size = input.page_size.unwrap_or(PAGE_SIZE).clamp(1, PAGE_MAX);
         for _ in 0..PAGES_PER_RUN {
             let page = list(ctx, &input, &due_at, page_size).await;
@@ -123,7 +125,8 @@ impl BillingCycle {
             let done = ctx.state(|workflow| workflow.done.clone());
             if last {
                 let (invoiced, failed) = (done.invoiced, done.failed);
-                let message = format!("the billing cycle ends: {invoiced} invoiced, {failed} failed");
+                let message =
+                    format!("the billing cycle ends: {invoiced} invoiced, {failed} failed");
                 log::in_workflow(ctx, Level::Info, &message);
                 return Ok(done);
             }
@@ -163,16 +166,21 @@ async fn list(
         limit,
     };
     let pause = first_pause(input.retry_initial_ms);
-    let options = options(Timeout::Short, Retry::Aggressive, pause);
-    ctx.execute_activity(ListDueSubscriptions, request, options)
-        .await
+    let call = paced(list_due_subscriptions(request), pause);
+    call.run(ctx).await
 }
 
 /// Invoices a page's subscriptions, so many at once.
 async fn invoice_page(ctx: &WorkflowContext<BillingCycle>, input: &CycleInput, page: DuePage) {
-    let limit = input.concurrency.unwrap_or(CONCURRENCY).clamp(1, CONCURRENCY_MAX);
+    let limit = input
+        .concurrency
+        .unwrap_or(CONCURRENCY)
+        .clamp(1, CONCURRENCY_MAX);
     let limit = usize::try_from(limit).unwrap_or(1);
-    let after = page.subscriptions.last().map(|due| due.subscription_id.clone());
+    let after = page
+        .subscriptions
+        .last()
+        .map(|due| due.subscription_id.clone());
     let pause = input.retry_initial_ms;
     fan_out(ctx, limit, page.subscriptions, |ctx, due| async move {
         let fate = invoice(&ctx, due, pause).await;
@@ -190,7 +198,10 @@ async fn invoice(ctx: &WorkflowContext<BillingCycle>, due: Due, pause: Option<u6
     if ctx.cancellation_token().is_cancelled() {
         return Fate::Left;
     }
-    let Due { subscription_id, period } = due;
+    let Due {
+        subscription_id,
+        period,
+    } = due;
     let options = ChildWorkflowOptions::builder()
         .workflow_id(format!("charges/{subscription_id}/{}", period.starts_on))
         .id_reuse_policy(WorkflowIdReusePolicy::AllowDuplicateFailedOnly)
@@ -202,7 +213,10 @@ async fn invoice(ctx: &WorkflowContext<BillingCycle>, due: Due, pause: Option<u6
         period,
         retry_initial_ms: pause,
     };
-    let child = match ctx.start_child_workflow(CalculateCharges::run, input, options).await {
+    let child = match ctx
+        .start_child_workflow(CalculateCharges::run, input, options)
+        .await
+    {
         Ok(child) => child,
         Err(ChildWorkflowStartError::StartFailed { .. }) => return Fate::Skipped,
         Err(error) => return failed(subscription_id, error.to_string()),

@@ -6,10 +6,10 @@ use temporalio_workflow::{
 };
 use tenterhook_sdk::JsonSchema;
 
-use crate::charging::{self, Charges, ChargesRequest, Occasion};
-use crate::invoicing::{Draft, Invoice, InvoiceStep, ProcessInvoice};
+use crate::charging::{Charges, ChargesRequest, Occasion, calculate_charges};
+use crate::invoicing::{Draft, Invoice, InvoiceStep, process_invoice};
 use crate::model::Period;
-use crate::steps::{Staged, Step, Steps, Stop};
+use crate::steps::{Staged, Steps, Stop};
 
 /// A subscription to invoice.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -90,7 +90,10 @@ async fn go_on(
     steps: &mut Steps<CalculateCharges>,
     input: ChargesInput,
 ) -> Result<Invoiced, Stop> {
-    let reference = format!("renewal/{}/{}", input.subscription_id, input.period.starts_on);
+    let reference = format!(
+        "renewal/{}/{}",
+        input.subscription_id, input.period.starts_on
+    );
     let occasion = Occasion::Renewal {
         period: input.period,
     };
@@ -122,9 +125,8 @@ pub(crate) async fn calculate<W: Staged>(
         subscription_id: subscription_id.to_owned(),
         occasion,
     };
-    let step = Step::standard("calculate");
     steps
-        .take(ctx, step, charging::CalculateCharges, request)
+        .take(ctx, "calculate", calculate_charges(request))
         .await
 }
 
@@ -146,20 +148,15 @@ pub(crate) async fn invoice<W: Staged>(
     draft: Draft,
     payment_method: Option<String>,
 ) -> Result<Invoice, Stop> {
+    let call = process_invoice(InvoiceStep::Draft(draft));
+    let void = |drafted: &Invoice| process_invoice(InvoiceStep::void(drafted));
     let drafted = steps
-        .take_undoable(
-            ctx,
-            Step::money("draft_invoice"),
-            (ProcessInvoice, InvoiceStep::Draft(draft)),
-            ProcessInvoice,
-            InvoiceStep::void,
-        )
+        .take_undoable(ctx, "draft_invoice", call, void)
         .await?;
-    // A void invoice cannot be finalised: one that comes late does no harm.
-    let finalise = InvoiceStep::Finalise {
+    // A void invoice cannot be finalised: an answer that comes late does no harm.
+    let finalise = process_invoice(InvoiceStep::Finalise {
         invoice_id: drafted.invoice_id,
         payment_method,
-    };
-    let step = Step::money("finalise_invoice");
-    steps.take(ctx, step, ProcessInvoice, finalise).await
+    });
+    steps.take(ctx, "finalise_invoice", finalise).await
 }

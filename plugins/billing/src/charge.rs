@@ -144,7 +144,14 @@ mod tests {
 
     #[test]
     fn what_is_too_much_is_an_error_and_not_a_wrong_amount() {
-        assert!(first(&subscribed("pro", u64::MAX, 2), Days { from: 0, until: 30 }, 0).is_err());
+        assert!(
+            first(
+                &subscribed("pro", u64::MAX, 2),
+                Days { from: 0, until: 30 },
+                0
+            )
+            .is_err()
+        );
         let line = |amount| Line {
             what: String::new(),
             amount,

@@ -2,18 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 use tenterhook_sdk::http::encode_segment;
-use tenterhook_sdk::{ActivityContext, ActivityError, JsonSchema, activities, info};
+use tenterhook_sdk::{ActivityContext, ActivityError, JsonSchema, activity, info};
 
 use crate::charge::{self, Line, Usage};
 use crate::date::Date;
 use crate::finding::Findings;
 use crate::model::{Period, Plan, QUANTITY_MAX, Status, Subscription, Terms};
 use crate::{money, provider};
-
-activities! {
-    /// Works out what a subscription costs: for a renewal, for its first period, or for a change in its middle.
-    pub(crate) CalculateCharges(ChargesRequest) -> Charges = calculate;
-}
 
 /// What is to be worked out.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -56,7 +51,12 @@ struct Used {
     totals: Usage,
 }
 
-fn calculate(_: &ActivityContext, request: ChargesRequest) -> Result<Charges, ActivityError> {
+/// Works out what a subscription costs: for a renewal, for its first period, or for a change in its middle.
+#[activity(timeout = Short)]
+pub(crate) fn calculate_charges(
+    _: &ActivityContext,
+    request: ChargesRequest,
+) -> Result<Charges, ActivityError> {
     let id = &request.subscription_id;
     check(&request)?;
     info!("charges of subscription {id} are worked out");
@@ -79,7 +79,11 @@ fn calculate(_: &ActivityContext, request: ChargesRequest) -> Result<Charges, Ac
         }
     };
     let total = charge::total(&lines).map_err(ActivityError::validation)?;
-    info!("subscription {id} is charged {total} {} in {} lines", it.currency, lines.len());
+    info!(
+        "subscription {id} is charged {total} {} in {} lines",
+        it.currency,
+        lines.len()
+    );
     Ok(Charges {
         customer_id: it.customer_id,
         currency: it.currency,
@@ -161,7 +165,9 @@ fn active(id: &str, it: &Subscription) -> Result<(), ActivityError> {
         return Ok(());
     }
     let status = it.status;
-    Err(ActivityError::conflict(format!("subscription {id} is {status:?}")))
+    Err(ActivityError::conflict(format!(
+        "subscription {id} is {status:?}"
+    )))
 }
 
 /// The days of the subscription's period, and which of them is meant.

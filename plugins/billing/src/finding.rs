@@ -18,7 +18,10 @@ impl Findings {
     /// An id, or another short text that must be there.
     pub(crate) fn name(&mut self, field: &str, value: &str) {
         let fits = (1..=NAME_BYTES_MAX).contains(&value.len()) && !value.contains(char::is_control);
-        self.check(fits, &format!("{field} is not of 1 to {NAME_BYTES_MAX} bytes"));
+        self.check(
+            fits,
+            &format!("{field} is not of 1 to {NAME_BYTES_MAX} bytes"),
+        );
     }
 
     /// The value, if it could be had.

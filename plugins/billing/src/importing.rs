@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 use tenterhook_sdk::http::{Method, encode_segment};
-use tenterhook_sdk::{ActivityContext, ActivityError, JsonSchema, activities, info};
+use tenterhook_sdk::{ActivityContext, ActivityError, JsonSchema, activity, info};
 
 use crate::finding::Findings;
 use crate::provider;
@@ -14,17 +14,14 @@ use crate::record::{self, Record};
 
 /// The most rows that are read and recorded at once.
 pub(crate) const BATCH_ROWS_MAX: u64 = 1_000;
-/// The most rows of one activity: a request for each thousand, three times, stays far below a plugin's limit.
+/// The most batches of one activity.
+const BATCHES_MAX: u64 = 300;
+/// The most rows of one activity.
 pub(crate) const CHUNK_ROWS_MAX: u64 = 100_000;
 /// The most bad rows of one chunk that are told in its result; all are recorded at the import.
 const BAD_ROWS_TOLD_MAX: usize = 1_000;
 /// Characters of a row that are told.
 const EXCERPT_CHARS: usize = 60;
-
-activities! {
-    /// Processes a chunk of an import's rows in batches; another attempt goes on where the last heartbeat was.
-    pub(crate) ProcessTask(Chunk) -> ChunkDone = process;
-}
 
 /// Some of the rows of an import.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -84,7 +81,12 @@ struct BadRows<'a> {
 #[derive(Deserialize)]
 struct Recorded {}
 
-fn process(ctx: &ActivityContext, chunk: Chunk) -> Result<ChunkDone, ActivityError> {
+/// Processes a chunk of an import's rows in batches; another attempt goes on where the last heartbeat was.
+#[activity(timeout = VeryLong, retry = Patient)]
+pub(crate) fn process_task(
+    ctx: &ActivityContext,
+    chunk: Chunk,
+) -> Result<ChunkDone, ActivityError> {
     check(&chunk)?;
     let until = chunk.from.saturating_add(chunk.rows);
     let mut done = ctx.heartbeat_details()?.unwrap_or(ChunkDone {
@@ -117,7 +119,17 @@ fn check(chunk: &Chunk) -> Result<(), ActivityError> {
     let bounded = (1..=CHUNK_ROWS_MAX).contains(&chunk.rows);
     findings.check(bounded, &format!("rows is not of 1 to {CHUNK_ROWS_MAX}"));
     let bounded = (1..=BATCH_ROWS_MAX).contains(&chunk.batch_rows);
-    findings.check(bounded, &format!("batch_rows is not of 1 to {BATCH_ROWS_MAX}"));
+    findings.check(
+        bounded,
+        &format!("batch_rows is not of 1 to {BATCH_ROWS_MAX}"),
+    );
+    // Each batch is three requests at most, of which an attempt has a thousand.
+    let batches = chunk.rows.div_ceil(chunk.batch_rows.max(1));
+    let few = batches <= BATCHES_MAX;
+    findings.check(
+        few,
+        &format!("the chunk is of more than {BATCHES_MAX} batches"),
+    );
     findings.end("the chunk")
 }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use tenterhook_sdk::http::{Method, encode_segment};
-use tenterhook_sdk::{ActivityContext, ActivityError, JsonSchema, activities, info};
+use tenterhook_sdk::{ActivityContext, ActivityError, JsonSchema, activity, info};
 
 use crate::charge::{self, Line};
 use crate::finding::Findings;
@@ -14,11 +14,6 @@ pub(crate) const PAYMENT_DECLINED: &str = "PaymentDeclined";
 const PAYMENT_REQUIRED: u16 = 402;
 /// The most lines of one invoice.
 const LINES_MAX: usize = 1_000;
-
-activities! {
-    /// Takes one step with an invoice: drafts it, finalises it (and collects it, if it says by what), or voids it.
-    pub(crate) ProcessInvoice(InvoiceStep) -> Invoice = process;
-}
 
 /// A step with an invoice.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -78,7 +73,12 @@ struct Collect {
 #[derive(Serialize)]
 struct Nothing {}
 
-fn process(ctx: &ActivityContext, step: InvoiceStep) -> Result<Invoice, ActivityError> {
+/// Takes one step with an invoice: drafts it, finalises it (and collects it, if it says by what), or voids it.
+#[activity(timeout = Short, retry = Aggressive)]
+pub(crate) fn process_invoice(
+    ctx: &ActivityContext,
+    step: InvoiceStep,
+) -> Result<Invoice, ActivityError> {
     info!("invoice: {}", said(&step));
     check(&step)?;
     let invoice = match &step {
@@ -96,8 +96,13 @@ fn process(ctx: &ActivityContext, step: InvoiceStep) -> Result<Invoice, Activity
             provider::change(ctx, provider::INVOICES, to, &Nothing {})?
         }
     };
-    let Invoice { invoice_id, status, .. } = &invoice;
-    info!("invoice {invoice_id} is {status} (attempt {})", ctx.attempt());
+    let Invoice {
+        invoice_id, status, ..
+    } = &invoice;
+    info!(
+        "invoice {invoice_id} is {status} (attempt {})",
+        ctx.attempt()
+    );
     Ok(invoice)
 }
 

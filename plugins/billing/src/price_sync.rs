@@ -6,12 +6,10 @@ use temporalio_workflow::{
     WorkflowResult, WorkflowTermination, workflow, workflow_methods,
 };
 use tenterhook_sdk::log::{self, Level};
-use tenterhook_sdk::presets::{Retry, Timeout};
-use tenterhook_sdk::{ActivityOutcome, JsonSchema};
+use tenterhook_sdk::{ActivityOutcome, JsonSchema, fan_out};
 
-use crate::fan_out::fan_out;
-use crate::pricing::{BATCH_MAX, BatchSynced, PriceBatch, SyncPlanPrices, Unsynced};
-use crate::steps::{first_pause, options, why};
+use crate::pricing::{BATCH_MAX, BatchSynced, PriceBatch, Unsynced, sync_plan_prices};
+use crate::steps::{first_pause, paced, why};
 
 /// Subscriptions of one batch, unless the input says otherwise.
 const BATCH_SIZE: u64 = 100;
@@ -82,10 +80,20 @@ impl PriceSync {
     pub(crate) async fn run(ctx: &mut WorkflowContext<Self>) -> WorkflowResult<Synced> {
         let mut input = ctx.state(|workflow| workflow.input.clone());
         let plan_id = input.plan_id.clone();
-        log::in_workflow(ctx, Level::Info, &format!("the price of plan {plan_id} is synced"));
+        log::in_workflow(
+            ctx,
+            Level::Info,
+            &format!("the price of plan {plan_id} is synced"),
+        );
         let size = input.batch_size.unwrap_or(BATCH_SIZE).clamp(1, BATCH_MAX);
         // The first batch says how many there are; without it nobody knows what to do.
-        let first = sync(ctx, &input, ctx.state(|workflow| workflow.done.batched), size).await;
+        let first = sync(
+            ctx,
+            &input,
+            ctx.state(|workflow| workflow.done.batched),
+            size,
+        )
+        .await;
         let first = first.map_err(|error| {
             let message = format!("the price of plan {plan_id}: {}", why(&error));
             log::in_workflow(ctx, Level::Error, &message);
@@ -95,23 +103,35 @@ impl PriceSync {
         let done = ctx.state(|workflow| workflow.done.clone());
         let steps = usize::try_from(size).unwrap_or(1);
         let offsets = (done.batched..done.total).step_by(steps);
-        let limit = input.concurrency.unwrap_or(CONCURRENCY).clamp(1, CONCURRENCY_MAX);
+        let limit = input
+            .concurrency
+            .unwrap_or(CONCURRENCY)
+            .clamp(1, CONCURRENCY_MAX);
         let limit = usize::try_from(limit).unwrap_or(1);
         let batches = usize::try_from(BATCHES_PER_RUN).unwrap_or(1);
         let (total, asked) = (done.total, &input);
-        fan_out(ctx, limit, offsets.take(batches), |ctx, offset| async move {
-            if ctx.cancellation_token().is_cancelled() {
-                return;
-            }
-            let batch = match sync(&ctx, asked, offset, size).await {
-                Ok(batch) => batch,
-                Err(error) => lost(offset, size.min(total - offset), total, &why(&error)),
-            };
-            ctx.state_mut(|workflow| workflow.done.count(batch, size));
-        })
+        fan_out(
+            ctx,
+            limit,
+            offsets.take(batches),
+            |ctx, offset| async move {
+                if ctx.cancellation_token().is_cancelled() {
+                    return;
+                }
+                let batch = match sync(&ctx, asked, offset, size).await {
+                    Ok(batch) => batch,
+                    Err(error) => lost(offset, size.min(total - offset), total, &why(&error)),
+                };
+                ctx.state_mut(|workflow| workflow.done.count(batch, size));
+            },
+        )
         .await;
         if ctx.cancellation_token().is_cancelled() {
-            log::in_workflow(ctx, Level::Warn, &format!("the price of plan {plan_id}: cancelled"));
+            log::in_workflow(
+                ctx,
+                Level::Warn,
+                &format!("the price of plan {plan_id}: cancelled"),
+            );
             return Err(WorkflowTermination::cancelled());
         }
         let done = ctx.state(|workflow| workflow.done.clone());
@@ -144,9 +164,8 @@ async fn sync(
         limit,
     };
     let pause = first_pause(input.retry_initial_ms);
-    let mut options = options(Timeout::Long, Retry::Patient, pause);
-    options.heartbeat_timeout = Some(HEARTBEAT_WITHIN);
-    ctx.execute_activity(SyncPlanPrices, batch, options).await
+    let call = paced(sync_plan_prices(batch), pause);
+    call.heartbeat_timeout(HEARTBEAT_WITHIN).run(ctx).await
 }
 
 /// A batch whose attempts are used up. How far it came nobody knows: all of it counts as failed, and a sync later finds

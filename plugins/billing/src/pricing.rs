@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use tenterhook_sdk::http::{Method, encode_segment};
-use tenterhook_sdk::{ActivityContext, ActivityError, ErrorKind, JsonSchema, activities, info, warn};
+use tenterhook_sdk::{ActivityContext, ActivityError, ErrorKind, JsonSchema, activity, info, warn};
 
 use crate::finding::Findings;
 use crate::model::Plan;
@@ -10,11 +10,6 @@ use crate::provider;
 
 /// The most subscriptions of one batch: each is a request of one attempt, of which a plugin has a thousand.
 pub(crate) const BATCH_MAX: u64 = 500;
-
-activities! {
-    /// Brings a plan's price of now to a batch of its subscriptions, one by one.
-    pub(crate) SyncPlanPrices(PriceBatch) -> BatchSynced = sync;
-}
 
 /// Some of the subscriptions of a plan, which are counted in the order in which they were made.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -63,8 +58,17 @@ struct PriceSet {
     changed: bool,
 }
 
-fn sync(ctx: &ActivityContext, batch: PriceBatch) -> Result<BatchSynced, ActivityError> {
-    let PriceBatch { plan_id, offset, limit } = &batch;
+/// Brings a plan's price of now to a batch of its subscriptions, one by one.
+#[activity(timeout = Long, retry = Patient)]
+pub(crate) fn sync_plan_prices(
+    ctx: &ActivityContext,
+    batch: PriceBatch,
+) -> Result<BatchSynced, ActivityError> {
+    let PriceBatch {
+        plan_id,
+        offset,
+        limit,
+    } = &batch;
     let mut findings = Findings::default();
     findings.name("plan_id", plan_id);
     let bounded = (1..=BATCH_MAX).contains(limit);

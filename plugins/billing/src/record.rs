@@ -37,7 +37,9 @@ pub(crate) fn parse(row: u64, text: &str) -> Result<Record, String> {
     }
     let number = quantity.parse().ok().filter(|it| *it <= QUANTITY_MAX);
     let Some(quantity) = number else {
-        return Err(format!("quantity {quantity:?} is no number up to {QUANTITY_MAX}"));
+        return Err(format!(
+            "quantity {quantity:?} is no number up to {QUANTITY_MAX}"
+        ));
     };
     Ok(Record {
         row,

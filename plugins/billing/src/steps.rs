@@ -1,18 +1,15 @@
 //! Steps of a saga: taken one after another, undone in reverse when one fails or the workflow is cancelled.
 //!
-//! No step is interrupted: cancellation takes effect between steps, for a step cut in the middle leaves behind
-//! nobody knows what. A step whose attempts are used up without a clear answer may have taken effect all the same
-//! (the invoice was drafted, the connection broke). Its compensation first settles that: it repeats the step under
-//! the same activity id, hence the same idempotency key, until the service answers, and then undoes what it says.
+//! No step is interrupted: cancellation takes effect between steps. What becomes of a step without a clear answer is
+//! [`Saga::step`]'s affair.
 
 use std::time::Duration;
 
 use temporalio_workflow::{
-    ActivityExecutionError, ActivityOptions, WorkflowContext, WorkflowResult, WorkflowTermination,
+    ActivityExecutionError, WorkflowContext, WorkflowResult, WorkflowTermination,
 };
 use tenterhook_sdk::log::{self, Level};
-use tenterhook_sdk::presets::{Retry, Timeout, activity_options};
-use tenterhook_sdk::{Activity, ActivityOutcome, Saga};
+use tenterhook_sdk::{Activity, ActivityCall, ActivityOutcome, Saga};
 
 /// The bounds of every input's `retry_initial_ms`.
 const RETRY_INITIAL_MS: std::ops::RangeInclusive<u64> = 1..=60_000;
@@ -21,26 +18,6 @@ const RETRY_INITIAL_MS: std::ops::RangeInclusive<u64> = 1..=60_000;
 pub(crate) trait Staged: 'static {
     /// It stands there now.
     fn enter(&mut self, stage: &'static str);
-}
-
-/// One step: its name, which is the activity's id too, and how often it is tried.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Step {
-    name: &'static str,
-    retry: Retry,
-}
-
-impl Step {
-    pub(crate) const fn standard(name: &'static str) -> Self {
-        let retry = Retry::Standard;
-        Self { name, retry }
-    }
-
-    /// Where money is at stake.
-    pub(crate) const fn money(name: &'static str) -> Self {
-        let retry = Retry::Aggressive;
-        Self { name, retry }
-    }
 }
 
 /// Why a workflow does not go on.
@@ -83,69 +60,60 @@ impl<W: Staged> Steps<W> {
         Self { what, saga, pause }
     }
 
-    /// Takes a step that needs no undoing.
-    pub(crate) async fn take<A>(
+    /// Takes a step that needs no undoing. Its name is the activity's id.
+    pub(crate) async fn take<A: Activity>(
         &self,
         ctx: &WorkflowContext<W>,
-        step: Step,
-        activity: A,
-        input: A::Input,
-    ) -> Result<A::Output, Stop>
-    where
-        A: Activity + 'static,
-    {
-        if ctx.cancellation_token().is_cancelled() {
-            return Err(Stop::Cancelled);
-        }
-        ctx.state_mut(|workflow| workflow.enter(step.name));
-        let options = identified(step.name, step.retry, self.pause);
-        let outcome = ctx.execute_activity(activity, input, options).await;
-        if let Err(error) = &outcome {
-            let message = format!("{}: step {} failed: {}", self.what, step.name, why(error));
-            log::in_workflow(ctx, Level::Warn, &message);
-        }
-        Ok(outcome?)
+        name: &'static str,
+        call: ActivityCall<A>,
+    ) -> Result<A::Output, Stop> {
+        let call = self.enter(ctx, name, call)?;
+        let outcome = call.detached().run(ctx).await;
+        self.said(ctx, name, outcome)
     }
 
-    /// Takes a step that the activity `undo` undoes, with the input that `back` makes of what was done.
+    /// Takes a step, and registers what undoes it.
     pub(crate) async fn take_undoable<A, U>(
         &mut self,
         ctx: &WorkflowContext<W>,
-        step: Step,
-        (activity, input): (A, A::Input),
-        undo: U,
-        back: impl Fn(&A::Output) -> U::Input + Clone + 'static,
+        name: &'static str,
+        call: ActivityCall<A>,
+        undo: impl Fn(&A::Output) -> ActivityCall<U> + 'static,
     ) -> Result<A::Output, Stop>
     where
-        A: Activity + Copy + 'static,
-        A::Input: Clone,
-        U: Activity + Copy + 'static,
-        U::Input: Clone,
+        A: Activity<Input: Clone>,
+        U: Activity<Input: Clone>,
     {
-        let outcome = self.take(ctx, step, activity, input.clone()).await;
-        match &outcome {
-            Ok(done) => self.saga.add(undo, back(done), forever(self.pause)),
-            Err(Stop::Failed(error)) if !error.is_final() => {
-                let (name, pause) = (step.name, self.pause);
-                let settle = move |ctx: WorkflowContext<W>| {
-                    let again = identified(name, Retry::Forever, pause);
-                    let (input, back) = (input.clone(), back.clone());
-                    async move {
-                        match ctx.execute_activity(activity, input, again).await {
-                            Ok(done) => {
-                                let undone = ctx.execute_activity(undo, back(&done), forever(pause));
-                                undone.await.map(drop)
-                            }
-                            Err(error) if error.is_final() => Ok(()),
-                            Err(error) => Err(error),
-                        }
-                    }
-                };
-                self.saga.add_with(format!("settle {name}"), settle);
-            }
-            Err(_) => {}
+        let call = self.enter(ctx, name, call)?;
+        let outcome = self.saga.step(ctx, call, undo).await;
+        self.said(ctx, name, outcome)
+    }
+
+    /// The step is the one under way, unless the workflow was cancelled before it.
+    fn enter<A: Activity>(
+        &self,
+        ctx: &WorkflowContext<W>,
+        name: &'static str,
+        call: ActivityCall<A>,
+    ) -> Result<ActivityCall<A>, Stop> {
+        if ctx.cancellation_token().is_cancelled() {
+            return Err(Stop::Cancelled);
         }
-        outcome
+        ctx.state_mut(|workflow| workflow.enter(name));
+        Ok(paced(call, self.pause).activity_id(name))
+    }
+
+    fn said<T>(
+        &self,
+        ctx: &WorkflowContext<W>,
+        name: &str,
+        outcome: Result<T, ActivityExecutionError>,
+    ) -> Result<T, Stop> {
+        if let Err(error) = &outcome {
+            let message = format!("{}: step {name} failed: {}", self.what, why(error));
+            log::in_workflow(ctx, Level::Warn, &message);
+        }
+        Ok(outcome?)
     }
 
     /// Ends the workflow as its steps ended, once everything that has to be is undone.
@@ -179,13 +147,17 @@ pub(crate) fn why(error: &ActivityExecutionError) -> String {
     }
 }
 
-/// A preset, with the caller's first pause in place of the preset's.
-pub(crate) fn options(timeout: Timeout, retry: Retry, pause: Option<Duration>) -> ActivityOptions {
-    let mut options = activity_options(timeout, retry);
-    if let (Some(pause), Some(policy)) = (pause, &mut options.retry_policy) {
-        policy.set_initial_interval(pause);
-    }
-    options
+/// The activity's own policy, with the caller's first pause in place of its.
+pub(crate) fn paced<A: Activity>(
+    call: ActivityCall<A>,
+    pause: Option<Duration>,
+) -> ActivityCall<A> {
+    let Some(pause) = pause else {
+        return call;
+    };
+    let mut policy = A::RETRY.policy();
+    policy.set_initial_interval(pause);
+    call.retry_policy(policy)
 }
 
 /// Within its bounds, also where the door did not look at it.
@@ -193,15 +165,4 @@ pub(crate) fn first_pause(retry_initial_ms: Option<u64>) -> Option<Duration> {
     let (lowest, highest) = RETRY_INITIAL_MS.into_inner();
     let millis = retry_initial_ms?.clamp(lowest, highest);
     Some(Duration::from_millis(millis))
-}
-
-/// Out of reach of the workflow's cancellation.
-fn identified(id: &str, retry: Retry, pause: Option<Duration>) -> ActivityOptions {
-    let mut options = Saga::<()>::detached(options(Timeout::Short, retry, pause));
-    options.activity_id = Some(id.to_owned());
-    options
-}
-
-fn forever(pause: Option<Duration>) -> ActivityOptions {
-    options(Timeout::Short, Retry::Forever, pause)
 }

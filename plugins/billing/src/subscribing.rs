@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use tenterhook_sdk::http::{Method, encode_segment};
-use tenterhook_sdk::{ActivityContext, ActivityError, JsonSchema, activities, info};
+use tenterhook_sdk::{ActivityContext, ActivityError, JsonSchema, activity, info};
 
 use crate::date::is_instant;
 use crate::finding::Findings;
@@ -11,17 +11,6 @@ use crate::provider;
 
 /// The most subscriptions of one page.
 pub(crate) const PAGE_MAX: u64 = 500;
-
-activities! {
-    /// Makes a subscription, pending until it is paid for. An id that is taken is a `Conflict`.
-    pub(crate) CreateSubscription(NewSubscription) -> Created = create;
-    /// Sets a subscription's terms, and answers the ones before.
-    pub(crate) ApplySubscriptionChange(TermsChange) -> Applied = apply;
-    /// Sets a subscription back to the terms it had.
-    pub(crate) RevertSubscriptionChange(TermsChange) -> Applied = revert;
-    /// Lists, a page at a time, the subscriptions whose period is over at an instant.
-    pub(crate) ListDueSubscriptions(DueRequest) -> DuePage = list_due;
-}
 
 /// A subscription to be.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -88,7 +77,12 @@ pub(crate) struct Due {
     pub(crate) period: Period,
 }
 
-fn create(ctx: &ActivityContext, new: NewSubscription) -> Result<Created, ActivityError> {
+/// Makes a subscription, pending until it is paid for. An id that is taken is a `Conflict`.
+#[activity(timeout = Short)]
+pub(crate) fn create_subscription(
+    ctx: &ActivityContext,
+    new: NewSubscription,
+) -> Result<Created, ActivityError> {
     let mut findings = Findings::default();
     findings.name("subscription_id", &new.subscription_id);
     findings.name("customer_id", &new.customer_id);
@@ -102,11 +96,21 @@ fn create(ctx: &ActivityContext, new: NewSubscription) -> Result<Created, Activi
     Ok(created)
 }
 
-fn apply(ctx: &ActivityContext, change: TermsChange) -> Result<Applied, ActivityError> {
+/// Sets a subscription's terms, and answers the ones before.
+#[activity(timeout = Short)]
+pub(crate) fn apply_subscription_change(
+    ctx: &ActivityContext,
+    change: TermsChange,
+) -> Result<Applied, ActivityError> {
     set_terms(ctx, (Method::Put, "terms"), change)
 }
 
-fn revert(ctx: &ActivityContext, change: TermsChange) -> Result<Applied, ActivityError> {
+/// Sets a subscription back to the terms it had.
+#[activity(timeout = Short)]
+pub(crate) fn revert_subscription_change(
+    ctx: &ActivityContext,
+    change: TermsChange,
+) -> Result<Applied, ActivityError> {
     set_terms(ctx, (Method::Post, "revert"), change)
 }
 
@@ -134,7 +138,12 @@ fn set_terms(
     Ok(applied)
 }
 
-fn list_due(_: &ActivityContext, request: DueRequest) -> Result<DuePage, ActivityError> {
+/// Lists, a page at a time, the subscriptions whose period is over at an instant.
+#[activity(timeout = Short, retry = Aggressive)]
+pub(crate) fn list_due_subscriptions(
+    _: &ActivityContext,
+    request: DueRequest,
+) -> Result<DuePage, ActivityError> {
     let mut findings = Findings::default();
     let instant = is_instant(&request.due_at);
     findings.check(instant, "due_at is no instant as 2026-03-31T00:00:00Z");
@@ -153,7 +162,10 @@ fn list_due(_: &ActivityContext, request: DueRequest) -> Result<DuePage, Activit
     if page.subscriptions.len() as u64 > request.limit {
         return Err(ActivityError::external_service(longer()));
     }
-    info!("{} subscriptions are due after {after:?}", page.subscriptions.len());
+    info!(
+        "{} subscriptions are due after {after:?}",
+        page.subscriptions.len()
+    );
     Ok(page)
 }
 

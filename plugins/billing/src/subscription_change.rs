@@ -10,8 +10,8 @@ use crate::calculate_charges::{Invoiced, Progress, calculate, draft_of, invoice}
 use crate::charging::Occasion;
 use crate::date::Date;
 use crate::model::{Status, Terms};
-use crate::steps::{Staged, Step, Steps, Stop};
-use crate::subscribing::{ApplySubscriptionChange, RevertSubscriptionChange, TermsChange};
+use crate::steps::{Staged, Steps, Stop};
+use crate::subscribing::{TermsChange, apply_subscription_change, revert_subscription_change};
 
 /// A change to make: an upgrade or a downgrade.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -99,11 +99,9 @@ async fn go_on(
         subscription_id: id.clone(),
         terms,
     };
-    let (apply, undo) = (ApplySubscriptionChange, RevertSubscriptionChange);
-    let step = Step::money("apply");
-    steps
-        .take_undoable(ctx, step, (apply, change), undo, TermsChange::back)
-        .await?;
+    let apply = apply_subscription_change(change);
+    let undo = |applied: &_| revert_subscription_change(TermsChange::back(applied));
+    steps.take_undoable(ctx, "apply", apply, undo).await?;
     // One workflow id is one change, however often it is begun.
     let draft = draft_of(format!("change/{id}/{}", ctx.workflow_id()), &id, charges);
     let invoice = invoice(ctx, steps, draft, input.payment_method).await?;

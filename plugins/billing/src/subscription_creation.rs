@@ -10,10 +10,10 @@ use crate::calculate_charges::{Invoiced, Progress, calculate, draft_of, invoice}
 use crate::charging::Occasion;
 use crate::date::Date;
 use crate::model::{Period, Status, Terms};
-use crate::steps::{Staged, Step, Steps, Stop};
+use crate::steps::{Staged, Steps, Stop};
 use crate::subscribing::{
-    ApplySubscriptionChange, CreateSubscription, NewSubscription, RevertSubscriptionChange,
-    TermsChange,
+    NewSubscription, TermsChange, apply_subscription_change, create_subscription,
+    revert_subscription_change,
 };
 
 /// A subscription to make.
@@ -111,13 +111,9 @@ async fn go_on(
         period: input.period.clone(),
     };
     let cancelled = input.terms(Status::Cancelled);
-    let create = Step::standard("create");
-    let undo = RevertSubscriptionChange;
-    steps
-        .take_undoable(ctx, create, (CreateSubscription, new), undo, move |_| {
-            cancelled.clone()
-        })
-        .await?;
+    let undo = move |_: &_| revert_subscription_change(cancelled.clone());
+    let create = create_subscription(new);
+    steps.take_undoable(ctx, "create", create, undo).await?;
     let starts_on = match &input.starts_on {
         Some(day) => day.clone(),
         None => input.period.starts_on.clone(),
@@ -126,10 +122,8 @@ async fn go_on(
     let draft = draft_of(format!("first/{id}"), &id, charges);
     let method = Some(input.payment_method.clone());
     let invoice = invoice(ctx, steps, draft, method).await?;
-    let activate = (ApplySubscriptionChange, input.terms(Status::Active));
-    let step = Step::money("activate");
-    steps
-        .take_undoable(ctx, step, activate, undo, TermsChange::back)
-        .await?;
+    let activate = apply_subscription_change(input.terms(Status::Active));
+    let undo = |applied: &_| revert_subscription_change(TermsChange::back(applied));
+    steps.take_undoable(ctx, "activate", activate, undo).await?;
     Ok(Invoiced::of(id, invoice))
 }

@@ -11,11 +11,10 @@ use temporalio_workflow::{
     WorkflowResult, WorkflowTermination, workflow, workflow_methods,
 };
 use tenterhook_sdk::log::{self, Level};
-use tenterhook_sdk::presets::{Retry, Timeout};
 use tenterhook_sdk::{ActivityOutcome, JsonSchema};
 
-use crate::importing::{BATCH_ROWS_MAX, BadRow, CHUNK_ROWS_MAX, Chunk, ChunkDone, ProcessTask};
-use crate::steps::{first_pause, options, why};
+use crate::importing::{BATCH_ROWS_MAX, BadRow, CHUNK_ROWS_MAX, Chunk, ChunkDone, process_task};
+use crate::steps::{first_pause, paced, why};
 
 /// Rows of one activity, and of one batch in it, unless the input says otherwise.
 const CHUNK_ROWS: u64 = 10_000;
@@ -89,7 +88,11 @@ impl TaskProcessing {
     pub(crate) async fn run(ctx: &mut WorkflowContext<Self>) -> WorkflowResult<ImportDone> {
         let mut input = ctx.state(|workflow| workflow.input.clone());
         let import_id = input.import_id.clone();
-        log::in_workflow(ctx, Level::Info, &format!("import {import_id} is processed"));
+        log::in_workflow(
+            ctx,
+            Level::Info,
+            &format!("import {import_id} is processed"),
+        );
         for _ in 0..CHUNKS_PER_RUN {
             if ctx.cancellation_token().is_cancelled() {
                 log::in_workflow(ctx, Level::Warn, &format!("import {import_id}: cancelled"));
@@ -130,15 +133,20 @@ async fn process(
     let chunk = Chunk {
         import_id: input.import_id.clone(),
         from: ctx.state(|workflow| workflow.done.next),
-        rows: input.chunk_rows.unwrap_or(CHUNK_ROWS).clamp(1, CHUNK_ROWS_MAX),
-        batch_rows: input.batch_rows.unwrap_or(BATCH_ROWS).clamp(1, BATCH_ROWS_MAX),
+        rows: input
+            .chunk_rows
+            .unwrap_or(CHUNK_ROWS)
+            .clamp(1, CHUNK_ROWS_MAX),
+        batch_rows: input
+            .batch_rows
+            .unwrap_or(BATCH_ROWS)
+            .clamp(1, BATCH_ROWS_MAX),
     };
-    let pause = first_pause(input.retry_initial_ms);
-    let mut options = options(Timeout::VeryLong, Retry::Patient, pause);
     let (lowest, highest) = HEARTBEAT_MS_BOUNDS;
     let within = input.heartbeat_timeout_ms.unwrap_or(HEARTBEAT_MS);
-    options.heartbeat_timeout = Some(Duration::from_millis(within.clamp(lowest, highest)));
-    ctx.execute_activity(ProcessTask, chunk, options).await
+    let within = Duration::from_millis(within.clamp(lowest, highest));
+    let call = paced(process_task(chunk), first_pause(input.retry_initial_ms));
+    call.heartbeat_timeout(within).run(ctx).await
 }
 
 impl ImportDone {

@@ -2,19 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 use tenterhook_sdk::http::{Method, encode_segment};
-use tenterhook_sdk::{ActivityContext, ActivityError, JsonSchema, activities, info};
+use tenterhook_sdk::{ActivityContext, ActivityError, JsonSchema, activity, info};
 
 use crate::finding::Findings;
 use crate::provider;
-
-activities! {
-    /// Asks whether a user may work in a tenant, and as what. Where he may not, it is an `AuthorizationError`.
-    pub(crate) ValidateTenantAccess(UserInTenant) -> Access = validate_access;
-    /// Puts a user into a tenant, and answers the tenant before. What he was logged in to there ends.
-    pub(crate) UpdateUserTenant(UserInTenant) -> UserMoved = update_tenant;
-    /// Logs a user in to the tenant that he is in.
-    pub(crate) CreateTenantSession(LoginRequest) -> Login = log_in;
-}
 
 /// A user, and a tenant.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -66,17 +57,30 @@ struct NewTenant {
     tenant_id: String,
 }
 
-fn validate_access(_: &ActivityContext, asked: UserInTenant) -> Result<Access, ActivityError> {
+/// Asks whether a user may work in a tenant, and as what. Where he may not, it is an `AuthorizationError`.
+#[activity(timeout = Short)]
+pub(crate) fn validate_tenant_access(
+    _: &ActivityContext,
+    asked: UserInTenant,
+) -> Result<Access, ActivityError> {
     check(&asked)?;
     let UserInTenant { user_id, tenant_id } = asked;
     let (tenant, user) = (encode_segment(&tenant_id), encode_segment(&user_id));
     let path = format!("tenants/{tenant}/access/{user}");
     let access: Access = provider::read(provider::TENANTS, &path)?;
-    info!("user {user_id} may be {} in tenant {tenant_id}", access.role);
+    info!(
+        "user {user_id} may be {} in tenant {tenant_id}",
+        access.role
+    );
     Ok(access)
 }
 
-fn update_tenant(ctx: &ActivityContext, asked: UserInTenant) -> Result<UserMoved, ActivityError> {
+/// Puts a user into a tenant, and answers the tenant before. What he was logged in to there ends.
+#[activity(timeout = Short)]
+pub(crate) fn update_user_tenant(
+    ctx: &ActivityContext,
+    asked: UserInTenant,
+) -> Result<UserMoved, ActivityError> {
     check(&asked)?;
     let UserInTenant { user_id, tenant_id } = asked;
     let path = format!("users/{}/tenant", encode_segment(&user_id));
@@ -88,7 +92,12 @@ fn update_tenant(ctx: &ActivityContext, asked: UserInTenant) -> Result<UserMoved
     Ok(moved)
 }
 
-fn log_in(ctx: &ActivityContext, asked: LoginRequest) -> Result<Login, ActivityError> {
+/// Logs a user in to the tenant that he is in.
+#[activity(timeout = Short)]
+pub(crate) fn create_tenant_session(
+    ctx: &ActivityContext,
+    asked: LoginRequest,
+) -> Result<Login, ActivityError> {
     let mut findings = Findings::default();
     findings.name("user_id", &asked.user_id);
     findings.name("tenant_id", &asked.tenant_id);
@@ -96,7 +105,10 @@ fn log_in(ctx: &ActivityContext, asked: LoginRequest) -> Result<Login, ActivityE
     findings.end("the login")?;
     let to = (Method::Post, "sessions");
     let login: Login = provider::change(ctx, provider::LOGINS, to, &asked)?;
-    info!("user {} is logged in to tenant {}", asked.user_id, asked.tenant_id);
+    info!(
+        "user {} is logged in to tenant {}",
+        asked.user_id, asked.tenant_id
+    );
     Ok(login)
 }
 

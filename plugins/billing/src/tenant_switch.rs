@@ -7,9 +7,9 @@ use temporalio_workflow::{
 };
 use tenterhook_sdk::JsonSchema;
 
-use crate::steps::{Staged, Step, Steps, Stop};
+use crate::steps::{Staged, Steps, Stop};
 use crate::tenancy::{
-    CreateTenantSession, LoginRequest, UpdateUserTenant, UserInTenant, ValidateTenantAccess,
+    LoginRequest, UserInTenant, create_tenant_session, update_user_tenant, validate_tenant_access,
 };
 
 /// A switch to make.
@@ -100,14 +100,12 @@ async fn go_on(
         user_id: user_id.clone(),
         tenant_id: tenant_id.clone(),
     };
-    let validate = Step::standard("validate_access");
-    let access = steps
-        .take(ctx, validate, ValidateTenantAccess, user.clone())
-        .await?;
-    let update = Step::standard("update_tenant");
-    let (there, back) = ((UpdateUserTenant, user), UpdateUserTenant);
+    let validate = validate_tenant_access(user.clone());
+    let access = steps.take(ctx, "validate_access", validate).await?;
+    let update = update_user_tenant(user);
+    let back = |moved: &_| update_user_tenant(UserInTenant::back(moved));
     let moved = steps
-        .take_undoable(ctx, update, there, back, UserInTenant::back)
+        .take_undoable(ctx, "update_tenant", update, back)
         .await?;
     // Moving the user back ends what he was logged in to here, and who is not here is not logged in any more.
     let request = LoginRequest {
@@ -115,10 +113,8 @@ async fn go_on(
         tenant_id: tenant_id.clone(),
         role: access.role.clone(),
     };
-    let log_in = Step::standard("log_in");
-    let login = steps
-        .take(ctx, log_in, CreateTenantSession, request)
-        .await?;
+    let log_in = create_tenant_session(request);
+    let login = steps.take(ctx, "log_in", log_in).await?;
     Ok(Switched {
         user_id,
         tenant_id,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use tenterhook_sdk::http::Method;
-use tenterhook_sdk::{ActivityContext, ActivityError, JsonSchema, info};
+use tenterhook_sdk::{ActivityContext, ActivityError, JsonSchema, activity, info};
 
 use crate::provider;
 
@@ -58,7 +58,9 @@ struct Declined {
     message: String,
 }
 
-pub(crate) fn charge(
+/// Charges the customer. A declined charge is a failure of type `PaymentDeclined`, which is not retried.
+#[activity(timeout = Short, retry = Aggressive)]
+pub(crate) fn process_payment_gateway(
     ctx: &ActivityContext,
     input: ChargeRequest,
 ) -> Result<Charged, ActivityError> {
@@ -97,7 +99,9 @@ fn declined(input: &ChargeRequest, answer: Option<Declined>) -> ActivityError {
         .with_detail(&answer.error)
 }
 
-pub(crate) fn refund(
+/// Gives a charge back.
+#[activity(timeout = Short)]
+pub(crate) fn refund_payment(
     ctx: &ActivityContext,
     input: RefundRequest,
 ) -> Result<Refunded, ActivityError> {

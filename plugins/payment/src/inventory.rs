@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use tenterhook_sdk::http::{Method, encode_segment};
-use tenterhook_sdk::{ActivityContext, ActivityError, JsonSchema, info};
+use tenterhook_sdk::{ActivityContext, ActivityError, JsonSchema, activity, info};
 
 use crate::model::Item;
 use crate::provider;
@@ -37,8 +37,11 @@ impl ReleaseRequest {
     }
 }
 
+/// Reserves the order's items.
+///
 /// An item that is out of stock is a `Conflict`.
-pub(crate) fn reserve(
+#[activity(timeout = Short, retry = Aggressive)]
+pub(crate) fn reserve_inventory(
     ctx: &ActivityContext,
     input: ReservationRequest,
 ) -> Result<Reserved, ActivityError> {
@@ -54,7 +57,12 @@ pub(crate) fn reserve(
     Ok(reserved)
 }
 
-pub(crate) fn release(ctx: &ActivityContext, input: ReleaseRequest) -> Result<(), ActivityError> {
+/// Gives a reservation back; one that is gone already is no error.
+#[activity(timeout = Short)]
+pub(crate) fn release_inventory(
+    ctx: &ActivityContext,
+    input: ReleaseRequest,
+) -> Result<(), ActivityError> {
     let path = format!("reservations/{}", encode_segment(&input.reservation_id));
     let response = provider::request(ctx, URL_KEY, Method::Delete, &path)?.send()?;
     if response.status() != NOT_FOUND {

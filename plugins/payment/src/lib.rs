@@ -12,30 +12,13 @@ mod provider;
 mod steps;
 mod validation;
 
-use tenterhook_sdk::{activities, plugin};
+use tenterhook_sdk::plugin;
 
-use gateway::{ChargeRequest, Charged, RefundRequest, Refunded};
-use inventory::{ReleaseRequest, ReservationRequest, Reserved};
-use model::PaymentRequest;
-use orders::{OrderStatus, OrderStatusRequest, ShipmentRequest, Shipped};
+use gateway::{ProcessPaymentGateway, RefundPayment};
+use inventory::{ReleaseInventory, ReserveInventory};
+use orders::{TriggerFulfillment, UpdateOrderStatus};
 use process::ProcessPayment;
-
-activities! {
-    /// Checks what can be checked without asking a provider.
-    pub(crate) ValidatePayment(PaymentRequest) -> () = validation::validate;
-    /// Charges the customer. A declined charge is a failure of type `PaymentDeclined`, which is not retried.
-    pub(crate) ProcessPaymentGateway(ChargeRequest) -> Charged = gateway::charge;
-    /// Gives a charge back.
-    pub(crate) RefundPayment(RefundRequest) -> Refunded = gateway::refund;
-    /// Reserves the order's items.
-    pub(crate) ReserveInventory(ReservationRequest) -> Reserved = inventory::reserve;
-    /// Gives a reservation back; one that is gone already is no error.
-    pub(crate) ReleaseInventory(ReleaseRequest) -> () = inventory::release;
-    /// Sets the order's status.
-    pub(crate) UpdateOrderStatus(OrderStatusRequest) -> OrderStatus = orders::update_status;
-    /// Has the order shipped.
-    pub(crate) TriggerFulfillment(ShipmentRequest) -> Shipped = orders::ship;
-}
+use validation::ValidatePayment;
 
 plugin! {
     workflows: [

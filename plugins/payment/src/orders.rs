@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use tenterhook_sdk::http::{Method, encode_segment};
-use tenterhook_sdk::{ActivityContext, ActivityError, JsonSchema, info};
+use tenterhook_sdk::{ActivityContext, ActivityError, JsonSchema, activity, info};
 
 use crate::provider;
 
@@ -42,7 +42,9 @@ struct StatusBody<'a> {
     status: &'a str,
 }
 
-pub(crate) fn update_status(
+/// Sets the order's status.
+#[activity(timeout = Short, retry = Aggressive)]
+pub(crate) fn update_order_status(
     ctx: &ActivityContext,
     input: OrderStatusRequest,
 ) -> Result<OrderStatus, ActivityError> {
@@ -58,7 +60,9 @@ pub(crate) fn update_status(
     Ok(status)
 }
 
-pub(crate) fn ship(
+/// Has the order shipped.
+#[activity(timeout = Short, retry = Aggressive)]
+pub(crate) fn trigger_fulfillment(
     ctx: &ActivityContext,
     input: ShipmentRequest,
 ) -> Result<Shipped, ActivityError> {

@@ -1,29 +1,25 @@
 //! The steps of the saga, each with what undoes it.
 //!
-//! No step is interrupted: cancellation takes effect between steps, for a step cut in the middle leaves behind
-//! nobody knows what. A step whose attempts are used up without a clear answer may have taken effect all the same
-//! (the charge was booked, the connection broke). Its compensation first settles that: it repeats the step under
-//! the same activity id, hence the same idempotency key, until the provider answers, and then undoes what it says.
+//! No step is interrupted: cancellation takes effect between steps. What becomes of a step without a clear answer is
+//! [`Saga::step`]'s affair.
 
 use std::time::Duration;
 
-use temporalio_workflow::{ActivityExecutionError, ActivityOptions, WorkflowContext};
-use tenterhook_sdk::presets::{Retry, Timeout, activity_options};
-use tenterhook_sdk::{ActivityOutcome, Saga};
+use temporalio_workflow::{ActivityExecutionError, WorkflowContext};
+use tenterhook_sdk::{Activity, ActivityCall, Saga};
 
-use crate::gateway::{ChargeRequest, Charged, RefundRequest};
-use crate::inventory::{ReleaseRequest, ReservationRequest, Reserved};
-use crate::model::{PaymentRequest, RETRY_INITIAL_MS_MAX, RETRY_INITIAL_MS_MIN};
-use crate::orders::{self, OrderStatusRequest, ShipmentRequest, Shipped};
-use crate::process::ProcessPayment;
-use crate::{
-    ProcessPaymentGateway, RefundPayment, ReleaseInventory, ReserveInventory, TriggerFulfillment,
-    UpdateOrderStatus, ValidatePayment,
+use crate::gateway::{
+    ChargeRequest, Charged, RefundRequest, process_payment_gateway, refund_payment,
 };
-
-/// Activity ids of the steps that are repeated to learn what came of them.
-const RESERVE_ID: &str = "reserve";
-const CHARGE_ID: &str = "charge";
+use crate::inventory::{
+    ReleaseRequest, ReservationRequest, Reserved, release_inventory, reserve_inventory,
+};
+use crate::model::{PaymentRequest, RETRY_INITIAL_MS_MAX, RETRY_INITIAL_MS_MIN};
+use crate::orders::{
+    self, OrderStatusRequest, ShipmentRequest, Shipped, trigger_fulfillment, update_order_status,
+};
+use crate::process::ProcessPayment;
+use crate::validation::validate_payment;
 
 type Context = WorkflowContext<ProcessPayment>;
 
@@ -43,16 +39,10 @@ impl Steps {
     }
 
     pub(crate) async fn validate(&mut self, ctx: &Context) -> Result<(), ActivityExecutionError> {
-        let options = self.options(Retry::Standard);
-        ctx.execute_activity(ValidatePayment, self.payment.clone(), options)
-            .await?;
+        let validated = self.step(validate_payment(self.payment.clone())).run(ctx);
+        validated.await?;
         // Registered first, so undone last: from here on the order hears of a failure.
-        let failed = OrderStatusRequest {
-            order_id: self.payment.order_id.clone(),
-            status: orders::FAILED.to_owned(),
-        };
-        self.saga
-            .add(UpdateOrderStatus, failed, self.options(Retry::Forever));
+        self.saga.undo(self.order_is(orders::FAILED));
         Ok(())
     }
 
@@ -60,61 +50,34 @@ impl Steps {
         &mut self,
         ctx: &Context,
     ) -> Result<Reserved, ActivityExecutionError> {
-        let input = ReservationRequest {
+        let request = ReservationRequest {
             order_id: self.payment.order_id.clone(),
             items: self.payment.items.clone(),
         };
-        let options = self.identified(RESERVE_ID, Retry::Aggressive);
-        let outcome = ctx
-            .execute_activity(ReserveInventory, input.clone(), options)
-            .await;
-        match &outcome {
-            Ok(reserved) => self.saga.add(
-                ReleaseInventory,
-                ReleaseRequest::of(reserved),
-                self.options(Retry::Forever),
-            ),
-            Err(error) if error.is_final() => {}
-            Err(_) => self.settle_reservation(input),
-        }
-        outcome
+        let reserve = self.step(reserve_inventory(request)).activity_id("reserve");
+        let release = |reserved: &Reserved| release_inventory(ReleaseRequest::of(reserved));
+        self.saga.step(ctx, reserve, release).await
     }
 
     pub(crate) async fn charge(
         &mut self,
         ctx: &Context,
     ) -> Result<Charged, ActivityExecutionError> {
-        let input = ChargeRequest {
+        let request = ChargeRequest {
             payment_id: self.payment.payment_id.clone(),
             amount: self.payment.amount,
             currency: self.payment.currency.clone(),
             method: self.payment.method.clone(),
         };
-        let options = self.identified(CHARGE_ID, Retry::Aggressive);
-        let outcome = ctx
-            .execute_activity(ProcessPaymentGateway, input.clone(), options)
-            .await;
-        match &outcome {
-            Ok(charged) => self.saga.add(
-                RefundPayment,
-                RefundRequest::of(&input, charged),
-                self.options(Retry::Forever),
-            ),
-            Err(error) if error.is_final() => {}
-            Err(_) => self.settle_charge(input),
-        }
-        outcome
+        let charge = process_payment_gateway(request.clone());
+        let charge = self.step(charge).activity_id("charge");
+        let refund = move |charged: &Charged| refund_payment(RefundRequest::of(&request, charged));
+        self.saga.step(ctx, charge, refund).await
     }
 
     pub(crate) async fn confirm(&mut self, ctx: &Context) -> Result<(), ActivityExecutionError> {
-        let paid = OrderStatusRequest {
-            order_id: self.payment.order_id.clone(),
-            status: orders::PAID.to_owned(),
-        };
-        let options = self.options(Retry::Aggressive);
-        ctx.execute_activity(UpdateOrderStatus, paid, options)
-            .await
-            .map(drop)
+        let paid = self.step(self.order_is(orders::PAID));
+        paid.run(ctx).await.map(drop)
     }
 
     pub(crate) async fn fulfil(
@@ -122,13 +85,11 @@ impl Steps {
         ctx: &Context,
         reservation_id: String,
     ) -> Result<Shipped, ActivityExecutionError> {
-        let input = ShipmentRequest {
+        let request = ShipmentRequest {
             order_id: self.payment.order_id.clone(),
             reservation_id,
         };
-        let options = self.options(Retry::Aggressive);
-        ctx.execute_activity(TriggerFulfillment, input, options)
-            .await
+        self.step(trigger_fulfillment(request)).run(ctx).await
     }
 
     /// Undoes, in reverse, what was done.
@@ -136,60 +97,22 @@ impl Steps {
         self.saga.compensate(ctx).await;
     }
 
-    fn settle_reservation(&mut self, input: ReservationRequest) {
-        let again = self.identified(RESERVE_ID, Retry::Forever);
-        let release = self.options(Retry::Forever);
-        self.saga
-            .add_with("SettleReservation", move |ctx: Context| {
-                let (input, again, release) = (input.clone(), again.clone(), release.clone());
-                async move {
-                    match ctx.execute_activity(ReserveInventory, input, again).await {
-                        Ok(reserved) => {
-                            let input = ReleaseRequest::of(&reserved);
-                            ctx.execute_activity(ReleaseInventory, input, release).await
-                        }
-                        Err(error) if error.is_final() => Ok(()),
-                        Err(error) => Err(error),
-                    }
-                }
-            });
+    fn order_is(&self, status: &str) -> ActivityCall<orders::UpdateOrderStatus> {
+        update_order_status(OrderStatusRequest {
+            order_id: self.payment.order_id.clone(),
+            status: status.to_owned(),
+        })
     }
 
-    fn settle_charge(&mut self, input: ChargeRequest) {
-        let again = self.identified(CHARGE_ID, Retry::Forever);
-        let refund = self.options(Retry::Forever);
-        self.saga.add_with("SettleCharge", move |ctx: Context| {
-            let (input, again, refund) = (input.clone(), again.clone(), refund.clone());
-            async move {
-                let charge = ctx.execute_activity(ProcessPaymentGateway, input.clone(), again);
-                match charge.await {
-                    Ok(charged) => {
-                        let input = RefundRequest::of(&input, &charged);
-                        ctx.execute_activity(RefundPayment, input, refund)
-                            .await
-                            .map(drop)
-                    }
-                    Err(error) if error.is_final() => Ok(()),
-                    Err(error) => Err(error),
-                }
-            }
-        });
-    }
-
-    /// A preset, with the payment's own first pause, out of reach of the workflow's cancellation.
-    fn options(&self, retry: Retry) -> ActivityOptions {
-        let mut options = activity_options(Timeout::Short, retry);
-        if let (Some(pause), Some(policy)) = (first_pause(&self.payment), &mut options.retry_policy)
-        {
-            policy.set_initial_interval(pause);
-        }
-        Saga::<ProcessPayment>::detached(options)
-    }
-
-    fn identified(&self, activity_id: &str, retry: Retry) -> ActivityOptions {
-        let mut options = self.options(retry);
-        options.activity_id = Some(activity_id.to_owned());
-        options
+    /// Out of reach of the workflow's cancellation, with the payment's own first pause.
+    fn step<A: Activity>(&self, call: ActivityCall<A>) -> ActivityCall<A> {
+        let call = call.detached();
+        let Some(pause) = first_pause(&self.payment) else {
+            return call;
+        };
+        let mut policy = A::RETRY.policy();
+        policy.set_initial_interval(pause);
+        call.retry_policy(policy)
     }
 }
 

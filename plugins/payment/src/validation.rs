@@ -1,11 +1,17 @@
 //! What can be known to be wrong without asking anybody.
 
-use tenterhook_sdk::{ActivityContext, ActivityError};
+use tenterhook_sdk::{ActivityContext, ActivityError, activity};
 
 use crate::model::{ITEMS_MAX, PaymentRequest, RETRY_INITIAL_MS_MAX, RETRY_INITIAL_MS_MIN};
 
+/// Checks what can be checked without asking a provider.
+///
 /// Fails with `ValidationError` that names everything that is wrong.
-pub(crate) fn validate(_: &ActivityContext, payment: PaymentRequest) -> Result<(), ActivityError> {
+#[activity(timeout = Short)]
+pub(crate) fn validate_payment(
+    _: &ActivityContext,
+    payment: PaymentRequest,
+) -> Result<(), ActivityError> {
     let wrong = findings(&payment);
     if wrong.is_empty() {
         return Ok(());

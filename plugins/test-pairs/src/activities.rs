@@ -2,21 +2,30 @@
 
 use temporalio_workflow::{ActivityOptions, LocalActivityOptions};
 use tenterhook_sdk::presets::{Retry, Timeout, activity_options, local_activity_options};
-use tenterhook_sdk::{ActivityContext, ActivityError, activities};
+use tenterhook_sdk::{ActivityContext, ActivityError, activity};
 
-fn done(_: &ActivityContext, _input: ()) -> Result<(), ActivityError> {
+/// The first step of most workflows here.
+#[activity]
+pub(crate) fn charge(_: &ActivityContext) -> Result<(), ActivityError> {
     Ok(())
 }
 
-activities! {
-    /// The first step of most workflows here.
-    pub(crate) Charge(()) -> () = done;
-    /// What `Charge` is called in the second release.
-    pub(crate) Bill(()) -> () = done;
-    /// A step that the second release adds.
-    pub(crate) Notify(()) -> () = done;
-    /// The last step.
-    pub(crate) Ship(()) -> () = done;
+/// What `Charge` is called in the second release.
+#[activity]
+pub(crate) fn bill(_: &ActivityContext) -> Result<(), ActivityError> {
+    Ok(())
+}
+
+/// A step that the second release adds.
+#[activity]
+pub(crate) fn notify(_: &ActivityContext) -> Result<(), ActivityError> {
+    Ok(())
+}
+
+/// The last step.
+#[activity]
+pub(crate) fn ship(_: &ActivityContext) -> Result<(), ActivityError> {
+    Ok(())
 }
 
 pub(crate) fn short() -> ActivityOptions {

@@ -8,18 +8,15 @@ use temporalio_workflow::{
     workflow_methods,
 };
 use tenterhook_sdk::presets::{Retry, Timeout, activity_options};
-use tenterhook_sdk::{ActivityContext, ActivityError, activities, plugin};
+use tenterhook_sdk::{ActivityContext, ActivityError, activity, plugin};
 
 /// What this release says of itself.
 const RELEASE: &str = "v1";
 
-fn which_release(_: &ActivityContext, _input: ()) -> Result<String, ActivityError> {
+/// Answers with the release that runs it.
+#[activity]
+pub(crate) fn which_release(_: &ActivityContext, _input: ()) -> Result<String, ActivityError> {
     Ok(RELEASE.to_owned())
-}
-
-activities! {
-    /// Answers with the release that runs it.
-    pub(crate) WhichRelease(()) -> String = which_release;
 }
 
 /// Waits for the signal `go` and answers with its release and its activity's.

@@ -8,18 +8,15 @@ use temporalio_workflow::{
     WorkflowResult, workflow, workflow_methods,
 };
 use tenterhook_sdk::presets::{Retry, Timeout, activity_options};
-use tenterhook_sdk::{ActivityContext, ActivityError, JsonSchema, activities, plugin};
+use tenterhook_sdk::{ActivityContext, ActivityError, JsonSchema, activity, plugin};
 
 /// What this release says of itself.
 const RELEASE: &str = if cfg!(feature = "v2") { "v2" } else { "v1" };
 
-fn which_release(_: &ActivityContext, _input: ()) -> Result<String, ActivityError> {
+/// Answers with the release that runs it.
+#[activity]
+pub(crate) fn which_release(_: &ActivityContext, _input: ()) -> Result<String, ActivityError> {
     Ok(RELEASE.to_owned())
-}
-
-activities! {
-    /// Answers with the release that runs it.
-    pub(crate) WhichRelease(()) -> String = which_release;
 }
 
 /// How the second release fails.

@@ -7,7 +7,7 @@ use temporalio_workflow::{
     ActivityOptions, SyncWorkflowContext, WorkflowContext, WorkflowResult, workflow,
     workflow_methods,
 };
-use tenterhook_sdk::{ActivityContext, ActivityError, activities, plugin};
+use tenterhook_sdk::{ActivityContext, ActivityError, activity, plugin};
 
 /// What tests look for and replace, always by as many bytes.
 static STAMP: &str = "stamp:0000000000000000000000000000";
@@ -17,13 +17,10 @@ fn stamp() -> String {
     black_box(STAMP).to_owned()
 }
 
-fn stamp_of(_: &ActivityContext, _input: ()) -> Result<String, ActivityError> {
+/// Answers with the stamp of the code that runs it.
+#[activity]
+pub(crate) fn stamp_of(_: &ActivityContext, _input: ()) -> Result<String, ActivityError> {
     Ok(stamp())
-}
-
-activities! {
-    /// Answers with the stamp of the code that runs it.
-    pub(crate) StampOf(()) -> String = stamp_of;
 }
 
 /// Answers with three stamps: that of its start, its activity's, and that of its end; between them lies a wait, for

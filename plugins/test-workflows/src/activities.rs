@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tenterhook_sdk::{
-    ActivityContext, ActivityError, JsonSchema, activities, config, http, info, kv, warn,
+    ActivityContext, ActivityError, JsonSchema, activity, config, http, info, kv, warn,
 };
 
 /// How often [`WaitForCancel`] heartbeats.
@@ -103,11 +103,15 @@ pub(crate) struct Fetched {
     pub(crate) told: Option<String>,
 }
 
-fn echo(_: &ActivityContext, input: Value) -> Result<Value, ActivityError> {
+/// Answers with its input.
+#[activity]
+pub(crate) fn echo(_: &ActivityContext, input: Value) -> Result<Value, ActivityError> {
     Ok(input)
 }
 
-fn fail(ctx: &ActivityContext, input: Failing) -> Result<u32, ActivityError> {
+/// Fails as its input says.
+#[activity]
+pub(crate) fn fail(ctx: &ActivityContext, input: Failing) -> Result<u32, ActivityError> {
     if input.succeeds_at.is_some_and(|at| ctx.attempt() >= at) {
         return Ok(ctx.attempt());
     }
@@ -138,7 +142,9 @@ fn fail(ctx: &ActivityContext, input: Failing) -> Result<u32, ActivityError> {
     })
 }
 
-fn count(ctx: &ActivityContext, input: Counting) -> Result<Counted, ActivityError> {
+/// Counts with heartbeats, and goes on where the attempt before stopped.
+#[activity]
+pub(crate) fn count(ctx: &ActivityContext, input: Counting) -> Result<Counted, ActivityError> {
     let resumed_from = ctx.heartbeat_details::<u32>()?.unwrap_or(0);
     for number in resumed_from + 1..=input.to {
         if ctx.attempt() == 1 && input.fails_at == Some(number) {
@@ -154,8 +160,11 @@ fn count(ctx: &ActivityContext, input: Counting) -> Result<Counted, ActivityErro
     })
 }
 
+/// Heartbeats until it is cancelled.
+///
 /// Heartbeats until it is cancelled, or until the given milliseconds are over.
-fn wait_for_cancel(ctx: &ActivityContext, millis: u64) -> Result<String, ActivityError> {
+#[activity]
+pub(crate) fn wait_for_cancel(ctx: &ActivityContext, millis: u64) -> Result<String, ActivityError> {
     let mut waited = Duration::ZERO;
     while waited < Duration::from_millis(millis) {
         let elapsed = u64::try_from(waited.as_millis()).unwrap_or(u64::MAX);
@@ -167,7 +176,9 @@ fn wait_for_cancel(ctx: &ActivityContext, millis: u64) -> Result<String, Activit
     Ok("nobody cancelled".to_owned())
 }
 
-fn task_facts(ctx: &ActivityContext, _input: ()) -> Result<Facts, ActivityError> {
+/// Tells what an attempt knows of itself.
+#[activity]
+pub(crate) fn task_facts(ctx: &ActivityContext, _input: ()) -> Result<Facts, ActivityError> {
     let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     let info = ctx.info();
     Ok(Facts {
@@ -186,7 +197,9 @@ fn task_facts(ctx: &ActivityContext, _input: ()) -> Result<Facts, ActivityError>
     })
 }
 
-fn fetch(ctx: &ActivityContext, input: Fetching) -> Result<Fetched, ActivityError> {
+/// Makes an HTTP request.
+#[activity]
+pub(crate) fn fetch(ctx: &ActivityContext, input: Fetching) -> Result<Fetched, ActivityError> {
     let url = match input.url {
         Some(url) => url,
         None => config::require("fetch_url")?,
@@ -216,39 +229,27 @@ fn fetch(ctx: &ActivityContext, input: Fetching) -> Result<Fetched, ActivityErro
     })
 }
 
-fn add_to_counter(_: &ActivityContext, input: u64) -> Result<u64, ActivityError> {
+/// Adds to a counter in the plugin's key-value state.
+#[activity]
+pub(crate) fn add_to_counter(_: &ActivityContext, input: u64) -> Result<u64, ActivityError> {
     let bucket = kv::open_default()?;
     bucket.set("last", &input)?;
     bucket.increment("counter", input)
 }
 
-fn read_config(_: &ActivityContext, key: String) -> Result<Option<String>, ActivityError> {
+/// Reads a configuration key.
+#[activity]
+pub(crate) fn read_config(
+    _: &ActivityContext,
+    key: String,
+) -> Result<Option<String>, ActivityError> {
     config::get(&key)
 }
 
-fn write_log(_: &ActivityContext, text: String) -> Result<(), ActivityError> {
+/// Writes to the plugin's log.
+#[activity]
+pub(crate) fn write_log(_: &ActivityContext, text: String) -> Result<(), ActivityError> {
     info!("{text}");
     warn!("{text}");
     Ok(())
-}
-
-activities! {
-    /// Answers with its input.
-    pub(crate) Echo(Value) -> Value = echo;
-    /// Fails as its input says.
-    pub(crate) Fail(Failing) -> u32 = fail;
-    /// Counts with heartbeats, and goes on where the attempt before stopped.
-    pub(crate) Count(Counting) -> Counted = count;
-    /// Heartbeats until it is cancelled.
-    pub(crate) WaitForCancel(u64) -> String = wait_for_cancel;
-    /// Tells what an attempt knows of itself.
-    pub(crate) TaskFacts(()) -> Facts = task_facts;
-    /// Makes an HTTP request.
-    pub(crate) Fetch(Fetching) -> Fetched = fetch;
-    /// Adds to a counter in the plugin's key-value state.
-    pub(crate) AddToCounter(u64) -> u64 = add_to_counter;
-    /// Reads a configuration key.
-    pub(crate) ReadConfig(String) -> Option<String> = read_config;
-    /// Writes to the plugin's log.
-    pub(crate) WriteLog(String) -> () = write_log;
 }

@@ -7,10 +7,9 @@ use temporalio_workflow::{
     CancellableFuture, TimerOptions, TimerResult, WorkflowCancellationToken, WorkflowContext,
     WorkflowContextView, WorkflowResult, WorkflowTermination, workflow, workflow_methods,
 };
-use tenterhook_sdk::Saga;
-use tenterhook_sdk::presets::{Retry, Timeout, activity_options};
+use tenterhook_sdk::presets::Timeout;
 
-use crate::activities::Echo;
+use crate::activities::echo;
 
 /// Longer than any test runs.
 const FOREVER: Duration = Duration::from_secs(24 * 60 * 60);
@@ -79,8 +78,8 @@ impl CleansUp {
         ctx.state_mut(|workflow| workflow.state = "waiting".to_owned());
         let result = ctx.timer(FOREVER).await;
         let reason = ctx.cancellation_token().reason().unwrap_or_default();
-        let options = Saga::<Self>::detached(activity_options(Timeout::Short, Retry::Standard));
-        let cleaned = ctx.execute_activity(Echo, "cleaned", options).await?;
+        let cleaned = echo("cleaned".into()).timeout(Timeout::Short).detached();
+        let cleaned = cleaned.run(ctx).await?;
         ctx.state_mut(|workflow| workflow.state = "cleaned".to_owned());
         if ends_cancelled {
             return Err(WorkflowTermination::cancelled());

@@ -6,18 +6,25 @@ use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::contracts::Contract;
 use super::entry::{Charge, Order, Refund, Reservation, Shipment};
+use super::imports::Import;
+use super::invoices::Invoice;
+use super::items::Items;
+use super::listings::{Listing, Notice};
+use super::messages::Message;
+use super::objects::{LogEntry, Object};
 use super::operation::{Counts, Operation, Switch};
+use super::plans::Plan;
+use super::reminders::Reminder;
 use super::request::{
     ChargeRequest, OrderRequest, RefundRequest, ReleaseRequest, ReservationRequest, ShipmentRequest,
 };
-use super::contracts::Contract;
-use super::imports::Import;
-use super::invoices::Invoice;
-use super::plans::Plan;
+use super::sources::Happening;
 use super::subscriptions::Subscription;
 use super::tenancy::{Access, Session};
 use super::usage::UsageByDay;
+use super::users::User;
 
 /// Answers a book remembers, and so the most it can hold; the next is refused with 507.
 const ANSWERS_MAX: usize = 500_000;
@@ -62,6 +69,26 @@ pub struct Book {
     pub user_tenants: BTreeMap<String, String>,
     /// What users were logged in to, in that order.
     pub sessions: Vec<Session>,
+    /// Users by their id.
+    pub users: BTreeMap<String, User>,
+    /// Messages in the order they were taken.
+    pub messages: Vec<Message>,
+    /// Listings by their id.
+    pub listings: BTreeMap<String, Listing>,
+    /// What reviewers were told, in that order.
+    pub notices: Vec<Notice>,
+    /// The search index, by the documents' ids.
+    pub documents: BTreeMap<String, Value>,
+    /// What happened at each source of analytics.
+    pub sources: BTreeMap<String, Vec<Happening>>,
+    /// The object store, by the objects' names.
+    pub objects: BTreeMap<String, Object>,
+    /// Operations on record, in that order.
+    pub log: Vec<LogEntry>,
+    /// Items that grow old.
+    pub items: Items,
+    /// Reminders by their id.
+    pub reminders: BTreeMap<String, Reminder>,
     /// What happened to the calls of each operation.
     pub counts: BTreeMap<Operation, Counts>,
     #[serde(skip)]

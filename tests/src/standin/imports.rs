@@ -125,7 +125,10 @@ impl Look for RowsLook {
         let limit = number("limit", &self.limit).unwrap_or_default();
         let rows = import.rows.iter().skip(from).take(limit.min(PAGE_MAX));
         let rows: Vec<_> = rows.collect();
-        Answer::with(StatusCode::OK, json!({ "total": import.rows.len(), "rows": rows }))
+        Answer::with(
+            StatusCode::OK,
+            json!({ "total": import.rows.len(), "rows": rows }),
+        )
     }
 }
 

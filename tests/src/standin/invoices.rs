@@ -116,9 +116,8 @@ impl Request for DraftRequest {
     }
 
     fn apply(self, book: &mut Book, _key: &str) -> Answer {
-        let taken = |it: &&Invoice| {
-            it.reference == self.reference && it.status != InvoiceStatus::Void
-        };
+        let taken =
+            |it: &&Invoice| it.reference == self.reference && it.status != InvoiceStatus::Void;
         if let Some(invoice) = book.invoices.iter().find(taken) {
             let message = format!("{} is invoiced as {}", self.reference, invoice.invoice_id);
             return Answer::refusal(StatusCode::CONFLICT, "invoice_exists", &message);

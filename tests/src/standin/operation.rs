@@ -74,6 +74,54 @@ pub enum Operation {
     UserMoves,
     /// `POST sessions/sessions`
     Sessions,
+    /// `POST mail/messages`
+    Mails,
+    /// `POST push/messages`
+    Pushes,
+    /// `POST inbox/messages`
+    InAppMessages,
+    /// `PUT users/users/{id}`
+    Users,
+    /// `GET users/users/{id}`
+    UserReads,
+    /// `PUT users/users/{id}/status`
+    UserStatuses,
+    /// `POST users/users/{id}/packages`
+    Packages,
+    /// `PUT listings/listings/{id}`
+    Listings,
+    /// `GET listings/listings/{id}`
+    ListingReads,
+    /// `PUT listings/listings/{id}/status`
+    ListingStatuses,
+    /// `POST checks/checks`
+    Checks,
+    /// `POST reviewers/notices`
+    Notices,
+    /// `PUT search/documents/{id}`
+    Documents,
+    /// `DELETE search/documents/{id}`
+    DocumentRemovals,
+    /// `GET analytics/sources/{source}`
+    SourceReads,
+    /// `PUT objects/objects/{name}`
+    Objects,
+    /// `GET objects/objects/{name}`
+    ObjectReads,
+    /// `POST log/entries`
+    LogEntries,
+    /// `GET items/{collection}`
+    ItemLists,
+    /// `POST items/{collection}/exports`
+    Exports,
+    /// `POST items/{collection}/deletions`
+    Deletions,
+    /// `PUT reminders/reminders/{id}`
+    Reminders,
+    /// `GET reminders/reminders/{id}`
+    ReminderReads,
+    /// `PUT reminders/reminders/{id}/sent`
+    RemindersSent,
 }
 
 /// How one operation misbehaves. The default is: not at all.

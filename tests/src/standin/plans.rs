@@ -123,10 +123,17 @@ impl Look for MembersLook {
         let all: Vec<_> = of_plan.collect();
         let page = all.iter().skip(offset).take(limit.min(PAGE_MAX));
         let page: Vec<_> = page.collect();
-        Answer::with(StatusCode::OK, json!({ "total": all.len(), "subscription_ids": page }))
+        Answer::with(
+            StatusCode::OK,
+            json!({ "total": all.len(), "subscription_ids": page }),
+        )
     }
 }
 
 fn unknown() -> Answer {
-    Answer::refusal(StatusCode::NOT_FOUND, "unknown_plan", "there is no such plan")
+    Answer::refusal(
+        StatusCode::NOT_FOUND,
+        "unknown_plan",
+        "there is no such plan",
+    )
 }

@@ -10,6 +10,8 @@ use super::operation::Operation;
 
 /// Bytes of an id, a sku, a method or a status.
 const NAME_BYTES_MAX: usize = 256;
+/// Bytes of a text.
+const TEXT_BYTES_MAX: usize = 64 * 1024;
 /// Minor units of one charge or refund.
 const AMOUNT_MAX: u64 = 1_000_000_000_000;
 /// Lines of one reservation.
@@ -189,6 +191,17 @@ pub(super) fn name(field: &str, value: &str) -> Result<(), String> {
     }
     if value.chars().any(char::is_control) {
         return Err(format!("{field} has control characters"));
+    }
+    Ok(())
+}
+
+/// A text of any letters.
+pub(super) fn text(field: &str, value: &str) -> Result<(), String> {
+    if value.is_empty() || value.len() > TEXT_BYTES_MAX {
+        return Err(format!(
+            "{field} has {} bytes, not 1 to {TEXT_BYTES_MAX}",
+            value.len()
+        ));
     }
     Ok(())
 }

@@ -18,10 +18,13 @@ use super::request::{
     ShipmentRequest,
 };
 use super::serving::CutConnection;
-use super::{contracts, imports, invoices, plans, subscriptions, tenancy, usage};
+use super::{
+    contracts, documents, imports, invoices, items, listings, messages, objects, plans, reminders,
+    sources, subscriptions, tenancy, usage, users,
+};
 
 /// Bytes of a request's body.
-const BODY_BYTES_MAX: usize = 256 * 1024;
+const BODY_BYTES_MAX: usize = 1024 * 1024;
 /// Characters of a book's name.
 const BOOK_NAME_MAX: usize = 64;
 /// Bytes of an idempotency key.
@@ -50,6 +53,13 @@ pub(super) fn router(books: Books) -> Router {
             "/{book}/fulfillment/shipments",
             post(change::<ShipmentRequest>),
         )
+        .merge(documents::routes())
+        .merge(items::routes())
+        .merge(listings::routes())
+        .merge(messages::routes())
+        .merge(objects::routes())
+        .merge(reminders::routes())
+        .merge(sources::routes())
         .merge(subscriptions::routes())
         .merge(contracts::routes())
         .merge(plans::routes())
@@ -57,6 +67,7 @@ pub(super) fn router(books: Books) -> Router {
         .merge(invoices::routes())
         .merge(imports::routes())
         .merge(tenancy::routes())
+        .merge(users::routes())
         .route("/{book}/books", get(show))
         .route("/{book}/switches", put(set_switches).get(show_switches))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))

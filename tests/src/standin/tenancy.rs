@@ -61,7 +61,10 @@ pub(super) fn routes() -> Router<Books> {
             "/{book}/tenants/tenants/{tenant_id}/access/{user_id}",
             get(look::<AccessLook>),
         )
-        .route("/{book}/users/users/{user_id}/tenant", put(change::<MoveRequest>))
+        .route(
+            "/{book}/users/users/{user_id}/tenant",
+            put(change::<MoveRequest>),
+        )
         .route("/{book}/sessions/sessions", post(change::<SessionRequest>))
 }
 
@@ -100,7 +103,10 @@ impl Request for MoveRequest {
         for login in &mut book.sessions {
             login.ended |= login.user_id == self.user_id && login.tenant_id != self.tenant_id;
         }
-        Answer::with(StatusCode::OK, json!({ "user_id": self.user_id, "previous_tenant_id": previous }))
+        Answer::with(
+            StatusCode::OK,
+            json!({ "user_id": self.user_id, "previous_tenant_id": previous }),
+        )
     }
 }
 

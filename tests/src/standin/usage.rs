@@ -62,7 +62,10 @@ impl Look for UsageLook {
         if self.from < self.until
             && let Some(used) = book.usage.get(&self.subscription_id)
         {
-            for (metric, quantity) in used.range(self.from.clone()..self.until.clone()).flat_map(|(_, day)| day) {
+            for (metric, quantity) in used
+                .range(self.from.clone()..self.until.clone())
+                .flat_map(|(_, day)| day)
+            {
                 *totals.entry(metric).or_default() += quantity;
             }
         }

@@ -1,5 +1,8 @@
 //! The provider stand-in, through HTTP: what the plugins and the demo rely on.
 
+mod analytics;
+mod listings;
 mod payments;
 mod providers;
 mod subscriptions;
+mod users;

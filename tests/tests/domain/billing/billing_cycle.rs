@@ -40,7 +40,10 @@ fn check(book: &Book, due: usize) {
     assert_eq!(invoices.len(), due, "each is invoiced");
     let twice: Vec<_> = invoices.iter().filter(|(_, count)| **count != 1).collect();
     assert!(twice.is_empty(), "each once: {twice:?}");
-    let open = book.invoices.iter().filter(|it| it.status == InvoiceStatus::Draft);
+    let open = book
+        .invoices
+        .iter()
+        .filter(|it| it.status == InvoiceStatus::Draft);
     assert_eq!(open.count(), 0, "no draft is left behind");
     for id in invoices.keys() {
         assert_eq!(book.contracts[*id].period.starts_on, APRIL.0, "{id}");
@@ -85,7 +88,10 @@ async fn a_subscription_that_cannot_be_invoiced_does_not_stop_the_others() {
     let outcome = scene.run("BillingCycle", "b-1", cycle()).await;
     assert_eq!(outcome["status"], "completed", "{outcome:#}");
     let result = &outcome["result"];
-    assert_eq!((&result["invoiced"], &result["failed"]), (&json!(11), &json!(1)));
+    assert_eq!(
+        (&result["invoiced"], &result["failed"]),
+        (&json!(11), &json!(1))
+    );
     assert_eq!(result["failures"][0]["subscription_id"], "s-00002");
     check(&scene.book(), 11);
     // It stays due, and is invoiced once it can be.
@@ -130,11 +136,17 @@ async fn a_cycle_that_is_cancelled_leaves_no_invoice_half_made() {
     let outcome = scene.world.outcome("b-1").await.unwrap();
     assert_eq!(outcome["status"], "canceled", "{outcome:#}");
     let book = scene.book();
-    let finals = book.invoices.iter().filter(|it| it.status == InvoiceStatus::Final);
+    let finals = book
+        .invoices
+        .iter()
+        .filter(|it| it.status == InvoiceStatus::Final);
     let finals = finals.count();
     assert!(finals < 40, "the cycle went on");
     check(&book, finals);
-    let left = book.contracts.values().filter(|it| it.period.starts_on == MARCH.0);
+    let left = book
+        .contracts
+        .values()
+        .filter(|it| it.period.starts_on == MARCH.0);
     assert_eq!(left.count(), 40 - finals);
 }
 
@@ -160,9 +172,16 @@ async fn a_host_killed_three_times_invoices_two_thousand_each_once() {
     assert_eq!(outcome["status"], "completed", "{outcome:#}");
     let result = &outcome["result"];
     assert_eq!(result["invoiced"], json!(SUBSCRIPTIONS), "{result:#}");
-    assert_eq!((&result["skipped"], &result["failed"]), (&json!(0), &json!(0)));
+    assert_eq!(
+        (&result["skipped"], &result["failed"]),
+        (&json!(0), &json!(0))
+    );
     check(&scene.book(), SUBSCRIPTIONS);
-    assert_eq!(scene.book().invoices.len(), SUBSCRIPTIONS, "and none was voided");
+    assert_eq!(
+        scene.book().invoices.len(),
+        SUBSCRIPTIONS,
+        "and none was voided"
+    );
     // Ten pages a run: it continued as new on the way.
     let pages = scene.activities("b-1").await.len();
     assert!(pages <= 11, "one run listed {pages} pages");
@@ -171,7 +190,12 @@ async fn a_host_killed_three_times_invoices_two_thousand_each_once() {
 /// Waits until so many invoices are final.
 async fn finals_reach(scene: &Scene, wanted: u64) {
     let deadline = Instant::now() + Duration::from_secs(300);
-    while scene.standin.counts("book", Operation::InvoiceFinals).booked < wanted {
+    while scene
+        .standin
+        .counts("book", Operation::InvoiceFinals)
+        .booked
+        < wanted
+    {
         assert!(Instant::now() < deadline, "the cycle stands still");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }

@@ -41,7 +41,9 @@ async fn sync_plan_prices_counts_synced_skipped_and_failed() {
     scene.switch(Operation::Prices, lost);
     let outcome = scene.run("PriceSync", "p-1", sync()).await;
     assert_eq!(outcome["status"], "completed", "{outcome:#}");
-    let counts = |result: &Value| ["total", "synced", "skipped", "failed"].map(|it| result[it].as_u64().unwrap());
+    let counts = |result: &Value| {
+        ["total", "synced", "skipped", "failed"].map(|it| result[it].as_u64().unwrap())
+    };
     assert_eq!(counts(&outcome["result"]), [250, 224, 25, 1]);
     let failure = &outcome["result"]["failures"][0];
     assert_eq!(failure["subscription_id"], "s-7");

@@ -38,7 +38,11 @@ async fn apply_subscription_change_prorates_to_the_unit() {
     assert_eq!(total(&down) + total(&up), (645 - 322) - (2_709 - 1_354));
     let book = scene.book();
     assert_eq!(book.contracts["s-1"].terms.plan_id, "pro");
-    assert!(book.invoices.iter().all(|it| it.status == InvoiceStatus::Final));
+    assert!(
+        book.invoices
+            .iter()
+            .all(|it| it.status == InvoiceStatus::Final)
+    );
 }
 
 #[tokio::test]
@@ -87,5 +91,8 @@ async fn a_day_outside_of_the_period_changes_nothing() {
     let outcome = scene.run("SubscriptionChange", "d-1", input).await;
     assert_eq!(failure_type(&outcome), "Conflict", "{outcome:#}");
     let book = scene.book();
-    assert_eq!((book.invoices.len(), book.contracts["s-1"].history.len()), (0, 0));
+    assert_eq!(
+        (book.invoices.len(), book.contracts["s-1"].history.len()),
+        (0, 0)
+    );
 }

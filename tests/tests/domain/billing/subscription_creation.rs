@@ -22,7 +22,9 @@ fn input(method: &str) -> Value {
 #[tokio::test]
 async fn create_subscription_charges_the_rest_of_the_period_and_activates() {
     let scene = scene("bill-create").await;
-    let outcome = scene.run("SubscriptionCreation", "n-1", input("card")).await;
+    let outcome = scene
+        .run("SubscriptionCreation", "n-1", input("card"))
+        .await;
     assert_eq!(outcome["status"], "completed", "{outcome:#}");
     // 21 of 31 days of EUR 84.00: without the EUR 27.09 of the first ten.
     assert_eq!(outcome["result"]["total"], 8_400 - 2_709);
@@ -56,7 +58,9 @@ async fn a_first_charge_that_is_declined_cancels_the_subscription() {
 async fn revert_subscription_change_undoes_what_cannot_be_activated_in_reverse() {
     let scene = scene("bill-activate").await;
     scene.switch(Operation::TermsChanges, Switch::failing(1, 409));
-    let outcome = scene.run("SubscriptionCreation", "n-1", input("card")).await;
+    let outcome = scene
+        .run("SubscriptionCreation", "n-1", input("card"))
+        .await;
     assert_eq!(failure_type(&outcome), "Conflict", "{outcome:#}");
     let book = scene.book();
     assert_eq!(book.contracts["s-1"].terms.status, "cancelled");
@@ -71,9 +75,13 @@ async fn revert_subscription_change_undoes_what_cannot_be_activated_in_reverse()
 #[tokio::test]
 async fn an_id_that_is_taken_stays_as_it_is() {
     let scene = scene("bill-taken").await;
-    let first = scene.run("SubscriptionCreation", "n-1", input("card")).await;
+    let first = scene
+        .run("SubscriptionCreation", "n-1", input("card"))
+        .await;
     assert_eq!(first["status"], "completed", "{first:#}");
-    let second = scene.run("SubscriptionCreation", "n-2", input("card")).await;
+    let second = scene
+        .run("SubscriptionCreation", "n-2", input("card"))
+        .await;
     assert_eq!(failure_type(&second), "Conflict", "{second:#}");
     let book = scene.book();
     assert_eq!(book.contracts["s-1"].terms.status, "active");

@@ -71,7 +71,10 @@ async fn process_task_records_good_rows_and_bad_ones() {
     assert_eq!(result["bad_rows"].as_array().unwrap().len(), 24);
     let first = &result["bad_rows"][0];
     assert_eq!(first["row"], 17);
-    assert!(first["reason"].as_str().unwrap().contains("no day"), "{first}");
+    assert!(
+        first["reason"].as_str().unwrap().contains("no day"),
+        "{first}"
+    );
     check(&scene.book(), "i-1", 2_345);
     let progress = scene.query("t-1", "progress").await;
     assert_eq!(progress["processed"], 2_345);
@@ -140,13 +143,20 @@ async fn a_host_killed_in_the_middle_goes_on_where_it_stopped() {
     assert_eq!(counts, [Some(ROWS), Some(ROWS), Some(ROWS / 100)]);
     let listed = result["bad_rows"].as_array().unwrap();
     assert_eq!(listed.len() as u64, ROWS / 100);
-    assert!(listed.iter().all(|bad| is_bad(bad["row"].as_u64().unwrap())));
+    assert!(
+        listed
+            .iter()
+            .all(|bad| is_bad(bad["row"].as_u64().unwrap()))
+    );
     let book = scene.book();
     check(&book, "i-1", ROWS);
     // What came after the last heartbeat that arrived was sent again, and nothing before it.
     let again = book.counts(Operation::UsageRecords).repeated;
     let of_chunk = before.booked - 2 * (CHUNK_ROWS / BATCH_ROWS);
-    assert!(told > 0 && again + told <= of_chunk, "{again} of {of_chunk} again, {told} told");
+    assert!(
+        told > 0 && again + told <= of_chunk,
+        "{again} of {of_chunk} again, {told} told"
+    );
 }
 
 /// Waits until a heartbeat of the third chunk has arrived at the server; answers how many batches it tells of.

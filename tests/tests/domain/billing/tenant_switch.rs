@@ -10,7 +10,8 @@ use crate::scene::{Scene, failure_type};
 async fn with_user(tenant: &str) -> Scene {
     let scene = scene(tenant).await;
     scene.edit(|book| {
-        book.user_tenants.insert("u-1".to_owned(), "first".to_owned());
+        book.user_tenants
+            .insert("u-1".to_owned(), "first".to_owned());
         for tenant in ["first", "second"] {
             let users = book.access.entry(tenant.to_owned()).or_default();
             users.insert("u-1".to_owned(), "editor".to_owned());
@@ -33,7 +34,11 @@ async fn update_user_tenant_and_create_tenant_session_move_the_user() {
     assert_eq!(result["previous_tenant_id"], "first");
     assert_eq!(result["role"], "editor");
     let activities = scene.activities("t-1").await;
-    let expected = ["ValidateTenantAccess", "UpdateUserTenant", "CreateTenantSession"];
+    let expected = [
+        "ValidateTenantAccess",
+        "UpdateUserTenant",
+        "CreateTenantSession",
+    ];
     assert_eq!(activities, expected);
     let back = scene.run("TenantSwitch", "t-2", to("first")).await;
     assert_eq!(back["status"], "completed", "{back:#}");
@@ -61,7 +66,11 @@ async fn a_user_who_cannot_log_in_is_moved_back() {
     let scene = with_user("bill-moveback").await;
     scene.switch(Operation::Sessions, Switch::failing(10, 503));
     let outcome = scene.run("TenantSwitch", "t-1", to("second")).await;
-    assert_eq!(failure_type(&outcome), "ExternalServiceError", "{outcome:#}");
+    assert_eq!(
+        failure_type(&outcome),
+        "ExternalServiceError",
+        "{outcome:#}"
+    );
     let book = scene.book();
     assert_eq!(book.user_tenants["u-1"], "first");
     assert!(book.sessions.iter().all(|session| session.ended));

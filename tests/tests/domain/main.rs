@@ -1,0 +1,9 @@
+//! The domain plugins, each workflow on a real host, a real Temporal server and providers that keep books.
+//!
+//! A module a plugin, a module in it a workflow, named after it; a test whose name contains an activity's name shows
+//! that activity. `tests/tests/tidy/domain.rs` finds what has none.
+// What is expected is read where a test failed.
+#![allow(clippy::unwrap_used)]
+
+mod billing;
+mod scene;

@@ -23,8 +23,10 @@ use crate::presets::{Retry, Timeout};
 )]
 pub trait Activity:
     ActivitySet
-    + ActivityDefinition<Input: DeserializeOwned + JsonSchema, Output: Serialize + JsonSchema>
-    + Default
+    + ActivityDefinition<
+        Input: Serialize + DeserializeOwned + JsonSchema,
+        Output: Serialize + DeserializeOwned + JsonSchema,
+    > + Default
     + 'static
 {
     /// The name inside the plugin: `ValidatePayment`, which Temporal knows as `payment.ValidatePayment`.

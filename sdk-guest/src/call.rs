@@ -1,11 +1,15 @@
 //! One call of an activity by a workflow: the input, and how it is to be run.
 
+mod running;
+
 use std::time::Duration;
 
 use temporalio_workflow::{
     ActivityCloseTimeouts, ActivityExecutionError, ActivityOptions, CancellableFuture,
     LocalActivityOptions, RetryPolicy, WorkflowCancellationToken, WorkflowContext,
 };
+
+use running::Running;
 
 use crate::activity::Activity;
 use crate::presets::{Retry, Timeout};
@@ -138,8 +142,7 @@ impl<A: Activity> ActivityCall<A> {
         ctx: &'a WorkflowContext<W>,
     ) -> impl CancellableFuture<Output = Result<A::Output, ActivityExecutionError>> + use<'a, A, W>
     {
-        let options = self.options();
-        ctx.execute_activity(A::default(), self.input, options)
+        Running::scheduled(ctx, A::NAME, &self.input, self.options())
     }
 
     /// As [`run`](Self::run), within the workflow's task: for what takes less time than its own scheduling.
@@ -148,8 +151,7 @@ impl<A: Activity> ActivityCall<A> {
         ctx: &'a WorkflowContext<W>,
     ) -> impl CancellableFuture<Output = Result<A::Output, ActivityExecutionError>> + use<'a, A, W>
     {
-        let options = self.local_options();
-        ctx.execute_local_activity(A::default(), self.input, options)
+        Running::local(ctx, A::NAME, &self.input, self.local_options())
     }
 
     /// As a compensation: detached and tried without end, in the intervals that were given, otherwise from

@@ -27,7 +27,7 @@
 //! | `POST /{book}/usage/records` `{import_id, records: [{row, subscription_id, metric, on, quantity}]}` | 200 |
 //! | `POST /{book}/invoices/invoices` `{reference, subscription_id, customer_id, currency, lines, total}` | 201 `{invoice_id, status, total, currency}`; 409 for a reference with an invoice that is not void |
 //! | `POST /{book}/invoices/invoices/{id}/finalise` `{payment_method?}` | 200; 402 for the method `card_declined`; 409 once void. A renewal's period is paid for from then on |
-//! | `POST /{book}/invoices/invoices/{id}/void` | 200, also when void before; 404 |
+//! | `POST /{book}/invoices/invoices/{id}/void` | 200, also when void before; 404. A renewal's period is due again |
 //! | `PUT /{book}/imports/imports/{id}` `{rows: ["…"]}` | 201 |
 //! | `GET /{book}/imports/imports/{id}/rows?from=&limit=` | 200 `{total, rows}` |
 //! | `POST /{book}/imports/imports/{id}/bad-rows` `{bad_rows: [{row, reason}]}` | 200 |

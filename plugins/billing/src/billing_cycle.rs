@@ -135,8 +135,7 @@ impl BillingCycle {
             }
         }
         input.resume = Some(ctx.state(|workflow| workflow.done.clone()));
-        ctx.continue_as_new(input, ContinueAsNewOptions::default())?;
-        Err(WorkflowTermination::cancelled())
+        match ctx.continue_as_new(input, ContinueAsNewOptions::default())? {}
     }
 
     #[query]

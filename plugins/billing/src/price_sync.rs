@@ -137,8 +137,7 @@ impl PriceSync {
         let done = ctx.state(|workflow| workflow.done.clone());
         if done.batched < total {
             input.resume = Some(done);
-            ctx.continue_as_new(input, ContinueAsNewOptions::default())?;
-            return Err(WorkflowTermination::cancelled());
+            match ctx.continue_as_new(input, ContinueAsNewOptions::default())? {}
         }
         let (synced, failed) = (done.synced, done.failed);
         let message = format!("the price of plan {plan_id}: {synced} synced, {failed} failed");

@@ -116,8 +116,7 @@ impl TaskProcessing {
             }
         }
         input.resume = Some(ctx.state(|workflow| workflow.done.clone()));
-        ctx.continue_as_new(input, ContinueAsNewOptions::default())?;
-        Err(WorkflowTermination::cancelled())
+        match ctx.continue_as_new(input, ContinueAsNewOptions::default())? {}
     }
 
     #[query]

@@ -39,6 +39,9 @@ pub struct Contract {
     pub renews_to: Option<Days>,
     /// When the period is over in its zone, RFC 3339.
     pub due_at: Option<String>,
+    /// The period before the one that is paid for, and when that was over: an invoice can be voided.
+    #[serde(default)]
+    pub renewed_from: Option<(Days, Option<String>)>,
     /// Every terms it had before, oldest first.
     #[serde(default)]
     pub history: Vec<Terms>,
@@ -177,6 +180,7 @@ impl Request for ContractRequest {
             period: self.period,
             renews_to: None,
             due_at: None,
+            renewed_from: None,
             history: Vec::new(),
         };
         let id = self.subscription_id;
@@ -299,8 +303,24 @@ impl Book {
         if invoice.reference == format!("renewal/{id}/{period}")
             && let Some(next) = contract.renews_to.take()
         {
-            contract.period = next;
-            contract.due_at = None;
+            let before = std::mem::replace(&mut contract.period, next);
+            contract.renewed_from = Some((before, contract.due_at.take()));
+        }
+    }
+
+    /// The invoice of a renewal is void: the period is over, and due again.
+    pub(super) fn renewal_void(&mut self, invoice: &Invoice) {
+        let Some(contract) = self.contracts.get_mut(&invoice.subscription_id) else {
+            return;
+        };
+        let id = &contract.subscription_id;
+        let voided = |(before, _): &mut (Days, Option<String>)| {
+            invoice.reference == format!("renewal/{id}/{}", before.starts_on)
+        };
+        if let Some((before, due_at)) = contract.renewed_from.take_if(voided) {
+            let after = std::mem::replace(&mut contract.period, before);
+            contract.renews_to = Some(after);
+            contract.due_at = due_at;
         }
     }
 }

@@ -179,9 +179,15 @@ impl Request for VoidRequest {
         let Some(invoice) = book.invoice(&self.invoice_id) else {
             return unknown();
         };
+        let was_final = invoice.status == InvoiceStatus::Final;
         invoice.status = InvoiceStatus::Void;
         invoice.collected_by = None;
-        Answer::with(StatusCode::OK, shown(invoice))
+        let answer = Answer::with(StatusCode::OK, shown(invoice));
+        if was_final {
+            let invoice = invoice.clone();
+            book.renewal_void(&invoice);
+        }
+        answer
     }
 }
 

@@ -65,6 +65,7 @@ fn contract(id: &str) -> Contract {
         period: Days::berlin(MARCH.0, MARCH.1),
         renews_to: Some(Days::berlin(APRIL.0, APRIL.1)),
         due_at: Some(MARCH_IS_OVER.to_owned()),
+        renewed_from: None,
         history: Vec::new(),
     }
 }

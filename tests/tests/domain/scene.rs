@@ -102,6 +102,11 @@ impl Scene {
         self.standin.book(BOOK)
     }
 
+    /// Calls of an operation that wrote into the book, without a look at all of it.
+    pub(crate) fn recorded(&self, operation: Operation) -> u64 {
+        self.standin.counts(BOOK, operation).booked
+    }
+
     /// Writes what the providers have before anything begins.
     pub(crate) fn edit<T>(&self, act: impl FnOnce(&mut Book) -> T) -> T {
         self.standin.edit(BOOK, act)

@@ -102,3 +102,21 @@ async fn an_input_that_is_wrong_is_refused_at_the_door_or_in_the_activity() {
     let outcome = scene.run("CalculateCharges", "c-2", strange).await;
     assert_eq!(failure_type(&outcome), "ValidationError", "{outcome:#}");
 }
+
+#[tokio::test]
+async fn an_invoice_whose_last_answers_are_lost_leaves_the_period_due() {
+    let scene = scene("bill-last").await;
+    scene.edit(|book| book.agree(contract("s-1")));
+    let lost = Switch {
+        drop_after_booking: 10,
+        ..Switch::default()
+    };
+    scene.switch(Operation::InvoiceFinals, lost);
+    let input = json!({ "subscription_id": "s-1", "period": period(MARCH), "retry_initial_ms": 1 });
+    let outcome = scene.run("CalculateCharges", "c-1", input).await;
+    assert_eq!(outcome["status"], "failed", "{outcome:#}");
+    let book = scene.book();
+    // It had become final; nobody may use a period that nobody pays.
+    assert_eq!(book.invoices[0].status, InvoiceStatus::Void);
+    assert_eq!(book.contracts["s-1"].period.starts_on, MARCH.0);
+}

@@ -19,6 +19,7 @@ mod fuzz;
 mod handmade;
 mod hostile;
 mod inspect;
+mod keeping;
 mod measure;
 mod outbound;
 mod rebinding;

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use tenterhook_domain::{
-    Code, Digest, EnvironmentName, Error, Result, Scope, TenantId,
+    Code, Digest, EnvironmentName, Error, PluginName, Result, Scope, TenantId,
     check::Check,
     compatibility,
     component::{COMPONENT_BYTES_MAX, Inspection, InspectionContext, Metadata},
@@ -57,6 +57,34 @@ pub(crate) async fn inspect(
             .push(Check::refused(found.now, &error)),
     }
     Ok(found.inspection)
+}
+
+/// What `bytes` say of themselves, and nothing else: no check but those that reading them takes. A component without
+/// metadata is taken for the plugin `unnamed`.
+///
+/// # Errors
+/// `component-…` when it cannot run here, or says what is not so.
+pub(crate) async fn describe(
+    sandbox: &Sandbox,
+    unnamed: &PluginName,
+    bytes: Bytes,
+) -> Result<(PluginName, Metadata)> {
+    let outline = Outline::read(&bytes)?;
+    let digest = Digest::of(&bytes);
+    let loaded = sandbox.load(digest, async { Ok(bytes) }).await?;
+    let owner = Arc::new(Owner {
+        scope: inspection_scope()?,
+        plugin: unnamed.clone(),
+        digest,
+    });
+    let has_metadata = outline.has_export(METADATA);
+    let described = describe::describe(&loaded, owner, Arc::default(), has_metadata).await?;
+    let plugin = match &described.plugin {
+        Some(plugin) => plugin.name.parse()?,
+        None => unnamed.clone(),
+    };
+    let metadata = metadata::merge(&plugin, &outline, described)?;
+    Ok((plugin, metadata))
 }
 
 /// What was found so far, and what is looked at now.

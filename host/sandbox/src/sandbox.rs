@@ -4,9 +4,9 @@ use std::{fmt, future::Future, path::PathBuf, sync::Arc, time::Instant};
 
 use bytes::Bytes;
 use tenterhook_domain::{
-    Code, Digest, Error, Result,
+    Code, Digest, Error, PluginName, Result,
     circuit::Circuits,
-    component::{CompiledCode, Inspection, InspectionContext, Inspector},
+    component::{CompiledCode, Inspection, InspectionContext, Inspector, Metadata},
     tally::Tally,
 };
 use tokio::sync::Semaphore;
@@ -138,6 +138,19 @@ impl Sandbox {
             self.compile(digest, bytes).await
         };
         self.cache.get_or_load(digest, load).await
+    }
+
+    /// The name and the metadata that `component` gives of itself, without the trials of an inspection. One that gives no
+    /// name is taken for the plugin `unnamed`.
+    ///
+    /// # Errors
+    /// `component-…` when it cannot run here, or says what is not so.
+    pub async fn describe(
+        &self,
+        unnamed: &PluginName,
+        component: Bytes,
+    ) -> Result<(PluginName, Metadata)> {
+        inspection::describe(self, unnamed, component).await
     }
 
     async fn load_compiled(&self, digest: Digest) -> Result<Option<Arc<LoadedComponent>>> {

@@ -29,5 +29,8 @@ pub use failure::{blames_plugin, coded_failure, fail_task};
 pub use identity::{Pin, RunIdentity};
 pub use pin::{MOVES_MAX, ReleasePin, announced_pin};
 pub use reach::{Reach, outside_targets};
-pub use rehearsal::{ACTIVATIONS_MAX, Beginning, Rehearsal, Repetition};
+pub use rehearsal::{
+    ACTIVATIONS_MAX, Beginning, Rehearsal, Repetition, command_name, repetition_differs,
+    with_patches,
+};
 pub use run::Run;

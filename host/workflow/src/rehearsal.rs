@@ -243,8 +243,9 @@ fn activation(jobs: Vec<Job>, now: Duration, is_replaying: bool) -> WorkflowActi
     }
 }
 
-/// Core tells a replay which patches the history has, before it is asked for them.
-fn with_patches(jobs: Vec<Job>, once: &[WorkflowCommand]) -> Vec<Job> {
+/// The `jobs` of an activation that led to the commands `once`, as a replay has them: Core tells it which patches the
+/// history has, before it is asked for them.
+pub fn with_patches(jobs: Vec<Job>, once: &[WorkflowCommand]) -> Vec<Job> {
     let patches = once.iter().filter_map(|command| {
         let Some(Command::SetPatchMarker(marker)) = &command.variant else {
             return None;
@@ -257,6 +258,21 @@ fn with_patches(jobs: Vec<Job>, once: &[WorkflowCommand]) -> Vec<Job> {
         .into_iter()
         .partition(|job| matches!(job, Job::InitializeWorkflow(_)));
     begin.into_iter().chain(patches).chain(rest).collect()
+}
+
+/// Where `again`, the completion of an activation that is repeated, is not what came of it `once`: in words, for a
+/// person.
+pub fn repetition_differs(
+    once: &[WorkflowCommand],
+    again: WorkflowActivationCompletion,
+) -> Option<String> {
+    difference::between(once, &outcome(again))
+}
+
+/// The kind of a command and what tells it from others of its kind, for a person: `ScheduleActivity
+/// payment.RefundPayment({…})`.
+pub fn command_name(command: &WorkflowCommand) -> String {
+    difference::short(Some(command))
 }
 
 fn outcome(completion: WorkflowActivationCompletion) -> Outcome {

@@ -41,7 +41,7 @@ pub(super) fn between(once: &[WorkflowCommand], again: &Outcome) -> Option<Strin
 }
 
 /// The kind of a command and what tells it from others of its kind.
-fn short(command: Option<&WorkflowCommand>) -> String {
+pub(super) fn short(command: Option<&WorkflowCommand>) -> String {
     let Some(command) = command.and_then(|command| command.variant.as_ref()) else {
         return "missing".to_owned();
     };

@@ -1,0 +1,42 @@
+//! Tests Tenterhook plugins: the real component, in process, without a server.
+
+mod activities;
+mod agenda;
+mod attempt;
+mod cargo;
+mod children;
+mod close;
+mod command;
+mod ended;
+mod episode;
+mod execution;
+mod failure;
+mod fault;
+mod history;
+mod journal;
+mod kit;
+mod lab;
+mod local;
+mod message;
+mod mock;
+mod others;
+mod outside;
+mod payload;
+mod plugin;
+mod real;
+mod retry;
+mod setup;
+mod tape;
+mod target;
+mod task;
+mod world;
+
+pub use ended::Ended;
+pub use execution::Execution;
+pub use failure::Failure;
+pub use fault::{Fault, FaultKind};
+pub use journal::{Attempt, Step, StepKind};
+pub use kit::Kit;
+pub use message::Message;
+pub use mock::{Call, Mock};
+pub use plugin::Plugin;

@@ -1,0 +1,6 @@
+//! The test kit, with this repository's own plugins as guests.
+
+#![allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "a test")]
+
+mod payment;
+mod shop;

@@ -1,0 +1,75 @@
+//! The log of operations, which outlives the workflows' histories.
+
+use serde::{Deserialize, Serialize};
+use tenterhook_sdk::http::Method;
+use tenterhook_sdk::{ActivityContext, ActivityError, JsonSchema, activity, info};
+
+use crate::model::CleanupResult;
+use crate::provider;
+
+/// That a report was made.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct ReportRecord {
+    pub(crate) report: String,
+    pub(crate) date: String,
+    pub(crate) partial: bool,
+    /// The sources that did not answer.
+    pub(crate) missing: Vec<String>,
+    pub(crate) location: String,
+}
+
+/// What a clean-up did in one run, and how that ended.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct CleanupRecord {
+    pub(crate) collection: String,
+    pub(crate) older_than: String,
+    /// `completed`, `failed` or `cancelled`.
+    pub(crate) outcome: String,
+    /// Why, where it is not completed.
+    pub(crate) reason: Option<String>,
+    /// All runs so far, as far as they are known.
+    pub(crate) done: CleanupResult,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct Recorded {
+    pub(crate) entry_id: String,
+}
+
+#[derive(Serialize)]
+struct Entry<'a, T> {
+    kind: &'a str,
+    facts: &'a T,
+}
+
+/// Puts on record that a report was made.
+#[activity(timeout = Short)]
+pub(crate) fn log_report_generation(
+    ctx: &ActivityContext,
+    input: ReportRecord,
+) -> Result<Recorded, ActivityError> {
+    record(ctx, "report", &input)
+}
+
+/// Puts on record what a clean-up did.
+#[activity(timeout = Short)]
+pub(crate) fn log_cleanup_operation(
+    ctx: &ActivityContext,
+    input: CleanupRecord,
+) -> Result<Recorded, ActivityError> {
+    record(ctx, "cleanup", &input)
+}
+
+fn record<T: Serialize>(
+    ctx: &ActivityContext,
+    kind: &str,
+    facts: &T,
+) -> Result<Recorded, ActivityError> {
+    let recorded: Recorded = provider::request(ctx, "log_url", Method::Post, "entries")?
+        .json(&Entry { kind, facts })?
+        .send()?
+        .ok()?
+        .json()?;
+    info!("{kind} is on record as {}", recorded.entry_id);
+    Ok(recorded)
+}

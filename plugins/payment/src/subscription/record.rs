@@ -1,0 +1,136 @@
+//! The subscription service: what a subscription is, and what is to change of it.
+
+use serde::{Deserialize, Serialize};
+use tenterhook_sdk::http::{Method, encode_segment};
+use tenterhook_sdk::{ActivityContext, ActivityError, JsonSchema, activity, info};
+
+use super::model::SubscriptionRequest;
+use crate::provider;
+
+const URL_KEY: &str = "subscriptions_url";
+
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct SubscriptionRef {
+    pub(crate) subscription_id: String,
+}
+
+/// A subscription as the service has it, as far as it matters here.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct Details {
+    pub(crate) subscription_id: String,
+    pub(crate) plan: String,
+    /// What a period costs, in the currency's minor unit.
+    pub(crate) price: u64,
+    /// ISO 4217.
+    pub(crate) currency: String,
+    pub(crate) period: PeriodLength,
+    /// In the gateway's words.
+    pub(crate) payment_method: String,
+    pub(crate) status: SubscriptionStatus,
+    /// When the first period began, RFC 3339 with its offset: the day and the hour that every period begins at.
+    pub(crate) started_at: String,
+    /// The period that is paid, or the first one that is to be.
+    pub(crate) period_start: String,
+    pub(crate) period_end: String,
+    #[serde(default)]
+    pub(crate) cancel_at_period_end: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum PeriodLength {
+    Day,
+    Week,
+    Month,
+    Year,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum SubscriptionStatus {
+    /// Not paid for the first time.
+    Pending,
+    Active,
+    PastDue,
+    Cancelled,
+}
+
+/// What is to change of a subscription; the rest stays.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct SubscriptionUpdate {
+    pub(crate) subscription_id: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) plan: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) price: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) currency: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) status: Option<SubscriptionStatus>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) period_start: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) period_end: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) cancel_at_period_end: Option<bool>,
+}
+
+impl SubscriptionUpdate {
+    /// Nothing to change yet.
+    pub(crate) fn of(request: &SubscriptionRequest) -> Self {
+        Self {
+            subscription_id: request.subscription_id.clone(),
+            ..Self::default()
+        }
+    }
+}
+
+/// Loads a subscription. One that does not exist is `NotFound`, one without a price a `ValidationError`.
+#[activity(timeout = Short)]
+pub(crate) fn get_subscription_details(
+    ctx: &ActivityContext,
+    input: SubscriptionRef,
+) -> Result<Details, ActivityError> {
+    let path = path(&input.subscription_id)?;
+    let details: Details = provider::request(ctx, URL_KEY, Method::Get, &path)?
+        .send()?
+        .ok()?
+        .json()?;
+    if details.price == 0 {
+        return Err(ActivityError::validation(format!(
+            "subscription {} has no price",
+            details.subscription_id
+        )));
+    }
+    info!(
+        "subscription {} is {:?} until {}",
+        details.subscription_id, details.status, details.period_end
+    );
+    Ok(details)
+}
+
+/// Changes a subscription. One that is cancelled is a `Conflict`.
+#[activity(timeout = Short, retry = Aggressive)]
+pub(crate) fn update_subscription(
+    ctx: &ActivityContext,
+    input: SubscriptionUpdate,
+) -> Result<Details, ActivityError> {
+    let path = path(&input.subscription_id)?;
+    let details: Details = provider::request(ctx, URL_KEY, Method::Patch, &path)?
+        .json(&input)?
+        .send()?
+        .ok()?
+        .json()?;
+    info!(
+        "subscription {} is {:?} until {}",
+        details.subscription_id, details.status, details.period_end
+    );
+    Ok(details)
+}
+
+fn path(subscription_id: &str) -> Result<String, ActivityError> {
+    if subscription_id.is_empty() {
+        return Err(ActivityError::validation("subscription_id is empty"));
+    }
+    Ok(format!("subscriptions/{}", encode_segment(subscription_id)))
+}

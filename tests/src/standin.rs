@@ -90,7 +90,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 pub use book::Book;
-pub use contracts::{Contract, Days, Terms};
+pub use contracts::{Agreed, Contract, Days, Terms};
 pub use entry::{Charge, Item, Order, Refund, Reservation, Shipment};
 pub use imports::{BadRow, Import};
 pub use invoices::{Invoice, InvoiceLine, InvoiceStatus};

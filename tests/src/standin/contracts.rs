@@ -42,9 +42,21 @@ pub struct Contract {
     /// The period before the one that is paid for, and when that was over: an invoice can be voided.
     #[serde(default)]
     pub renewed_from: Option<(Days, Option<String>)>,
-    /// Every terms it had before, oldest first.
+    /// Everything that was agreed before, oldest first.
     #[serde(default)]
-    pub history: Vec<Terms>,
+    pub history: Vec<Agreed>,
+}
+
+/// What was agreed once, and at which price.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Agreed {
+    /// The terms.
+    #[serde(flatten)]
+    pub terms: Terms,
+    /// Of one piece in one period, in minor units.
+    pub price: u64,
+    /// Which of the plan's prices that was.
+    pub price_version: u64,
 }
 
 /// What is agreed.
@@ -210,13 +222,22 @@ impl<const REVERT: bool> Request for TermsRequest<REVERT> {
         let Some(contract) = book.contracts.get_mut(&self.subscription_id) else {
             return unknown();
         };
-        if self.terms.plan_id != contract.terms.plan_id {
-            contract.price = plan.price;
-            contract.price_version = plan.price_version;
+        let before = Agreed {
+            terms: std::mem::replace(&mut contract.terms, self.terms),
+            price: contract.price,
+            price_version: contract.price_version,
+        };
+        if before.terms.plan_id != contract.terms.plan_id {
+            // Who goes back goes back to the price that was agreed.
+            let mut agreed = contract.history.iter().rev();
+            let agreed = agreed.find(|it| REVERT && it.terms == contract.terms);
+            let price = (plan.price, plan.price_version);
+            let price = agreed.map_or(price, |it| (it.price, it.price_version));
+            (contract.price, contract.price_version) = price;
         }
-        let previous = std::mem::replace(&mut contract.terms, self.terms);
-        let answer = json!({ "subscription_id": self.subscription_id, "previous": previous });
-        contract.history.push(previous);
+        let id = self.subscription_id;
+        let answer = json!({ "subscription_id": id, "previous": before.terms });
+        contract.history.push(before);
         Answer::with(StatusCode::OK, answer)
     }
 }

@@ -76,7 +76,10 @@ async fn what_is_due_is_listed_in_the_order_of_ids() {
     // A plan's subscriptions are counted in the order in which they were made.
     let path = "plans/plans/pro/subscriptions?offset=1&limit=5";
     let (_, members) = get(&providers, path).await;
-    assert_eq!(members, json!({ "total": 3, "subscription_ids": ["s-1", "s-3"] }));
+    assert_eq!(
+        members,
+        json!({ "total": 3, "subscription_ids": ["s-1", "s-3"] })
+    );
 }
 
 #[tokio::test]
@@ -85,7 +88,10 @@ async fn terms_and_prices_are_set_and_set_back() {
     let terms = json!({ "plan_id": "pro", "quantity": 5, "status": "active" });
     let path = "/contracts/subscriptions/s-1/terms";
     let (status, set) = providers.send(Method::PUT, path, Some("k-1"), terms).await;
-    assert_eq!((status, &set["previous"]["quantity"]), (StatusCode::OK, &json!(1)));
+    assert_eq!(
+        (status, &set["previous"]["quantity"]),
+        (StatusCode::OK, &json!(1))
+    );
     let path = "/contracts/subscriptions/s-1/revert";
     let (status, _) = providers.post(path, "k-2", set["previous"].clone()).await;
     assert_eq!(status, StatusCode::OK);
@@ -98,12 +104,17 @@ async fn terms_and_prices_are_set_and_set_back() {
         assert_eq!(set["changed"], changed, "{key}");
     }
     let (_, contract) = get(&providers, "contracts/subscriptions/s-1").await;
-    assert_eq!((&contract["quantity"], &contract["price"]), (&json!(1), &json!(4_900)));
+    assert_eq!(
+        (&contract["quantity"], &contract["price"]),
+        (&json!(1), &json!(4_900))
+    );
     let taken = json!({
         "subscription_id": "s-1", "customer_id": "c-1", "plan_id": "pro", "quantity": 1,
         "period": { "starts_on": "2026-03-01", "ends_on": "2026-04-01", "zone": "Europe/Berlin" },
     });
-    let (status, _) = providers.post("/contracts/subscriptions", "k-5", taken).await;
+    let (status, _) = providers
+        .post("/contracts/subscriptions", "k-5", taken)
+        .await;
     assert_eq!(status, StatusCode::CONFLICT);
 }
 
@@ -111,14 +122,25 @@ async fn terms_and_prices_are_set_and_set_back() {
 async fn an_invoice_is_drafted_once_and_final_or_void() {
     let providers = with_contract("2026-04-01T00:00:00+02:00").await;
     let reference = "renewal/s-1/2026-03-01";
-    let (status, drafted) = providers.post("/invoices/invoices", "k-1", draft(reference)).await;
-    assert_eq!((status, &drafted["status"]), (StatusCode::CREATED, &json!("draft")));
-    let (status, _) = providers.post("/invoices/invoices", "k-2", draft(reference)).await;
+    let (status, drafted) = providers
+        .post("/invoices/invoices", "k-1", draft(reference))
+        .await;
+    assert_eq!(
+        (status, &drafted["status"]),
+        (StatusCode::CREATED, &json!("draft"))
+    );
+    let (status, _) = providers
+        .post("/invoices/invoices", "k-2", draft(reference))
+        .await;
     assert_eq!(status, StatusCode::CONFLICT, "one reference, one invoice");
     let mut wrong = draft("other");
     wrong["total"] = json!(501);
     let (status, _) = providers.post("/invoices/invoices", "k-3", wrong).await;
-    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "lines sum to the total");
+    assert_eq!(
+        status,
+        StatusCode::UNPROCESSABLE_ENTITY,
+        "lines sum to the total"
+    );
 
     let finalise = "/invoices/invoices/in_000001/finalise";
     let declined = json!({ "payment_method": "card_declined" });
@@ -141,7 +163,9 @@ async fn an_invoice_is_drafted_once_and_final_or_void() {
     let book = providers.books().await;
     assert_eq!(book.contracts["s-1"].period.starts_on, "2026-03-01");
     assert!(book.contracts["s-1"].due_at.is_some(), "it is due again");
-    let (status, _) = providers.post("/invoices/invoices", "k-9", draft(reference)).await;
+    let (status, _) = providers
+        .post("/invoices/invoices", "k-9", draft(reference))
+        .await;
     assert_eq!(status, StatusCode::CREATED, "and can be drafted anew");
 }
 
@@ -165,14 +189,22 @@ async fn an_imports_rows_are_served_by_range_and_counted_once() {
         assert_eq!(status, StatusCode::OK);
     }
     let bad = json!({ "bad_rows": [{ "row": 2, "reason": "no day" }] });
-    providers.post("/imports/imports/i-1/bad-rows", "k-3", bad).await;
+    providers
+        .post("/imports/imports/i-1/bad-rows", "k-3", bad)
+        .await;
     let import = providers.standin.book("acme").imports["i-1"].clone();
-    assert_eq!((import.recorded, import.twice, import.bad_rows.len()), (3, 0, 1));
+    assert_eq!(
+        (import.recorded, import.twice, import.bad_rows.len()),
+        (3, 0, 1)
+    );
     // Another key is another request: the same row again is seen.
     providers.post("/usage/records", "k-4", records).await;
     assert_eq!(providers.standin.book("acme").imports["i-1"].twice, 2);
     let used = "usage/subscriptions/s-1?from=2026-03-01&until=2026-03-03";
-    assert_eq!(get(&providers, used).await.1["totals"], json!({ "calls": 28 }));
+    assert_eq!(
+        get(&providers, used).await.1["totals"],
+        json!({ "calls": 28 })
+    );
     let none = "usage/subscriptions/s-1?from=2026-03-03&until=2026-03-01";
     assert_eq!(get(&providers, none).await.1["totals"], json!({}));
 }
@@ -181,7 +213,8 @@ async fn an_imports_rows_are_served_by_range_and_counted_once() {
 async fn a_user_who_moves_is_logged_out_where_he_was() {
     let providers = Providers::start().await;
     providers.standin.edit("acme", |book| {
-        book.user_tenants.insert("u-1".to_owned(), "first".to_owned());
+        book.user_tenants
+            .insert("u-1".to_owned(), "first".to_owned());
         let users = [("u-1".to_owned(), "editor".to_owned())];
         book.access.insert("second".to_owned(), users.into());
     });
@@ -195,14 +228,24 @@ async fn a_user_who_moves_is_logged_out_where_he_was() {
         assert_eq!(status, expected, "{tenant} {user}");
     }
     let login = |tenant: &str| json!({ "user_id": "u-1", "tenant_id": tenant, "role": "editor" });
-    let (status, _) = providers.post("/sessions/sessions", "k-1", login("first")).await;
+    let (status, _) = providers
+        .post("/sessions/sessions", "k-1", login("first"))
+        .await;
     assert_eq!(status, StatusCode::CREATED);
-    let (status, _) = providers.post("/sessions/sessions", "k-2", login("second")).await;
+    let (status, _) = providers
+        .post("/sessions/sessions", "k-2", login("second"))
+        .await;
     assert_eq!(status, StatusCode::CONFLICT, "he is not there");
     let to = json!({ "tenant_id": "second" });
     let path = "/users/users/u-1/tenant";
     let (_, moved) = providers.send(Method::PUT, path, Some("k-3"), to).await;
     assert_eq!(moved["previous_tenant_id"], "first");
     assert!(providers.standin.book("acme").sessions[0].ended);
-    assert_eq!(providers.standin.counts("acme", Operation::UserMoves).booked, 1);
+    assert_eq!(
+        providers
+            .standin
+            .counts("acme", Operation::UserMoves)
+            .booked,
+        1
+    );
 }

@@ -30,7 +30,12 @@ async fn sagas_are_undone() {
 
     let bench = services.bench();
     let input = change("card");
-    cancel(&bench, "SubscriptionChange", &input, "ApplySubscriptionChange");
+    cancel(
+        &bench,
+        "SubscriptionChange",
+        &input,
+        "ApplySubscriptionChange",
+    );
     assert_eq!(bench.book().contracts["s-1"].terms, terms("pro"));
     assert_eq!(finals(&bench.book(), "s-1"), 0);
 

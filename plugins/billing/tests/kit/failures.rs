@@ -63,12 +63,18 @@ async fn one_that_fails_does_not_stop_the_rest() {
     let bench = services.bench();
     bench.switch(Operation::InvoiceDrafts, Switch::failing(1, 422));
     let result: Value = bench.kit.run("BillingCycle", &cycle()).result();
-    assert_eq!((&result["invoiced"], &result["failed"]), (&2.into(), &1.into()));
+    assert_eq!(
+        (&result["invoiced"], &result["failed"]),
+        (&2.into(), &1.into())
+    );
 
     let bench = services.bench();
     bench.switch(Operation::Prices, Switch::failing(1, 409));
     let result: Value = bench.kit.run("PriceSync", &sync()).result();
-    assert_eq!((&result["synced"], &result["failed"]), (&2.into(), &1.into()));
+    assert_eq!(
+        (&result["synced"], &result["failed"]),
+        (&2.into(), &1.into())
+    );
 
     let bench = services.bench();
     bench.switch(Operation::ImportRows, Switch::failing(2, 503));

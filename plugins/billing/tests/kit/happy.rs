@@ -36,14 +36,20 @@ async fn billing_cycle_and_price_sync() {
     let bench = services.bench();
     let ended = bench.kit.run("BillingCycle", &cycle());
     let result: Value = ended.result();
-    assert_eq!((&result["invoiced"], &result["totals"]["EUR"]), (&3.into(), &12_600.into()));
+    assert_eq!(
+        (&result["invoiced"], &result["totals"]["EUR"]),
+        (&3.into(), &12_600.into())
+    );
     for id in ["s-1", "s-2", "s-3"] {
         assert_eq!(finals(&bench.book(), id), 1, "{id}");
     }
 
     let bench = services.bench();
     let result: Value = bench.kit.run("PriceSync", &sync()).result();
-    assert_eq!((&result["synced"], &result["total"]), (&3.into(), &3.into()));
+    assert_eq!(
+        (&result["synced"], &result["total"]),
+        (&3.into(), &3.into())
+    );
     let prices = bench.book().contracts;
     assert!(prices.values().all(|it| it.price == 4_900));
 }
@@ -54,7 +60,10 @@ async fn task_processing_and_tenant_switch() {
     let bench = services.bench();
     let ended = bench.kit.run("TaskProcessing", &import());
     let result: Value = ended.result();
-    assert_eq!((&result["processed"], &result["failed"]), (&95.into(), &5.into()));
+    assert_eq!(
+        (&result["processed"], &result["failed"]),
+        (&95.into(), &5.into())
+    );
     assert_eq!(ended.called(), ["ProcessTask"; 3]);
     let import = &bench.book().imports["i-1"];
     assert_eq!((import.recorded, import.twice), (95, 0));

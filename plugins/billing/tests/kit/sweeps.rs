@@ -26,7 +26,8 @@ async fn sweep(name: &str, input: Value, holds: impl Fn(&Book, &Ended)) {
             bench.kit.inject(Fault { step, kind });
             let ended = bench.kit.run(name, &input);
             let book = bench.book();
-            let held = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| holds(&book, &ended)));
+            let held =
+                std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| holds(&book, &ended)));
             assert!(held.is_ok(), "{name} with fault {step}:{kind}: {ended:?}");
             runs += 1;
         }
@@ -68,6 +69,8 @@ async fn subscription_change_is_made_and_invoiced_or_neither() {
     sweep("SubscriptionChange", change("card"), |book, ended| {
         let plan = if ended.is_completed() { "basic" } else { "pro" };
         assert_eq!(book.contracts["s-1"].terms, terms(plan));
+        let price = if ended.is_completed() { 1_000 } else { 4_200 };
+        assert_eq!(book.contracts["s-1"].price, price);
         assert_eq!(finals(book, "s-1"), usize::from(ended.is_completed()));
     })
     .await;
@@ -76,7 +79,11 @@ async fn subscription_change_is_made_and_invoiced_or_neither() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn tenant_switch_moves_and_logs_in_or_neither() {
     sweep("TenantSwitch", switch_to("second"), |book, ended| {
-        let tenant = if ended.is_completed() { "second" } else { "first" };
+        let tenant = if ended.is_completed() {
+            "second"
+        } else {
+            "first"
+        };
         assert_eq!(book.user_tenants["u-1"], tenant);
         let open = book.sessions.iter().filter(|it| !it.ended).count();
         assert_eq!(open, usize::from(ended.is_completed()));

@@ -35,7 +35,7 @@ async fn sync_plan_prices_counts_synced_skipped_and_failed() {
     let scene = crowd("bill-prices").await;
     // Answers that are lost are asked for again, and count as they did.
     let lost = Switch {
-        drop_after_booking: 3,
+        drop_after_booking: 2,
         ..Switch::default()
     };
     scene.switch(Operation::Prices, lost);

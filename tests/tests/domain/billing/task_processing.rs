@@ -157,7 +157,10 @@ async fn a_host_killed_in_the_middle_goes_on_where_it_stopped() {
     // 16 at most. Those came again, and were recognised; the others of the chunk did not.
     let again = book.counts(Operation::UsageRecords).repeated;
     let of_chunk = recorded - 2 * (CHUNK_ROWS / BATCH_ROWS);
-    assert!(again + 5 <= of_chunk, "{again} of {of_chunk} batches came again");
+    assert!(
+        again + 5 <= of_chunk,
+        "{again} of {of_chunk} batches came again"
+    );
 }
 
 /// Waits until so many batches are recorded.

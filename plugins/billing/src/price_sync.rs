@@ -79,69 +79,31 @@ impl PriceSync {
     #[run]
     pub(crate) async fn run(ctx: &mut WorkflowContext<Self>) -> WorkflowResult<Synced> {
         let mut input = ctx.state(|workflow| workflow.input.clone());
-        let plan_id = input.plan_id.clone();
-        log::in_workflow(
-            ctx,
-            Level::Info,
-            &format!("the price of plan {plan_id} is synced"),
-        );
+        say(ctx, Level::Info, "begins");
         let size = input.batch_size.unwrap_or(BATCH_SIZE).clamp(1, BATCH_MAX);
         // The first batch says how many there are; without it nobody knows what to do.
-        let first = sync(
-            ctx,
-            &input,
-            ctx.state(|workflow| workflow.done.batched),
-            size,
-        )
-        .await;
-        let first = first.map_err(|error| {
-            let message = format!("the price of plan {plan_id}: {}", why(&error));
-            log::in_workflow(ctx, Level::Error, &message);
+        let offset = ctx.state(|workflow| workflow.done.batched);
+        let first = sync(ctx, &input, offset, size).await.map_err(|error| {
+            say(ctx, Level::Error, &why(&error));
             error.into_workflow_failure()
         })?;
         ctx.state_mut(|workflow| workflow.done.count(first, size));
-        let done = ctx.state(|workflow| workflow.done.clone());
-        let steps = usize::try_from(size).unwrap_or(1);
-        let offsets = (done.batched..done.total).step_by(steps);
-        let limit = input
-            .concurrency
-            .unwrap_or(CONCURRENCY)
-            .clamp(1, CONCURRENCY_MAX);
-        let limit = usize::try_from(limit).unwrap_or(1);
-        let batches = usize::try_from(BATCHES_PER_RUN).unwrap_or(1);
-        let (total, asked) = (done.total, &input);
-        fan_out(
-            ctx,
-            limit,
-            offsets.take(batches),
-            |ctx, offset| async move {
-                if ctx.cancellation_token().is_cancelled() {
-                    return;
-                }
-                let batch = match sync(&ctx, asked, offset, size).await {
-                    Ok(batch) => batch,
-                    Err(error) => lost(offset, size.min(total - offset), total, &why(&error)),
-                };
-                ctx.state_mut(|workflow| workflow.done.count(batch, size));
-            },
-        )
-        .await;
+        sync_rest(ctx, &input, size).await;
         if ctx.cancellation_token().is_cancelled() {
-            log::in_workflow(
-                ctx,
-                Level::Warn,
-                &format!("the price of plan {plan_id}: cancelled"),
-            );
+            say(ctx, Level::Warn, "cancelled");
             return Err(WorkflowTermination::cancelled());
         }
         let done = ctx.state(|workflow| workflow.done.clone());
-        if done.batched < total {
+        if done.batched < done.total {
             input.resume = Some(done);
             match ctx.continue_as_new(input, ContinueAsNewOptions::default())? {}
         }
         let (synced, failed) = (done.synced, done.failed);
-        let message = format!("the price of plan {plan_id}: {synced} synced, {failed} failed");
-        log::in_workflow(ctx, Level::Info, &message);
+        say(
+            ctx,
+            Level::Info,
+            &format!("{synced} synced, {failed} failed"),
+        );
         Ok(done)
     }
 
@@ -149,6 +111,33 @@ impl PriceSync {
     pub(crate) fn progress(&self, _ctx: &WorkflowContextView) -> Synced {
         self.done.clone()
     }
+}
+
+fn say(ctx: &WorkflowContext<PriceSync>, level: Level, what: &str) {
+    let plan_id = ctx.state(|workflow| workflow.input.plan_id.clone());
+    log::in_workflow(ctx, level, &format!("the price of plan {plan_id}: {what}"));
+}
+
+/// The batches after the first, so many at once, and as many as one run may make.
+async fn sync_rest(ctx: &WorkflowContext<PriceSync>, input: &SyncInput, size: u64) {
+    let done = ctx.state(|workflow| workflow.done.clone());
+    let total = done.total;
+    let number = |of: u64| usize::try_from(of).unwrap_or(1);
+    let offsets = (done.batched..total).step_by(number(size));
+    let offsets = offsets.take(number(BATCHES_PER_RUN));
+    let limit = input.concurrency.unwrap_or(CONCURRENCY);
+    let limit = number(limit.clamp(1, CONCURRENCY_MAX));
+    fan_out(ctx, limit, offsets, |ctx, offset| async move {
+        if ctx.cancellation_token().is_cancelled() {
+            return;
+        }
+        let batch = match sync(&ctx, input, offset, size).await {
+            Ok(batch) => batch,
+            Err(error) => lost(offset, size.min(total - offset), total, &why(&error)),
+        };
+        ctx.state_mut(|workflow| workflow.done.count(batch, size));
+    })
+    .await;
 }
 
 async fn sync(

@@ -29,7 +29,9 @@ pub use codec::Codec;
 pub use connection::{SEARCH_ATTRIBUTES, Target, Temporal};
 pub use gateway::Gateway;
 pub use lane::{Lane, LaneConfig};
-pub use replay::{Candidate, EXPORT_BYTES_MAX, Gate, REPLAYS_AT_ONCE, Recorded, Replayer};
+pub use replay::{
+    Candidate, EXPORT_BYTES_MAX, Gate, REPLAYS_AT_ONCE, Recorded, Replayer, export_history,
+};
 
 /// Starts to work a lane. Must be called within a Tokio runtime.
 ///

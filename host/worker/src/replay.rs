@@ -38,7 +38,11 @@ use tenterhook_workflow::{Pin, Reach, ReleasePin, Run, RunIdentity, guest::Modul
 
 use self::drive::End;
 pub(crate) use self::source::Source;
-pub use self::{export::EXPORT_BYTES_MAX, gate::Gate, recorded::Recorded};
+pub use self::{
+    export::{EXPORT_BYTES_MAX, write as export_history},
+    gate::Gate,
+    recorded::Recorded,
+};
 use crate::executor::Executor;
 
 /// Histories that are replayed at once; each holds one workflow instance.

@@ -101,6 +101,10 @@ impl World {
     }
 
     /// A child is started, for real or mocked.
+    #[allow(
+        deprecated,
+        reason = "Temporal takes the old policy, and workflows may have it"
+    )]
     pub(crate) fn start_child(&mut self, run: RunKey, seq: u32) {
         if !self.runs[run].is_open() {
             return;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use temporalio_protos::temporal::api::history::v1::HistoryEvent;
 
 use crate::{
     agenda::RunKey,
@@ -11,6 +12,7 @@ use crate::{
     failure::{CANCELED, Failure, TIMEOUT},
     journal::{Step, StepKind},
     payload,
+    plugin::Plugin,
     world::World,
 };
 
@@ -195,6 +197,15 @@ impl Ended {
             runs += 1;
         }
         runs
+    }
+
+    /// The events of every run.
+    pub(crate) fn recorded(&self) -> impl Iterator<Item = &[HistoryEvent]> {
+        self.world.runs.iter().map(|run| run.history.events())
+    }
+
+    pub(crate) fn plugin(&self) -> &Plugin {
+        &self.world.setup.plugin
     }
 
     /// Workflow time that passed.

@@ -14,6 +14,7 @@ use crate::{
     message::Message,
     payload,
     setup::Setup,
+    sweep,
     world::World,
 };
 
@@ -198,6 +199,7 @@ impl Execution {
     }
 
     fn check(&self) {
+        sweep::see(self.world.setup.seen.as_ref(), self.steps());
         for (key, run) in self.world.runs.iter().enumerate() {
             let id = self.world.workflow_id(key);
             if let Some(End::Stuck { code, message }) = &run.end {

@@ -26,6 +26,7 @@ use crate::{
     payload,
     plugin::Plugin,
     setup::{BEGINS, Setup},
+    sweep::Seen,
 };
 
 /// Whom guests see.
@@ -64,6 +65,7 @@ impl Kit {
                 faults: Vec::new(),
                 repeats: true,
                 execution_timeout: None,
+                seen: None,
             },
         }
     }
@@ -198,6 +200,10 @@ impl Kit {
     pub fn inject(&mut self, fault: Fault) -> &mut Self {
         self.setup.faults.push(fault);
         self
+    }
+
+    pub(crate) fn watch(&mut self, seen: Seen) {
+        self.setup.seen = Some(seen);
     }
 
     /// Leaves out the second run of everything that shows whether the code is deterministic.

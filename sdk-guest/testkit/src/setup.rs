@@ -8,7 +8,7 @@ use std::{
 
 use tenterhook_domain::{PluginName, Scope, TypeName, grant::Grants, limit::Limits};
 
-use crate::{fault::Fault, mock::Mocks, plugin::Plugin};
+use crate::{fault::Fault, mock::Mocks, plugin::Plugin, sweep::Seen};
 
 /// When tests begin, since the Unix epoch: noon of 1 January 2026, UTC.
 pub(crate) const BEGINS: Duration = Duration::from_secs(1_767_268_800);
@@ -34,6 +34,8 @@ pub(crate) struct Setup {
     pub(crate) faults: Vec<Fault>,
     pub(crate) repeats: bool,
     pub(crate) execution_timeout: Option<Duration>,
+    /// Where a sweep sees what was done.
+    pub(crate) seen: Option<Seen>,
 }
 
 impl Setup {

@@ -1,7 +1,7 @@
 //! Histories as Temporal's command line and its UI export them: protobuf JSON.
 
 use prost::Message as _;
-use prost_reflect::{DescriptorPool, DeserializeOptions, DynamicMessage};
+use prost_reflect::{DescriptorPool, DeserializeOptions, DynamicMessage, MessageDescriptor};
 use serde_json::Value;
 use temporalio_protos::temporal::api::history::v1::History;
 use tenterhook_domain::{Code, Error, Result};
@@ -33,6 +33,34 @@ pub(super) fn read(json: &[u8]) -> Result<History> {
             ));
         }
     };
+    // A newer server's fields are none that replay knows.
+    let options = DeserializeOptions::new().deny_unknown_fields(false);
+    let message =
+        DynamicMessage::deserialize_with_options(schema()?, wrapped, &options).map_err(invalid)?;
+    History::decode(message.encode_to_vec().as_slice()).map_err(invalid)
+}
+
+/// Writes `history` as Temporal's tools export one: keys in order, so that the same history is the same text.
+///
+/// # Errors
+/// `internal`: a fault of the host.
+pub fn write(history: &History) -> Result<String> {
+    let internal = |error: &dyn std::fmt::Display| {
+        Error::new(
+            Code::Internal,
+            format!("a history cannot be written: {error}"),
+        )
+    };
+    let mut message = DynamicMessage::new(schema()?);
+    message
+        .transcode_from(history)
+        .map_err(|error| internal(&error))?;
+    let value = serde_json::to_value(&message).map_err(|error| internal(&error))?;
+    serde_json::to_string_pretty(&value).map_err(|error| internal(&error))
+}
+
+/// What a history is made of.
+fn schema() -> Result<MessageDescriptor> {
     let internal = |error: &dyn std::fmt::Display| {
         Error::new(
             Code::Internal,
@@ -40,14 +68,8 @@ pub(super) fn read(json: &[u8]) -> Result<History> {
         )
     };
     let pool = DescriptorPool::decode(SCHEMA).map_err(|error| internal(&error))?;
-    let schema = pool
-        .get_message_by_name(HISTORY)
-        .ok_or_else(|| internal(&"it has no histories"))?;
-    // A newer server's fields are none that replay knows.
-    let options = DeserializeOptions::new().deny_unknown_fields(false);
-    let message =
-        DynamicMessage::deserialize_with_options(schema, wrapped, &options).map_err(invalid)?;
-    History::decode(message.encode_to_vec().as_slice()).map_err(invalid)
+    pool.get_message_by_name(HISTORY)
+        .ok_or_else(|| internal(&"it has no histories"))
 }
 
 fn invalid(why: impl std::fmt::Display) -> Error {

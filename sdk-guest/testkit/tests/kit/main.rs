@@ -2,5 +2,8 @@
 
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "a test")]
 
+mod features;
 mod payment;
+mod recorded;
 mod shop;
+mod sweep;

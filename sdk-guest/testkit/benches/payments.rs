@@ -1,7 +1,11 @@
 //! How long ten thousand simulated payments take: `cargo test --workspace --bench payments`, after `cargo xtask
 //! guests`.
 
-#![allow(missing_docs, clippy::print_stdout, reason = "a program that prints its figure")]
+#![allow(
+    missing_docs,
+    clippy::print_stdout,
+    reason = "a program that prints its figure"
+)]
 
 use std::time::Instant;
 
@@ -13,10 +17,16 @@ const PAYMENTS: u32 = 10_000;
 fn main() {
     let mut kit = Kit::new(&Plugin::guest("payment"));
     kit.mock("ValidatePayment", |_: Value| Ok(()));
-    kit.mock("ReserveInventory", |_: Value| Ok(json!({ "reservation_id": "r" })));
-    kit.mock("ProcessPaymentGateway", |_: Value| Ok(json!({ "charge_id": "c" })));
+    kit.mock("ReserveInventory", |_: Value| {
+        Ok(json!({ "reservation_id": "r" }))
+    });
+    kit.mock("ProcessPaymentGateway", |_: Value| {
+        Ok(json!({ "charge_id": "c" }))
+    });
     kit.mock("UpdateOrderStatus", |order: Value| Ok(order));
-    kit.mock("TriggerFulfillment", |_: Value| Ok(json!({ "shipment_id": "s" })));
+    kit.mock("TriggerFulfillment", |_: Value| {
+        Ok(json!({ "shipment_id": "s" }))
+    });
     let request = json!({
         "payment_id": "p-1",
         "order_id": "o-1",

@@ -48,8 +48,18 @@ impl Services {
 
     /// A kit whose activities run, and a furnished book.
     pub(crate) fn bench(&self) -> Bench<'_> {
+        let mut kit = Kit::new(&plugin());
+        let book = self.connect(&mut kit);
+        Bench {
+            kit,
+            services: self,
+            book,
+        }
+    }
+
+    /// Has the activities of a kit run, on a furnished book; answers its name.
+    pub(crate) fn connect(&self, kit: &mut Kit) -> String {
         let book = format!("book-{}", self.books.fetch_add(1, Ordering::Relaxed));
-        let mut kit = Kit::new(&Plugin::guest("billing"));
         kit.all_real()
             .grant_http(&self.standin.address().to_string());
         let base = self.standin.base_url(&book);
@@ -57,17 +67,22 @@ impl Services {
             kit.configure(&format!("{service}_url"), &format!("{base}/{service}"));
         }
         self.standin.edit(&book, furnish);
-        Bench {
-            kit,
-            services: self,
-            book,
-        }
+        book
     }
+
+    pub(crate) fn book(&self, name: &str) -> Book {
+        self.standin.book(name)
+    }
+}
+
+/// The component that is tested.
+pub(crate) fn plugin() -> Plugin {
+    Plugin::guest("billing")
 }
 
 impl Bench<'_> {
     pub(crate) fn book(&self) -> Book {
-        self.services.standin.book(&self.book)
+        self.services.book(&self.book)
     }
 
     /// Has an operation of the services misbehave.

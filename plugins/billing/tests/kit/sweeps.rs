@@ -1,11 +1,12 @@
 //! Every fault at every step of every workflow, and what must hold whatever happens.
 
 use serde_json::Value;
-use tenterhook_testkit::{Ended, Fault, FaultKind};
+use tenterhook_testkit::{Ended, Sweep};
 use tenterhook_tests::standin::Book;
 
 use crate::services::{
-    APRIL, Services, change, charges, creation, cycle, finals, import, switch_to, sync, terms,
+    APRIL, Services, change, charges, creation, cycle, finals, import, plugin, switch_to, sync,
+    terms,
 };
 
 /// Fewer runs than this show that faults are not put in.
@@ -14,25 +15,14 @@ const RUNS_MIN: usize = 15;
 /// Runs the workflow once without a fault, and then with each fault at each step that this run took.
 async fn sweep(name: &str, input: Value, holds: impl Fn(&Book, &Ended)) {
     let services = Services::open().await;
-    let bench = services.bench();
-    let ended = bench.kit.run(name, &input);
-    assert!(ended.is_completed(), "{name}: {ended:?}");
-    holds(&bench.book(), &ended);
-    let mut runs = 1;
-    for step in ended.steps() {
-        for kind in FaultKind::all_at(step.kind) {
-            let step = step.number;
-            let mut bench = services.bench();
-            bench.kit.inject(Fault { step, kind });
-            let ended = bench.kit.run(name, &input);
-            let book = bench.book();
-            let held =
-                std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| holds(&book, &ended)));
-            assert!(held.is_ok(), "{name} with fault {step}:{kind}: {ended:?}");
-            runs += 1;
-        }
-    }
-    assert!(runs >= RUNS_MIN, "{name}: only {runs} runs");
+    let swept = Sweep::of(&plugin()).run(|kit| {
+        let book = services.connect(kit);
+        let ended = kit.run(name, &input);
+        holds(&services.book(&book), &ended);
+        Ok(())
+    });
+    assert!(swept.violation.is_none(), "{name}: {:?}", swept.violation);
+    assert!(swept.runs >= RUNS_MIN, "{name}: only {} runs", swept.runs);
 }
 
 /// A subscription has its next period if, and only if, one invoice for it is final.

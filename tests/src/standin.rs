@@ -16,6 +16,24 @@
 //! | `PATCH /{book}/subscriptions/subscriptions/{id}` any of `{plan, price, currency, payment_method, status, period_start, period_end, cancel_at_period_end}` | 200 the subscription; 404; 409 once cancelled |
 //! | `GET /{book}/subscriptions/subscriptions/{id}` | 200 the subscription; 404 |
 //! | `GET /{book}/subscriptions/subscriptions?plan=&status=&due_by=&after=&limit=` | 200 `{subscriptions, next}` in the order of ids; `next` is the `after` of the next page |
+//! | `POST /{book}/contracts/subscriptions` `{subscription_id, customer_id, plan_id, quantity, period}` | 201 `{subscription_id, status}`; 404 for a plan that is not there; 409 for an id that is |
+//! | `GET /{book}/contracts/subscriptions/{id}` | 200 a [`Contract`]; 404 |
+//! | `GET /{book}/contracts/subscriptions?due_at=&after=&limit=` | 200 `{subscriptions: [{subscription_id, period}]}`: the active ones whose period is over, in the order of ids |
+//! | `PUT /{book}/contracts/subscriptions/{id}/terms`, `POST …/revert` [`Terms`] | 200 `{subscription_id, previous}`; 404 |
+//! | `PUT /{book}/contracts/subscriptions/{id}/price` `{price, currency, price_version}` | 200 `{changed}`; 409 while its status is `locked` |
+//! | `PUT`, `GET /{book}/plans/plans/{id}` a [`Plan`] | 200 the plan; 404 |
+//! | `GET /{book}/plans/plans/{id}/subscriptions?offset=&limit=` | 200 `{total, subscription_ids}` in the order they were made |
+//! | `GET /{book}/usage/subscriptions/{id}?from=&until=` | 200 `{totals}` by metric, of the days from `from` to before `until` |
+//! | `POST /{book}/usage/records` `{import_id, records: [{row, subscription_id, metric, on, quantity}]}` | 200 |
+//! | `POST /{book}/invoices/invoices` `{reference, subscription_id, customer_id, currency, lines, total}` | 201 `{invoice_id, status, total, currency}`; 409 for a reference with an invoice that is not void |
+//! | `POST /{book}/invoices/invoices/{id}/finalise` `{payment_method?}` | 200; 402 for the method `card_declined`; 409 once void. A renewal's period is paid for from then on |
+//! | `POST /{book}/invoices/invoices/{id}/void` | 200, also when void before; 404. A renewal's period is due again |
+//! | `PUT /{book}/imports/imports/{id}` `{rows: ["…"]}` | 201 |
+//! | `GET /{book}/imports/imports/{id}/rows?from=&limit=` | 200 `{total, rows}` |
+//! | `POST /{book}/imports/imports/{id}/bad-rows` `{bad_rows: [{row, reason}]}` | 200 |
+//! | `GET /{book}/tenants/tenants/{id}/access/{user_id}` | 200 `{role}`; 403; 404 |
+//! | `PUT /{book}/users/users/{id}/tenant` `{tenant_id}` | 200 `{user_id, previous_tenant_id}`, and the user's sessions elsewhere end |
+//! | `POST /{book}/sessions/sessions` `{user_id, tenant_id, role}` | 201 `{session_id}`; 409 where the user is not in the tenant |
 //! | `POST /{book}/mail/messages`, `…/push/messages`, `…/inbox/messages` `{user_id, to, subject, body}` | 201 `{message_id}`; 422 for mail to the domain `bounce.example`; 410 for a push to `gone-device` |
 //! | `PUT`, `GET /{book}/users/users/{id}` a [`User`] | 200; 404 |
 //! | `PUT /{book}/users/users/{id}/status` `{status}` | 200; 404 |
@@ -41,19 +59,25 @@
 //! units (cents), times RFC 3339 with their offset. Errors are `{error, message}`.
 
 mod book;
+mod contracts;
 mod documents;
 mod entry;
+mod imports;
+mod invoices;
 mod items;
 mod listings;
 mod messages;
 mod objects;
 mod operation;
+mod plans;
 mod reminders;
 mod request;
 mod routes;
 mod serving;
 mod sources;
 mod subscriptions;
+mod tenancy;
+mod usage;
 mod users;
 
 use std::collections::HashMap;
@@ -66,15 +90,21 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 pub use book::Book;
+pub use contracts::{Agreed, Contract, Days, Terms};
 pub use entry::{Charge, Item, Order, Refund, Reservation, Shipment};
+pub use imports::{BadRow, Import};
+pub use invoices::{Invoice, InvoiceLine, InvoiceStatus};
 pub use items::{Items, StoredItem};
 pub use listings::{Listing, Notice};
 pub use messages::{Channel, Message};
 pub use objects::{LogEntry, Object};
 pub use operation::{Counts, Operation, Switch};
+pub use plans::{Plan, UsagePrice};
 pub use reminders::Reminder;
 pub use sources::Happening;
 pub use subscriptions::{Period, Subscription, SubscriptionStatus};
+pub use tenancy::{Access, Session};
+pub use usage::UsageByDay;
 pub use users::User;
 
 /// Books one stand-in keeps; a request for one more is answered 507.
@@ -125,6 +155,16 @@ impl StandIn {
     #[must_use]
     pub fn book(&self, name: &str) -> Book {
         self.books.lock().get(name).cloned().unwrap_or_default()
+    }
+
+    /// What happened to the calls of one operation so far.
+    #[must_use]
+    pub fn counts(&self, book: &str, operation: Operation) -> Counts {
+        let books = self.books.lock();
+        books
+            .get(book)
+            .map(|book| book.counts(operation))
+            .unwrap_or_default()
     }
 
     /// Writes into a book without the way over HTTP: what was there before anybody asked.

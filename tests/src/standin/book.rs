@@ -6,25 +6,31 @@ use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::contracts::Contract;
 use super::entry::{Charge, Order, Refund, Reservation, Shipment};
+use super::imports::Import;
+use super::invoices::Invoice;
 use super::items::Items;
 use super::listings::{Listing, Notice};
 use super::messages::Message;
 use super::objects::{LogEntry, Object};
 use super::operation::{Counts, Operation, Switch};
+use super::plans::Plan;
 use super::reminders::Reminder;
 use super::request::{
     ChargeRequest, OrderRequest, RefundRequest, ReleaseRequest, ReservationRequest, ShipmentRequest,
 };
 use super::sources::Happening;
 use super::subscriptions::Subscription;
+use super::tenancy::{Access, Session};
+use super::usage::UsageByDay;
 use super::users::User;
 
 /// Answers a book remembers, and so the most it can hold; the next is refused with 507.
 const ANSWERS_MAX: usize = 500_000;
 
 /// The card the gateway always declines.
-const DECLINED_METHOD: &str = "card_declined";
+pub(super) const DECLINED_METHOD: &str = "card_declined";
 /// The sku that is never on the shelf.
 const OUT_OF_STOCK_SKU: &str = "out-of-stock";
 /// The sku that can be reserved, but never shipped.
@@ -45,6 +51,24 @@ pub struct Book {
     pub shipments: Vec<Shipment>,
     /// Subscriptions by their id.
     pub subscriptions: BTreeMap<String, Subscription>,
+    /// Contracts by the ids of their subscriptions.
+    pub contracts: BTreeMap<String, Contract>,
+    /// The same ids, in the order in which they were made.
+    pub contract_order: Vec<String>,
+    /// Plans by their id.
+    pub plans: BTreeMap<String, Plan>,
+    /// Usage by subscription.
+    pub usage: BTreeMap<String, UsageByDay>,
+    /// Invoices in the order they were drafted, voided ones included.
+    pub invoices: Vec<Invoice>,
+    /// Imports by their id.
+    pub imports: BTreeMap<String, Import>,
+    /// Who may be where.
+    pub access: Access,
+    /// The tenant that each user is in.
+    pub user_tenants: BTreeMap<String, String>,
+    /// What users were logged in to, in that order.
+    pub sessions: Vec<Session>,
     /// Users by their id.
     pub users: BTreeMap<String, User>,
     /// Messages in the order they were taken.

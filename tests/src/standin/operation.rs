@@ -34,6 +34,46 @@ pub enum Operation {
     SubscriptionReads,
     /// `GET subscriptions/subscriptions`
     SubscriptionLists,
+    /// `POST contracts/subscriptions`
+    Contracts,
+    /// `GET contracts/subscriptions/{id}`
+    ContractReads,
+    /// `GET contracts/subscriptions`
+    DueLists,
+    /// `PUT contracts/subscriptions/{id}/terms`
+    TermsChanges,
+    /// `POST contracts/subscriptions/{id}/revert`
+    TermsReverts,
+    /// `PUT contracts/subscriptions/{id}/price`
+    Prices,
+    /// `GET plans/plans/{id}`
+    Plans,
+    /// `PUT plans/plans/{id}`
+    PlanChanges,
+    /// `GET plans/plans/{id}/subscriptions`
+    PlanMembers,
+    /// `GET usage/subscriptions/{id}`
+    UsageReads,
+    /// `POST usage/records`
+    UsageRecords,
+    /// `POST invoices/invoices`
+    InvoiceDrafts,
+    /// `POST invoices/invoices/{id}/finalise`
+    InvoiceFinals,
+    /// `POST invoices/invoices/{id}/void`
+    InvoiceVoids,
+    /// `PUT imports/imports/{id}`
+    Uploads,
+    /// `GET imports/imports/{id}/rows`
+    ImportRows,
+    /// `POST imports/imports/{id}/bad-rows`
+    BadRows,
+    /// `GET tenants/tenants/{id}/access/{user_id}`
+    TenantAccess,
+    /// `PUT users/users/{id}/tenant`
+    UserMoves,
+    /// `POST sessions/sessions`
+    Sessions,
     /// `POST mail/messages`
     Mails,
     /// `POST push/messages`

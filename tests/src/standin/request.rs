@@ -222,10 +222,21 @@ pub(super) fn page_limit(limit: Option<&str>) -> Result<usize, String> {
     }
 }
 
+/// A position or a number of things, as text.
+pub(super) fn number(field: &str, value: &str) -> Result<usize, String> {
+    let number = value.parse();
+    number.map_err(|_| format!("{field} {value:?} is no number"))
+}
+
 pub(super) fn money(amount: u64, currency: &str) -> Result<(), String> {
     if amount == 0 || amount > AMOUNT_MAX {
         return Err(format!("amount {amount} is not within 1 to {AMOUNT_MAX}"));
     }
+    self::currency(currency)
+}
+
+/// The code of a currency.
+pub(super) fn currency(currency: &str) -> Result<(), String> {
     if currency.len() != CURRENCY_LETTERS || !currency.bytes().all(|byte| byte.is_ascii_uppercase())
     {
         return Err(format!(

@@ -19,7 +19,8 @@ use super::request::{
 };
 use super::serving::CutConnection;
 use super::{
-    documents, items, listings, messages, objects, reminders, sources, subscriptions, users,
+    contracts, documents, imports, invoices, items, listings, messages, objects, plans, reminders,
+    sources, subscriptions, tenancy, usage, users,
 };
 
 /// Bytes of a request's body.
@@ -60,6 +61,12 @@ pub(super) fn router(books: Books) -> Router {
         .merge(reminders::routes())
         .merge(sources::routes())
         .merge(subscriptions::routes())
+        .merge(contracts::routes())
+        .merge(plans::routes())
+        .merge(usage::routes())
+        .merge(invoices::routes())
+        .merge(imports::routes())
+        .merge(tenancy::routes())
         .merge(users::routes())
         .route("/{book}/books", get(show))
         .route("/{book}/switches", put(set_switches).get(show_switches))

@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod analytics;
+mod billing;
 mod listing;
 mod payment;
 mod scene;

@@ -31,6 +31,13 @@ const PROVIDERS: &[(&str, &str)] = &[
     ("log_url", "log"),
     ("items_url", "items"),
     ("reminders_url", "reminders"),
+    ("contracts_url", "contracts"),
+    ("plans_url", "plans"),
+    ("usage_url", "usage"),
+    ("invoices_url", "invoices"),
+    ("imports_url", "imports"),
+    ("tenants_url", "tenants"),
+    ("sessions_url", "sessions"),
 ];
 /// How long something may take that only another process can tell.
 const SOON: Duration = Duration::from_secs(60);
@@ -93,6 +100,11 @@ impl Scene {
     /// What the providers have on record.
     pub(crate) fn book(&self) -> Book {
         self.standin.book(BOOK)
+    }
+
+    /// Calls of an operation that wrote into the book, without a look at all of it.
+    pub(crate) fn recorded(&self, operation: Operation) -> u64 {
+        self.standin.counts(BOOK, operation).booked
     }
 
     /// Writes what the providers have before anything begins.

@@ -1,0 +1,125 @@
+//! Every fault at every step of every workflow, and what must hold whatever happens.
+
+use serde_json::Value;
+use tenterhook_testkit::{Ended, Sweep};
+use tenterhook_tests::standin::Book;
+
+use crate::services::{
+    APRIL, Services, change, charges, creation, cycle, finals, import, plugin, switch_to, sync,
+    terms,
+};
+
+/// Fewer runs than this show that faults are not put in.
+const RUNS_MIN: usize = 15;
+
+/// Runs the workflow once without a fault, and then with each fault at each step that this run took.
+async fn sweep(name: &str, input: Value, holds: impl Fn(&Book, &Ended)) {
+    let services = Services::open().await;
+    let swept = Sweep::of(&plugin()).run(|kit| {
+        let book = services.connect(kit);
+        let ended = kit.run(name, &input);
+        holds(&services.book(&book), &ended);
+        Ok(())
+    });
+    assert!(swept.violation.is_none(), "{name}: {:?}", swept.violation);
+    assert!(swept.runs >= RUNS_MIN, "{name}: only {} runs", swept.runs);
+}
+
+/// A subscription has its next period if, and only if, one invoice for it is final.
+fn renewed_if_invoiced(book: &Book, id: &str) -> bool {
+    let renewed = book.contracts[id].period.starts_on == APRIL;
+    assert_eq!(finals(book, id), usize::from(renewed), "invoices of {id}");
+    renewed
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn calculate_charges_renews_and_invoices_or_neither() {
+    sweep("CalculateCharges", charges(), |book, ended| {
+        assert_eq!(renewed_if_invoiced(book, "s-1"), ended.is_completed());
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn subscription_creation_is_active_and_paid_or_neither() {
+    sweep("SubscriptionCreation", creation("card"), |book, ended| {
+        let status = book.contracts.get("s-9").map(|it| it.terms.status.as_str());
+        let expected = match ended.is_completed() {
+            true => (Some("active"), 1),
+            // One that was never made is none to cancel.
+            false => (status.map(|_| "cancelled"), 0),
+        };
+        assert_eq!((status, finals(book, "s-9")), expected);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn subscription_change_is_made_and_invoiced_or_neither() {
+    sweep("SubscriptionChange", change("card"), |book, ended| {
+        let plan = if ended.is_completed() { "basic" } else { "pro" };
+        assert_eq!(book.contracts["s-1"].terms, terms(plan));
+        let price = if ended.is_completed() { 1_000 } else { 4_200 };
+        assert_eq!(book.contracts["s-1"].price, price);
+        assert_eq!(finals(book, "s-1"), usize::from(ended.is_completed()));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tenant_switch_moves_and_logs_in_or_neither() {
+    sweep("TenantSwitch", switch_to("second"), |book, ended| {
+        let tenant = if ended.is_completed() {
+            "second"
+        } else {
+            "first"
+        };
+        assert_eq!(book.user_tenants["u-1"], tenant);
+        let open = book.sessions.iter().filter(|it| !it.ended).count();
+        assert_eq!(open, usize::from(ended.is_completed()));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn task_processing_records_no_row_twice_and_loses_none() {
+    sweep("TaskProcessing", import(), |book, ended| {
+        let import = &book.imports["i-1"];
+        assert_eq!(import.twice, 0);
+        if let Ok(result) = ended.outcome() {
+            assert_eq!((import.recorded, import.bad_rows.len()), (95, 5));
+            assert_eq!(result["processed"], 95);
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn price_sync_counts_what_it_did() {
+    sweep("PriceSync", sync(), |book, ended| {
+        let Ok(result) = ended.outcome() else {
+            return;
+        };
+        let count = |name: &str| result[name].as_u64().unwrap();
+        assert_eq!(count("synced") + count("skipped") + count("failed"), 3);
+        let new = book.contracts.values().filter(|it| it.price == 4_900);
+        // A batch without an answer counts as failed, and may have been synced.
+        let new = new.count() as u64;
+        assert!((count("synced")..=count("synced") + count("failed")).contains(&new));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn billing_cycle_invoices_each_once_or_leaves_it_due() {
+    sweep("BillingCycle", cycle(), |book, ended| {
+        let ids = ["s-1", "s-2", "s-3"];
+        let renewed = ids.iter().filter(|id| renewed_if_invoiced(book, id));
+        let renewed = renewed.count();
+        if let Ok(result) = ended.outcome() {
+            assert_eq!(result["invoiced"], renewed);
+            assert_eq!(result["failed"], 3 - renewed);
+        }
+    })
+    .await;
+}

@@ -1,0 +1,202 @@
+//! `billing.BillingCycle`
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tenterhook_tests::{
+    host::Host,
+    standin::{Book, InvoiceStatus, Operation, Switch},
+};
+
+use super::task_processing::end_of;
+use super::{APRIL, DUE_AT, MARCH, contract, furnish, scene};
+use crate::scene::Scene;
+
+/// Subscriptions that are due while the host is killed again and again.
+const SUBSCRIPTIONS: usize = 2_000;
+const KILLS: usize = 3;
+
+fn cycle() -> Value {
+    json!({ "due_at": DUE_AT, "page_size": 10, "concurrency": 4, "retry_initial_ms": 20 })
+}
+
+fn fill(scene: &Scene, subscriptions: usize) {
+    scene.edit(|book| {
+        for number in 0..subscriptions {
+            book.agree(contract(&format!("s-{number:05}")));
+        }
+    });
+}
+
+/// Every subscription of `due` has one final invoice, and its next period.
+fn check(book: &Book, due: usize) {
+    let mut invoices: BTreeMap<&str, usize> = BTreeMap::new();
+    for invoice in &book.invoices {
+        if invoice.status == InvoiceStatus::Final {
+            *invoices.entry(&invoice.subscription_id).or_default() += 1;
+        }
+    }
+    assert_eq!(invoices.len(), due, "each is invoiced");
+    let twice: Vec<_> = invoices.iter().filter(|(_, count)| **count != 1).collect();
+    assert!(twice.is_empty(), "each once: {twice:?}");
+    let open = book
+        .invoices
+        .iter()
+        .filter(|it| it.status == InvoiceStatus::Draft);
+    assert_eq!(open.count(), 0, "no draft is left behind");
+    for id in invoices.keys() {
+        assert_eq!(book.contracts[*id].period.starts_on, APRIL.0, "{id}");
+    }
+}
+
+#[tokio::test]
+async fn list_due_subscriptions_page_by_page_and_invoice_each_once() {
+    let scene = scene("bill-cycle").await;
+    fill(&scene, 33);
+    scene.edit(|book| {
+        // Not yet over, cancelled, and not to be renewed.
+        let due = |book: &mut Book, id: &str| book.contracts.get_mut(id).unwrap().due_at.take();
+        let later = Some("2026-04-01T02:00:00+00:01".to_owned());
+        assert!(due(book, "s-00003").is_some());
+        let it = book.contracts.get_mut("s-00004").unwrap();
+        it.due_at = Some("2026-04-01T02:00:01Z".to_owned());
+        let it = book.contracts.get_mut("s-00005").unwrap();
+        it.terms.status = "cancelled".to_owned();
+        // Over a minute before in its own offset.
+        book.contracts.get_mut("s-00006").unwrap().due_at = later;
+    });
+    let outcome = scene.run("BillingCycle", "b-1", cycle()).await;
+    assert_eq!(outcome["status"], "completed", "{outcome:#}");
+    assert_eq!(outcome["result"]["invoiced"], 30);
+    assert_eq!(outcome["result"]["totals"]["EUR"], 30 * 4_200);
+    check(&scene.book(), 30);
+    assert_eq!(scene.activities("b-1").await, ["ListDueSubscriptions"; 4]);
+    assert_eq!(scene.query("b-1", "progress").await["invoiced"], 30);
+    // Nobody is due any more.
+    let again = scene.run("BillingCycle", "b-2", cycle()).await;
+    assert_eq!(again["result"]["invoiced"], 0, "{again:#}");
+}
+
+#[tokio::test]
+async fn a_subscription_that_cannot_be_invoiced_does_not_stop_the_others() {
+    let scene = scene("bill-some").await;
+    fill(&scene, 12);
+    scene.edit(|book| {
+        book.contracts.get_mut("s-00002").unwrap().terms.plan_id = "gone".to_owned();
+    });
+    let outcome = scene.run("BillingCycle", "b-1", cycle()).await;
+    assert_eq!(outcome["status"], "completed", "{outcome:#}");
+    let result = &outcome["result"];
+    assert_eq!(
+        (&result["invoiced"], &result["failed"]),
+        (&json!(11), &json!(1))
+    );
+    assert_eq!(result["failures"][0]["subscription_id"], "s-00002");
+    check(&scene.book(), 11);
+    // It stays due, and is invoiced once it can be.
+    scene.edit(|book| {
+        book.contracts.get_mut("s-00002").unwrap().terms.plan_id = "pro".to_owned();
+    });
+    let again = scene.run("BillingCycle", "b-2", cycle()).await;
+    assert_eq!(again["result"]["invoiced"], 1, "{again:#}");
+    check(&scene.book(), 12);
+}
+
+#[tokio::test]
+async fn two_cycles_at_once_invoice_each_once() {
+    let scene = scene("bill-two").await;
+    fill(&scene, 40);
+    scene.start("BillingCycle", "b-1", cycle()).await;
+    scene.start("BillingCycle", "b-2", cycle()).await;
+    let mut invoiced = 0;
+    for id in ["b-1", "b-2"] {
+        let outcome = end_of(&scene.world, id).await;
+        assert_eq!(outcome["status"], "completed", "{outcome:#}");
+        assert_eq!(outcome["result"]["failed"], 0, "{outcome:#}");
+        invoiced += outcome["result"]["invoiced"].as_u64().unwrap();
+    }
+    assert_eq!(invoiced, 40);
+    check(&scene.book(), 40);
+}
+
+#[tokio::test]
+async fn a_cycle_that_is_cancelled_leaves_no_invoice_half_made() {
+    let scene = scene("bill-half").await;
+    fill(&scene, 40);
+    let slow = Switch {
+        delay_ms: 500,
+        ..Switch::default()
+    };
+    scene.switch(Operation::InvoiceDrafts, slow);
+    scene.start("BillingCycle", "b-1", cycle()).await;
+    let drafted = |book: &Book| !book.invoices.is_empty();
+    scene.until_book(drafted).await;
+    scene.world.cancel("b-1").await.unwrap();
+    let outcome = scene.world.outcome("b-1").await.unwrap();
+    assert_eq!(outcome["status"], "canceled", "{outcome:#}");
+    let book = scene.book();
+    let finals = book
+        .invoices
+        .iter()
+        .filter(|it| it.status == InvoiceStatus::Final);
+    let finals = finals.count();
+    assert!(finals < 40, "the cycle went on");
+    check(&book, finals);
+    let left = book
+        .contracts
+        .values()
+        .filter(|it| it.period.starts_on == MARCH.0);
+    assert_eq!(left.count(), 40 - finals);
+}
+
+#[tokio::test]
+async fn a_host_killed_three_times_invoices_two_thousand_each_once() {
+    let data = tempfile::tempdir().unwrap();
+    let mut host = Host::start(data.path()).await.unwrap();
+    let mut scene = Scene::on(&host.api, "billing", "acme").await;
+    furnish(&scene);
+    fill(&scene, SUBSCRIPTIONS);
+    let mut input = cycle();
+    input["page_size"] = json!(100);
+    input["concurrency"] = json!(50);
+    scene.start("BillingCycle", "b-1", input).await;
+    for kill in 1..=KILLS {
+        let wanted = (SUBSCRIPTIONS * kill / (KILLS + 1)) as u64;
+        finals_reach(&scene, wanted).await;
+        host.kill().unwrap();
+        host.restart().await.unwrap();
+        scene.world.api = host.api.clone();
+    }
+    let outcome = end_of(&scene.world, "b-1").await;
+    assert_eq!(outcome["status"], "completed", "{outcome:#}");
+    let result = &outcome["result"];
+    assert_eq!(result["invoiced"], json!(SUBSCRIPTIONS), "{result:#}");
+    assert_eq!(
+        (&result["skipped"], &result["failed"]),
+        (&json!(0), &json!(0))
+    );
+    check(&scene.book(), SUBSCRIPTIONS);
+    assert_eq!(
+        scene.book().invoices.len(),
+        SUBSCRIPTIONS,
+        "and none was voided"
+    );
+    // Ten pages a run: it continued as new on the way.
+    let pages = scene.activities("b-1").await.len();
+    assert!(pages <= 11, "one run listed {pages} pages");
+}
+
+/// Waits until so many invoices are final.
+async fn finals_reach(scene: &Scene, wanted: u64) {
+    let deadline = Instant::now() + Duration::from_secs(300);
+    while scene
+        .standin
+        .counts("book", Operation::InvoiceFinals)
+        .booked
+        < wanted
+    {
+        assert!(Instant::now() < deadline, "the cycle stands still");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}

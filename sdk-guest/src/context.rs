@@ -86,6 +86,12 @@ impl ActivityContext {
         &self.info
     }
 
+    /// Whose work this is and in which world, as the host writes it: `acme/production`.
+    #[must_use]
+    pub fn scope(&self) -> String {
+        format!("{}/{}", self.info.tenant, self.info.environment)
+    }
+
     /// Which attempt this is; the first is 1.
     #[must_use]
     pub fn attempt(&self) -> u32 {

@@ -6,10 +6,14 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::ActivityError;
+use crate::generated::tenterhook::plugin::state;
 use crate::generated::wasi::keyvalue::{atomics, store};
 
 /// The bucket that every plugin with the grant has.
 pub const DEFAULT_BUCKET: &str = "default";
+
+/// How often [`Bucket::update`] tries before it leaves the rest to the activity's retries.
+pub const UPDATE_TRIES_MAX: u32 = 20;
 
 /// A set of keys and values.
 #[derive(Debug)]
@@ -59,10 +63,7 @@ impl Bucket {
     pub fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, ActivityError> {
         match self.get_bytes(key)? {
             None => Ok(None),
-            Some(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|error| {
-                ActivityError::validation(format!("the value of key \"{key}\" does not fit"))
-                    .with_source(&error)
-            }),
+            Some(bytes) => read(key, &bytes).map(Some),
         }
     }
 
@@ -71,11 +72,7 @@ impl Bucket {
     /// # Errors
     /// `ValidationError` if the value has no JSON; and as for all methods.
     pub fn set<T: Serialize>(&self, key: &str, value: &T) -> Result<(), ActivityError> {
-        let bytes = serde_json::to_vec(value).map_err(|error| {
-            ActivityError::validation(format!("the value for key \"{key}\" has no JSON"))
-                .with_source(&error)
-        })?;
-        self.set_bytes(key, &bytes)
+        self.set_bytes(key, &written(key, value)?)
     }
 
     /// The bytes of a key, if it has a value.
@@ -132,6 +129,64 @@ impl Bucket {
             .map_err(|error| failure(&self.name, "read", error))
     }
 
+    /// Sets a key to `new` (`None`: removes it) if its value is `expected` (`None`: it has none), at once against all other
+    /// writers. False, and nothing is changed, if it is another: read again, and decide again.
+    ///
+    /// # Errors
+    /// As for all methods.
+    pub fn compare_and_set(
+        &self,
+        key: &str,
+        expected: Option<&[u8]>,
+        new: Option<&[u8]>,
+    ) -> Result<bool, ActivityError> {
+        state::compare_and_set(&self.inner, key, expected, new)
+            .map_err(|error| failure(&self.name, "written", error))
+    }
+
+    /// Changes the JSON value of a key by what `change` makes of it (`None`: the key has none, or shall have none), and
+    /// answers the new one. `change` is called again when somebody else changed the key meanwhile, so it should do nothing
+    /// else.
+    ///
+    /// ```ignore
+    /// bucket.update("seen", |seen: Option<BTreeSet<String>>| {
+    ///     let mut seen = seen.unwrap_or_default();
+    ///     seen.insert(id.clone());
+    ///     Some(seen)
+    /// })?;
+    /// ```
+    ///
+    /// # Errors
+    /// `DatabaseError`, which is retried, when others were faster [`UPDATE_TRIES_MAX`] times; `ValidationError` if the
+    /// value is no JSON of a `T`; and as for all methods.
+    pub fn update<T>(
+        &self,
+        key: &str,
+        mut change: impl FnMut(Option<T>) -> Option<T>,
+    ) -> Result<Option<T>, ActivityError>
+    where
+        T: Serialize + DeserializeOwned,
+    {
+        for _ in 0..UPDATE_TRIES_MAX {
+            let before = self.get_bytes(key)?;
+            let value = before
+                .as_deref()
+                .map(|bytes| read(key, bytes))
+                .transpose()?;
+            let after = change(value);
+            let bytes = after
+                .as_ref()
+                .map(|value| written(key, value))
+                .transpose()?;
+            if self.compare_and_set(key, before.as_deref(), bytes.as_deref())? {
+                return Ok(after);
+            }
+        }
+        Err(ActivityError::database(format!(
+            "key \"{key}\" was changed by others {UPDATE_TRIES_MAX} times before it could be"
+        )))
+    }
+
     /// Adds to the counter at a key, atomically, and answers its new value. A key without a value counts as 0.
     ///
     /// # Errors
@@ -140,6 +195,20 @@ impl Bucket {
         atomics::increment(&self.inner, key, delta)
             .map_err(|error| failure(&self.name, "written", error))
     }
+}
+
+fn read<T: DeserializeOwned>(key: &str, bytes: &[u8]) -> Result<T, ActivityError> {
+    serde_json::from_slice(bytes).map_err(|error| {
+        ActivityError::validation(format!("the value of key \"{key}\" does not fit"))
+            .with_source(&error)
+    })
+}
+
+fn written<T: Serialize>(key: &str, value: &T) -> Result<Vec<u8>, ActivityError> {
+    serde_json::to_vec(value).map_err(|error| {
+        ActivityError::validation(format!("the value for key \"{key}\" has no JSON"))
+            .with_source(&error)
+    })
 }
 
 fn failure(bucket: &str, verb: &str, error: store::Error) -> ActivityError {

@@ -46,10 +46,6 @@
 //! to paths that start with its name), `serde` and `schemars` (their derives do the same).
 //! `cargo build --release --target wasm32-wasip2` makes the component.
 
-// The macros expand to paths that start with the crate's name, in its own tests too.
-#[cfg(test)]
-extern crate self as tenterhook_sdk;
-
 mod activity;
 mod bounds;
 mod call;

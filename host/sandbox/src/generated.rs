@@ -47,6 +47,7 @@ pub(crate) mod activity {
 
             world activity {
                 import tenterhook:plugin/activity-context@0.1.0;
+                import tenterhook:plugin/state@0.1.0;
                 import wasi:keyvalue/store@0.2.0-draft;
                 import wasi:keyvalue/atomics@0.2.0-draft;
                 import wasi:keyvalue/batch@0.2.0-draft;
@@ -58,6 +59,7 @@ pub(crate) mod activity {
         world: "tenterhook:activity-host/activity",
         imports: {
             "wasi:keyvalue": async | trappable,
+            "tenterhook:plugin/state": async | trappable,
             default: trappable,
         },
         exports: { default: async },

@@ -37,7 +37,7 @@ pub use activity::{
 };
 pub use capability::{
     http::{Resolver, Secrets},
-    keyvalue::{KeyPage, KeyRoom, KeyValue},
+    keyvalue::{KeyPage, KeyRoom, KeySwap, KeyValue},
 };
 pub use compiler::{
     COMPILE_CPU_MILLIS_MAX, COMPILE_MEMORY_BYTES_MAX, COMPILE_MILLIS_MAX, CompileLimits,

@@ -60,6 +60,16 @@ pub trait KeyValueState: Send + Sync + 'static {
         delta: i64,
         room: StateRoom,
     ) -> Result<i64>;
+    /// Sets `key` to `new` (`None`: forgets it) if its value is `expected` (`None`: it has none), at once against all
+    /// other writers. False, and nothing is changed, if it is another.
+    async fn compare_and_set(
+        &self,
+        bucket: Bucket<'_>,
+        key: &str,
+        expected: Option<&[u8]>,
+        new: Option<Bytes>,
+        room: StateRoom,
+    ) -> Result<bool>;
 }
 
 /// Holds what `bucket`'s plugin keeps now against its room.

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tenterhook_sdk::{
-    ActivityContext, ActivityError, JsonSchema, activity, config, http, info, kv, warn,
+    ActivityContext, ActivityError, JsonSchema, activity, config, http, info, warn,
 };
 
 /// How often [`WaitForCancel`] heartbeats.
@@ -227,14 +227,6 @@ pub(crate) fn fetch(ctx: &ActivityContext, input: Fetching) -> Result<Fetched, A
         text: text.chars().take(4_000).collect(),
         told: response.header(&input.tell).map(str::to_owned),
     })
-}
-
-/// Adds to a counter in the plugin's key-value state.
-#[activity]
-pub(crate) fn add_to_counter(_: &ActivityContext, input: u64) -> Result<u64, ActivityError> {
-    let bucket = kv::open_default()?;
-    bucket.set("last", &input)?;
-    bucket.increment("counter", input)
 }
 
 /// Reads a configuration key.

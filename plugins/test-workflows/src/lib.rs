@@ -8,6 +8,7 @@ mod activities;
 mod ambient;
 mod chain;
 mod family;
+mod keeping;
 mod lifecycle;
 mod messages;
 mod running;
@@ -16,11 +17,10 @@ mod waiting;
 
 use tenterhook_sdk::plugin;
 
-use activities::{
-    AddToCounter, Count, Echo, Fail, Fetch, ReadConfig, TaskFacts, WaitForCancel, WriteLog,
-};
+use activities::{Count, Echo, Fail, Fetch, ReadConfig, TaskFacts, WaitForCancel, WriteLog};
 use ambient::Ambient;
 use family::{CancelsOther, Child, Parent, SignalsOther};
+use keeping::Keeping;
 use lifecycle::{ContinuesAsNew, Fails, FailsTask, Patched};
 use messages::{Inbox, Ledger, Signalled};
 use running::{CancelsActivity, ManyActivities, RunsActivity, RunsLocalActivity};
@@ -87,9 +87,9 @@ plugin! {
         WaitForCancel,
         TaskFacts,
         Fetch,
-        AddToCounter,
         ReadConfig,
         WriteLog,
+        Keeping,
     ],
     wants: {
         http: ["config:fetch_url"],

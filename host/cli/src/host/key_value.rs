@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use tenterhook_domain::{Code, Error, PluginName, Result, Scope};
-use tenterhook_sandbox::{KeyPage, KeyRoom, KeyValue};
+use tenterhook_sandbox::{KeyPage, KeyRoom, KeySwap, KeyValue};
 use tenterhook_store::{Bucket, Cursor, KeyValueState, StateRoom};
 
 /// The store behind `wasi:keyvalue`.
@@ -144,5 +144,21 @@ impl KeyValue for StoredKeyValue {
                 format!("the counter {key:?} is below zero"),
             )
         })
+    }
+
+    async fn compare_and_set(
+        &self,
+        scope: &Scope,
+        plugin: &PluginName,
+        name: &str,
+        key: &str,
+        swap: KeySwap,
+        within: KeyRoom,
+    ) -> Result<bool> {
+        let KeySwap { expected, new } = swap;
+        let (bucket, new) = (bucket(scope, plugin, name), new.map(Into::into));
+        self.state
+            .compare_and_set(bucket, key, expected.as_deref(), new, room(within))
+            .await
     }
 }

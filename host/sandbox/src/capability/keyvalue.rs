@@ -1,6 +1,8 @@
-//! `wasi:keyvalue`: state of the plugin's own, in buckets, under its scope and name.
+//! `wasi:keyvalue`: state of the plugin's own, in buckets, under its scope and name; and `tenterhook:plugin/state`, which
+//! adds to it what the draft has not.
 
 mod backing;
+mod swap;
 
 use std::sync::Arc;
 
@@ -17,7 +19,7 @@ use crate::{
     owner::Owner,
 };
 
-pub use self::backing::{KeyPage, KeyRoom, KeyValue};
+pub use self::backing::{KeyPage, KeyRoom, KeySwap, KeyValue};
 
 /// Longest name of a bucket, in bytes.
 const BUCKET_BYTES_MAX: usize = 63;
@@ -187,7 +189,8 @@ impl Capability for KeyValues {
     fn link(linker: &mut Linker<ActivityState>) -> wasmtime::Result<()> {
         store::add_to_linker::<_, HasSelf<_>>(linker, |state: &mut ActivityState| state)?;
         atomics::add_to_linker::<_, HasSelf<_>>(linker, |state: &mut ActivityState| state)?;
-        batch::add_to_linker::<_, HasSelf<_>>(linker, |state: &mut ActivityState| state)
+        batch::add_to_linker::<_, HasSelf<_>>(linker, |state: &mut ActivityState| state)?;
+        swap::link(linker)
     }
 
     fn instance_state(access: &ActivityAccess, shared: &Arc<Shared>, _: &SharedLog) -> Self {

@@ -23,7 +23,7 @@ const OFFERS: &[Offer] = &[
     },
     Offer {
         package: "tenterhook:plugin",
-        interfaces: &["activity-context", "values"],
+        interfaces: &["activity-context", "state", "values"],
         versions: Versions::Minor("0.1."),
     },
     Offer {
@@ -181,6 +181,7 @@ mod tests {
             ("wasi:keyvalue/store@0.2.0-draft2", false),
             ("tenterhook:plugin/activity-context@0.1.0", true),
             ("tenterhook:plugin/activity-context@0.2.0", false),
+            ("tenterhook:plugin/state@0.1.0", true),
             ("env", false),
         ] {
             assert_eq!(is_offered(import), offered, "{import}");

@@ -29,6 +29,22 @@ pub(crate) struct Host {
     cancel_at: usize,
 }
 
+impl Host {
+    /// Which cancels at the question of that number.
+    pub(crate) fn cancelled_after(questions: usize) -> Self {
+        Self {
+            cancel_at: questions,
+            ..Self::default()
+        }
+    }
+
+    /// What the last heartbeat carried.
+    pub(crate) fn last_heartbeat(&self) -> Vec<Payload> {
+        let heartbeats = self.heartbeats.lock().unwrap();
+        heartbeats.last().cloned().unwrap_or_default()
+    }
+}
+
 impl ActivityHost for Host {
     fn heartbeat(&self, details: Vec<Payload>) {
         self.heartbeats.lock().unwrap().push(details);

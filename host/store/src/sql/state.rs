@@ -47,13 +47,6 @@ async fn check(connection: &mut Connection, bucket: Bucket<'_>, room: StateRoom)
     quotas.check(tenant, "state_bytes", of_tenant, of_tenant)
 }
 
-/// Makes a row of the number 0 where there is none. True if it did.
-async fn begin(connection: &mut Connection, bucket: Bucket<'_>, key: &str) -> Result<bool> {
-    let insert = "INSERT INTO state (tenant, environment, plugin, bucket, key, value) \
-                  VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING";
-    put(connection, insert, bucket, key, b"0").await
-}
-
 async fn write(
     connection: &mut Connection,
     bucket: Bucket<'_>,
@@ -87,6 +80,51 @@ async fn put(
         }
         Err(error) => Err(failed("write state")(error)),
     }
+}
+
+/// Writes `value` where there is none. True if it did.
+async fn claim(
+    connection: &mut Connection,
+    bucket: Bucket<'_>,
+    key: &str,
+    value: &[u8],
+) -> Result<bool> {
+    let insert = "INSERT INTO state (tenant, environment, plugin, bucket, key, value) \
+                  VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING";
+    put(connection, insert, bucket, key, value).await
+}
+
+/// Runs a statement on the row of `key` if its value is `expected`, with `new` as the seventh parameter where the
+/// statement has one. True if there was such a row.
+async fn exchange(
+    connection: &mut Connection,
+    bucket: Bucket<'_>,
+    key: &str,
+    expected: &[u8],
+    new: Option<&[u8]>,
+) -> Result<bool> {
+    // Both decide and write in one statement: of two that expect the same, the second finds another value.
+    let statement = match new {
+        Some(_) => {
+            "UPDATE state SET value = $7 WHERE tenant = $1 AND environment = $2 AND plugin = $3 \
+             AND bucket = $4 AND key = $5 AND value = $6"
+        }
+        None => {
+            "DELETE FROM state WHERE tenant = $1 AND environment = $2 AND plugin = $3 \
+             AND bucket = $4 AND key = $5 AND value = $6"
+        }
+    };
+    let mut query = sqlx::query(statement)
+        .bind_at((bucket.scope, bucket.plugin))
+        .bind(bucket.name)
+        .bind(key)
+        .bind(expected);
+    if let Some(new) = new {
+        query = query.bind(new);
+    }
+    let done = query.execute(connection).await;
+    done.map(|done| done.rows_affected() > 0)
+        .map_err(failed("write state"))
 }
 
 fn sum(key: &str, value: Option<Vec<u8>>, delta: i64) -> Result<i64> {
@@ -206,7 +244,7 @@ impl KeyValueState for Db {
         check_key(bucket, key)?;
         let mut transaction = self.write().await?;
         // There must be a row to lock: of two that count from nothing, one waits for the other.
-        if begin(&mut transaction, bucket, key).await? {
+        if claim(&mut transaction, bucket, key, b"0").await? {
             // A number that is there grows by a few digits at most: it is not held against the room again.
             check(&mut transaction, bucket, room).await?;
         }
@@ -215,5 +253,34 @@ impl KeyValueState for Db {
         write(&mut transaction, bucket, key, sum.to_string().as_bytes()).await?;
         transaction.commit().await.map_err(failed("write state"))?;
         Ok(sum)
+    }
+
+    async fn compare_and_set(
+        &self,
+        bucket: Bucket<'_>,
+        key: &str,
+        expected: Option<&[u8]>,
+        new: Option<Bytes>,
+        room: StateRoom,
+    ) -> Result<bool> {
+        check_key(bucket, key)?;
+        let mut transaction = self.write().await?;
+        let made = match (expected, &new) {
+            (None, None) => {
+                let value = read(&mut transaction, bucket, key, "").await?;
+                return Ok(value.is_none());
+            }
+            (None, Some(new)) => claim(&mut transaction, bucket, key, new).await?,
+            (Some(expected), new) => {
+                exchange(&mut transaction, bucket, key, expected, new.as_deref()).await?
+            }
+        };
+        let before = expected.map_or(0, <[u8]>::len);
+        let grows = new.is_some_and(|new| expected.is_none() || new.len() > before);
+        if made && grows {
+            check(&mut transaction, bucket, room).await?;
+        }
+        transaction.commit().await.map_err(failed("write state"))?;
+        Ok(made)
     }
 }

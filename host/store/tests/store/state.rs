@@ -1,8 +1,8 @@
 //! Key-value state.
 
 use bytes::Bytes;
-use tenterhook_domain::{Code, grant::Grants};
-use tenterhook_store::{Bucket, Cursor, STATE_KEY_BYTES_MAX, StateRoom};
+use tenterhook_domain::{Code, PluginName, Scope, grant::Grants};
+use tenterhook_store::{Bucket, Cursor, STATE_KEY_BYTES_MAX, StateRoom, Store};
 
 use crate::{Fixture, on_every_store, payment};
 
@@ -11,6 +11,9 @@ on_every_store!(
     a_plugin_that_is_not_there_keeps_nothing,
     keys_are_listed_in_pages_the_empty_one_included,
     increments_at_once_all_count,
+    a_value_is_changed_only_from_what_was_expected,
+    of_writers_at_once_that_expect_the_same_one_wins,
+    a_change_that_was_expected_is_held_against_the_room,
     keys_that_not_every_database_can_hold_are_refused,
 );
 
@@ -18,6 +21,16 @@ const ROOM: StateRoom = StateRoom {
     keys: 1_000,
     bytes: 1_000_000,
 };
+
+/// There is state only of a plugin that is there.
+async fn grant(store: &Store, scope: &Scope, plugin: &PluginName) {
+    let none = Grants::default();
+    store
+        .plugins
+        .put_grants(scope, plugin, &none)
+        .await
+        .unwrap();
+}
 
 fn text(value: &'static str) -> Bytes {
     Bytes::from_static(value.as_bytes())
@@ -243,8 +256,138 @@ async fn keys_that_not_every_database_can_hold_are_refused(fixture: Fixture) {
                 .await
                 .unwrap_err()
                 .code(),
+            store
+                .state
+                .compare_and_set(bucket, key, None, None, ROOM)
+                .await
+                .unwrap_err()
+                .code(),
             store.state.list(bucket, cursor).await.unwrap_err().code(),
         ];
-        assert_eq!(codes, [Code::RequestInvalid; 6]);
+        assert_eq!(codes, [Code::RequestInvalid; 7]);
     }
+}
+
+async fn a_value_is_changed_only_from_what_was_expected(fixture: Fixture) {
+    let (store, acme) = (&fixture.store, fixture.scope("acme/production").await);
+    let plugin = payment();
+    grant(store, &acme, &plugin).await;
+    let bucket = Bucket {
+        scope: &acme,
+        plugin: &plugin,
+        name: "b",
+    };
+    let (one, two) = (Some("one"), Some("two"));
+    // What is there, what is expected, what is wanted, and whether it is done.
+    let cases = [
+        (None, None, None, true),
+        (None, None, one, true),
+        (None, one, two, false),
+        (None, one, None, false),
+        (one, None, two, false),
+        (one, None, None, false),
+        (one, two, one, false),
+        (one, two, None, false),
+        (one, one, two, true),
+        (one, one, one, true),
+        (one, one, None, true),
+        // An empty value is one.
+        (Some(""), None, one, false),
+        (Some(""), Some(""), one, true),
+    ];
+    for case in cases {
+        let (before, expected, new, done) = case;
+        store.state.delete(bucket, "key").await.unwrap();
+        if let Some(before) = before {
+            let set = store.state.set(bucket, "key", text(before), ROOM);
+            set.await.unwrap();
+        }
+        let expected = expected.map(str::as_bytes);
+        let swap = store
+            .state
+            .compare_and_set(bucket, "key", expected, new.map(text), ROOM);
+        assert_eq!(swap.await.unwrap(), done, "{case:?}");
+        let after = store.state.get(bucket, "key").await.unwrap();
+        let wanted = if done { new } else { before };
+        assert_eq!(after, wanted.map(text), "{case:?}");
+    }
+}
+
+async fn of_writers_at_once_that_expect_the_same_one_wins(fixture: Fixture) {
+    let (store, acme) = (&fixture.store, fixture.scope("acme/production").await);
+    let plugin = payment();
+    grant(store, &acme, &plugin).await;
+    let other = fixture.another_host().await;
+    // Each adds one to what it read, again and again until it was the one that changed it; none is lost, on either host.
+    let mut tasks = tokio::task::JoinSet::new();
+    for number in 0..10 {
+        let (scope, plugin) = (acme.clone(), plugin.clone());
+        let store = [store, &other][number % 2].clone();
+        tasks.spawn(async move {
+            let bucket = Bucket {
+                scope: &scope,
+                plugin: &plugin,
+                name: "",
+            };
+            let mut lost = 0_u32;
+            loop {
+                let before = store.state.get(bucket, "n").await.unwrap();
+                let count: u32 = before.as_ref().map_or(0, |value| {
+                    std::str::from_utf8(value).unwrap().parse().unwrap()
+                });
+                let new = Some(Bytes::from((count + 1).to_string()));
+                let swap = store
+                    .state
+                    .compare_and_set(bucket, "n", before.as_deref(), new, ROOM);
+                if swap.await.unwrap() {
+                    return lost;
+                }
+                lost += 1;
+                assert!(lost <= 100, "somebody always wins");
+            }
+        });
+    }
+    tasks.join_all().await;
+    let bucket = Bucket {
+        scope: &acme,
+        plugin: &plugin,
+        name: "",
+    };
+    assert_eq!(
+        store.state.get(bucket, "n").await.unwrap(),
+        Some(text("10"))
+    );
+}
+
+async fn a_change_that_was_expected_is_held_against_the_room(fixture: Fixture) {
+    let (store, acme) = (&fixture.store, fixture.scope("acme/production").await);
+    let plugin = payment();
+    grant(store, &acme, &plugin).await;
+    let bucket = Bucket {
+        scope: &acme,
+        plugin: &plugin,
+        name: "b",
+    };
+    let one_key = StateRoom {
+        keys: 1,
+        bytes: 1_000_000,
+    };
+    let swap = |key, expected, new| {
+        let expected: Option<&'static str> = expected;
+        store.state.compare_and_set(
+            bucket,
+            key,
+            expected.map(str::as_bytes),
+            Option::<&'static str>::map(new, text),
+            one_key,
+        )
+    };
+    assert!(swap("a", None, Some("x")).await.unwrap());
+    let refused = swap("b", None, Some("x")).await.unwrap_err();
+    assert_eq!(refused.code(), Code::KeyvalueLimitExceeded);
+    assert!(!store.state.exists(bucket, "b").await.unwrap());
+    // What was there may change, and go.
+    assert!(swap("a", Some("x"), Some("yy")).await.unwrap());
+    assert!(swap("a", Some("yy"), None).await.unwrap());
+    assert!(swap("b", None, Some("x")).await.unwrap());
 }

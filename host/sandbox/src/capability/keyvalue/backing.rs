@@ -20,7 +20,16 @@ pub struct KeyRoom {
     pub bytes: u64,
 }
 
-/// What stands behind `wasi:keyvalue`. Every call names the scope, plugin and bucket that its keys belong to; keys of
+/// A change of one key that hangs on the value it has.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct KeySwap {
+    /// What the value must be; `None`: there must be none.
+    pub expected: Option<Vec<u8>>,
+    /// What it becomes; `None`: none.
+    pub new: Option<Vec<u8>>,
+}
+
+/// What stands behind `wasi:keyvalue` and `tenterhook:plugin/state`. Every call names the scope, plugin and bucket that its keys belong to; keys of
 /// different owners never meet. Sizes are checked before.
 #[async_trait::async_trait]
 pub trait KeyValue: Send + Sync + 'static {
@@ -96,4 +105,18 @@ pub trait KeyValue: Send + Sync + 'static {
         delta: u64,
         room: KeyRoom,
     ) -> Result<u64>;
+    /// Sets `key` to `new` (`None`: removes it) if its value is `expected` (`None`: it has none), in one step. False if it
+    /// is another.
+    ///
+    /// # Errors
+    /// As for `set`.
+    async fn compare_and_set(
+        &self,
+        scope: &Scope,
+        plugin: &PluginName,
+        bucket: &str,
+        key: &str,
+        swap: KeySwap,
+        room: KeyRoom,
+    ) -> Result<bool>;
 }

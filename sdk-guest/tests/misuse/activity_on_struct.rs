@@ -1,0 +1,8 @@
+//! A function, not a type.
+
+use tenterhook_sdk::activity;
+
+#[activity]
+struct Charge;
+
+fn main() {}

@@ -1,0 +1,14 @@
+//! Sections have names.
+
+use tenterhook_sdk::{ActivityContext, ActivityError, activity, plugin};
+
+#[activity]
+fn charge(_: &ActivityContext, amount: u64) -> Result<u64, ActivityError> {
+    Ok(amount)
+}
+
+plugin! {
+    activity: [Charge],
+}
+
+fn main() {}

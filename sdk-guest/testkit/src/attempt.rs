@@ -45,6 +45,7 @@ impl World {
             return;
         }
         let now = self.now;
+        let is_done = self.done.contains(&self.idempotency_key(run, seq));
         let Some(activity) = self.runs[run].activities.get_mut(&seq) else {
             return;
         };
@@ -58,7 +59,7 @@ impl World {
         let attempts_max = activity.order.retry_policy.as_ref().map_or(0, |policy| {
             u32::try_from(policy.maximum_attempts).unwrap_or(0)
         });
-        let course = self.course(step, attempt, attempts_max);
+        let course = self.course(step, attempt, attempts_max, is_done);
         if attempt == 1 {
             self.disturb(run, step);
         }
@@ -103,12 +104,16 @@ impl World {
             .plan(now + ran.takes, Due::Answer(run, seq, outcome));
     }
 
-    fn course(&self, step: usize, attempt: u32, attempts_max: u32) -> Course {
+    fn course(&self, step: usize, attempt: u32, attempts_max: u32, is_done: bool) -> Course {
         let faults = self.setup.faults.iter().filter(|fault| fault.step == step);
         let mut spoilt = faults.filter(|fault| fault.kind.spoils(attempt, attempts_max));
         let message = || format!("a fault at step {step}, attempt {attempt}");
         match spoilt.next().map(|fault| fault.kind) {
             Some(FaultKind::FailsOnce | FaultKind::Fails) => {
+                Course::Fails(Failure::retryable(INJECTED, message()))
+            }
+            // A provider that did it would answer so again, not refuse it.
+            Some(FaultKind::FailsFinally) if is_done => {
                 Course::Fails(Failure::retryable(INJECTED, message()))
             }
             Some(FaultKind::FailsFinally) => Course::Fails(Failure::permanent(INJECTED, message())),
@@ -146,6 +151,13 @@ impl World {
         }
     }
 
+    fn idempotency_key(&self, run: RunKey, seq: u32) -> String {
+        let identity = self.runs[run].run.identity();
+        let activity = self.runs[run].activities.get(&seq);
+        let id = activity.map_or("", |activity| activity.order.activity_id.as_str());
+        format!("{}/{}/{id}", identity.temporal_id, identity.run_id)
+    }
+
     fn run_attempt(&mut self, run: RunKey, seq: u32) -> Ran {
         let episode = &self.runs[run];
         let Some(activity) = episode.activities.get(&seq) else {
@@ -153,16 +165,13 @@ impl World {
         };
         let order = &activity.order;
         let identity = episode.run.identity();
-        let key = format!(
-            "{}/{}/{}",
-            identity.temporal_id, identity.run_id, order.activity_id
-        );
+        let key = self.idempotency_key(run, seq);
         let facts = Facts {
             input: payload::json(order.arguments.first()),
             attempt: activity.attempt,
             activity_id: order.activity_id.clone(),
             workflow_id: self.workflow_id(run),
-            idempotency_key: key,
+            idempotency_key: key.clone(),
             at: self.elapsed(),
             heartbeat_details: activity.heartbeat.clone().unwrap_or_default(),
         };
@@ -185,6 +194,9 @@ impl World {
             Ok(result) => Ok(payload::json(Some(result))),
             Err(failure) => Err(Failure::of_proto(failure)),
         };
+        if said.is_ok() {
+            self.done.insert(key);
+        }
         self.journal.attempt(step, said, self.now);
         if ran.heartbeat.is_some()
             && let Some(activity) = self.runs[run].activities.get_mut(&seq)

@@ -33,13 +33,11 @@ use temporalio_protos::{
 
 use crate::{
     agenda::{Due, RunKey},
-    attempt::INJECTED,
     command::{Held, header, memo},
     episode::{Child, End, Parent},
-    failure::{self, Failure},
+    failure,
     fault::FaultKind,
     journal::StepKind,
-    mock::Facts,
     payload,
     task::Task,
     world::{NAMESPACE, Start, World, queue},
@@ -161,7 +159,7 @@ impl World {
         self.child_started(run, seq, execution, Some(key));
     }
 
-    fn child_started(
+    pub(crate) fn child_started(
         &mut self,
         run: RunKey,
         seq: u32,
@@ -231,54 +229,6 @@ impl World {
         self.step_ended(child.step);
     }
 
-    fn mock_child(
-        &mut self,
-        run: RunKey,
-        seq: u32,
-        order: &StartChildWorkflowExecution,
-        fails: bool,
-    ) {
-        let step = self.runs[run].children.get(&seq).map_or(0, |it| it.step);
-        let execution = WorkflowExecution {
-            workflow_id: order.workflow_id.clone(),
-            run_id: format!("00000000-0000-7000-9000-{step:012x}"),
-        };
-        self.child_started(run, seq, execution, None);
-        let answer = if fails {
-            let message = format!("a fault at step {step}");
-            Err(Failure::permanent(INJECTED, message))
-        } else {
-            let Some(mock) = self.setup.child_mocks.get(&order.workflow_type) else {
-                return;
-            };
-            let facts = Facts {
-                input: payload::json(order.input.first()),
-                attempt: 1,
-                activity_id: String::new(),
-                workflow_id: crate::world::callers_id(&self.setup.scope, &order.workflow_id),
-                idempotency_key: order.workflow_id.clone(),
-                at: self.elapsed(),
-                heartbeat_details: serde_json::Value::Null,
-            };
-            let takes = mock.time();
-            let (answer, _) = mock.call(facts);
-            self.journal.attempt(step, answer.clone(), self.now);
-            let end = match answer {
-                Ok(value) => End::Completed(Some(payload::of(&value))),
-                Err(failure) => End::Failed(Box::new(failure.into_proto())),
-            };
-            self.agenda
-                .plan(self.now + takes, Due::ChildEnd(run, seq, Box::new(end)));
-            return;
-        };
-        let Err(failure): Result<(), Failure> = answer else {
-            return;
-        };
-        let end = End::Failed(Box::new(failure.into_proto()));
-        self.agenda
-            .plan(self.now, Due::ChildEnd(run, seq, Box::new(end)));
-    }
-
     /// The run gives a child up, by the kind of cancellation that it asked for when it began it.
     pub(crate) fn give_up_child(
         &mut self,
@@ -296,23 +246,16 @@ impl World {
         });
         if let Some(order) = unsent {
             task.forget(is_start);
-            let cause = failure::canceled(
-                &format!(
-                    "Child Workflow Execution cancelled before scheduled: {}",
-                    cancel.reason
-                ),
-                None,
-            );
             let execution = WorkflowExecution {
                 workflow_id: order.workflow_id,
                 run_id: String::new(),
             };
-            let told = failure::of_child(
-                "Child Workflow execution cancelled",
-                execution,
-                &order.workflow_type,
-                cause,
+            let message = format!(
+                "Child Workflow Execution cancelled before scheduled: {}",
+                cancel.reason
             );
+            let cause = failure::canceled("", None);
+            let told = failure::of_child(&message, execution, &order.workflow_type, cause);
             let cancelled = ResolveChildWorkflowExecutionStartCancelled {
                 failure: Some(told),
             };

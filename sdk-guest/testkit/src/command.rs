@@ -39,6 +39,10 @@ use crate::{
 const CHANGE_VERSION: &str = "TemporalChangeVersion";
 
 /// What a task led to.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "nearly all are commands, and few are held at once"
+)]
 pub(crate) enum Held {
     Command(Command, Option<UserMetadata>),
     /// The answer to an update, by Core's id.

@@ -112,7 +112,7 @@ impl Execution {
         input: &(impl Serialize + ?Sized),
     ) -> Result<T, Failure> {
         let answer = self.world.ask(self.root, name, payload::argument(input));
-        typed(name, answer)
+        typed(name, answer.map_err(|failure| *failure))
     }
 
     /// Sends it the update `name`, now, and lets things happen until it is answered.

@@ -11,7 +11,8 @@ pub enum FaultKind {
     FailsOnce,
     /// Every attempt fails before it does anything, until the retry policy gives up.
     Fails,
-    /// The first attempt fails before it does anything, and is not retried.
+    /// The first attempt fails before it does anything, and is not retried; retried where the same activity id did its
+    /// work before, for no provider refuses for good what it has done.
     FailsFinally,
     /// The first attempt is lost before it does anything, and times out.
     LostOnce,

@@ -125,8 +125,10 @@
 
 mod activities;
 mod agenda;
+mod asking;
 mod attempt;
 mod cargo;
+mod child_mock;
 mod children;
 mod close;
 mod command;

@@ -10,7 +10,9 @@ use temporalio_protos::{
         workflow_commands::ScheduleLocalActivity,
     },
     temporal::api::{
-        common::v1::Payload, enums::v1::RetryState, enums::v1::TimeoutType, failure::v1::Failure,
+        common::v1::Payload,
+        enums::v1::{RetryState, TimeoutType},
+        failure::v1::{Failure, failure::FailureInfo},
     },
 };
 
@@ -52,6 +54,7 @@ impl World {
         let whole = payload::span(order.schedule_to_close_timeout);
         let begun = self.now;
         let mut attempt = order.attempt.max(1);
+        let mut last = None;
         let status = loop {
             let failure = match self.attempt_locally(run, &order, attempt, step) {
                 Ok(result) => {
@@ -69,8 +72,12 @@ impl World {
             }
             .next();
             match next {
-                Err(state) => break failed(&order, state, *failure),
+                Err(_) => {
+                    last = Some((*failure).clone());
+                    break failed(&order, *failure);
+                }
                 Ok(pause) if pause > threshold => {
+                    last = Some((*failure).clone());
                     break Status::Backoff(DoBackoff {
                         attempt: attempt + 1,
                         backoff_duration: pause.try_into().ok(),
@@ -83,7 +90,7 @@ impl World {
             }
             attempt += 1;
         };
-        let end = self.local_end(&order, attempt, begun, &status);
+        let end = self.local_end(&order, attempt, begun, &status, last);
         task.held.push(Held::Local(Box::new(end)));
         task.next.push(resolved(order.seq, status, true));
         self.step_ended(step);
@@ -182,12 +189,12 @@ impl World {
         attempt: u32,
         begun: Duration,
         status: &Status,
+        failure: Option<Failure>,
     ) -> LocalEnd {
-        let (result, failure, backoff) = match status {
-            Status::Completed(it) => (it.result.clone(), None, None),
-            Status::Failed(it) => (None, it.failure.clone(), None),
-            Status::Cancelled(it) => (None, it.failure.clone(), None),
-            Status::Backoff(it) => (None, None, it.backoff_duration),
+        let (result, backoff) = match status {
+            Status::Completed(it) => (it.result.clone(), None),
+            Status::Backoff(it) => (None, it.backoff_duration),
+            Status::Failed(_) | Status::Cancelled(_) => (None, None),
         };
         let data = LocalActivityMarkerData {
             seq: order.seq,
@@ -208,14 +215,22 @@ impl World {
     }
 }
 
-fn failed(order: &ScheduleLocalActivity, state: RetryState, cause: Failure) -> Status {
-    let place = Place {
-        activity_type: &order.activity_type,
-        activity_id: &order.activity_id,
-        scheduled: 0,
-        started: 0,
+/// As Core tells it: a failure as it is, a time-out in Temporal's wrapping.
+fn failed(order: &ScheduleLocalActivity, cause: Failure) -> Status {
+    let is_late = matches!(cause.failure_info, Some(FailureInfo::TimeoutFailureInfo(_)));
+    let told = if is_late {
+        let place = Place {
+            activity_type: &order.activity_type,
+            activity_id: &order.activity_id,
+            scheduled: 0,
+            started: 0,
+        };
+        // The state that Core gives to all of these.
+        let state = RetryState::CancelRequested;
+        failure::of_activity("Local Activity timed out", &place, state, cause)
+    } else {
+        cause
     };
-    let told = failure::of_activity("Local Activity task failed", &place, state, cause);
     Status::Failed(Failed {
         failure: Some(told),
         ..Default::default()

@@ -1,6 +1,10 @@
 //! The simulated server: one tree of executions, a clock that skips, and what is due.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use temporalio_protos::{
     coresdk::workflow_activation::{
@@ -53,6 +57,8 @@ pub(crate) struct World {
     pub(crate) updates: HashMap<String, Result<Payload, Failure>>,
     /// Answers to questions, by Core's ids.
     pub(crate) answers: HashMap<String, Result<Payload, Failure>>,
+    /// Keys of activities that did their work: no provider refuses for good what it has done.
+    pub(crate) done: HashSet<String>,
     /// What is said when a step of a name has ended.
     pub(crate) planned_after: HashMap<String, Vec<(RunKey, Message)>>,
     keys: Arc<ContextKeys>,
@@ -81,6 +87,7 @@ impl World {
             journal: Journal::new(setup.begins),
             updates: HashMap::new(),
             answers: HashMap::new(),
+            done: HashSet::new(),
             planned_after: HashMap::new(),
             keys: Arc::new(keys),
             happened: 0,

@@ -46,8 +46,6 @@ struct Compensation<W> {
 pub struct Saga<W> {
     compensations: Vec<Compensation<W>>,
     first_pause: Duration,
-    /// How many steps there were, for their ids.
-    steps: u32,
 }
 
 /// What became of one compensation. It succeeded: others are tried until they do.
@@ -67,7 +65,6 @@ impl<W> Default for Saga<W> {
         Self {
             compensations: Vec::new(),
             first_pause: PAUSE_FIRST,
-            steps: 0,
         }
     }
 }
@@ -93,7 +90,7 @@ impl<W: 'static> Saga<W> {
     /// nothing is registered. A step whose attempts are used up without a clear answer may have taken effect all the
     /// same (the charge was booked, the connection broke): its compensation first settles that. It repeats the step
     /// under the same activity id, hence the same idempotency key, until there is an answer, and then undoes what it
-    /// says.
+    /// says. An id that the call brings must be no other step's in the execution.
     ///
     /// # Errors
     /// The step's failure.
@@ -107,10 +104,9 @@ impl<W: 'static> Saga<W> {
         A: Activity<Input: Clone>,
         U: Activity<Input: Clone>,
     {
-        self.steps += 1;
         let call = match call.id() {
             Some(_) => call,
-            None => call.activity_id(format!("step-{}-{}", self.steps, A::NAME)),
+            None => call.activity_id(fresh_id(ctx)),
         }
         .detached();
         let outcome = call.clone().run(ctx).await;
@@ -193,6 +189,13 @@ impl<W: 'static> Saga<W> {
         }
         reports
     }
+}
+
+/// An id that no other activity of the execution has, whichever saga it is of; the same in every replay. The stream is
+/// the SDK's own, so authors draw the same numbers with and without it.
+fn fresh_id<W>(ctx: &WorkflowContext<W>) -> String {
+    let stream = ctx.random_stream("tenterhook-saga");
+    format!("step-{:016x}", stream.random::<u64>())
 }
 
 impl<W: 'static> Compensation<W> {

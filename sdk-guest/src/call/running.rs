@@ -4,6 +4,11 @@
 //! type (`erased_serde`) costs a component some 8 KiB for each type and each type within it; our own, which the
 //! activity's side has anyway, a fraction.
 
+#![allow(
+    clippy::result_large_err,
+    reason = "the error is Temporal's, and what its own futures answer with"
+)]
+
 use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{Context, Poll};

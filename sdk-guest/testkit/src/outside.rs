@@ -10,7 +10,7 @@ use std::{
 use tenterhook_domain::{
     Code, Error, PluginName, Result, Scope, secret::SecretValue, secret_key::SecretPlace,
 };
-use tenterhook_sandbox::{KeyPage, KeyRoom, KeyValue, Secrets};
+use tenterhook_sandbox::{KeyPage, KeyRoom, KeySwap, KeyValue, Secrets};
 
 type Key = (String, String, String, String);
 
@@ -80,6 +80,27 @@ impl KeyValue for Outsides {
         self.values()
             .insert(key(scope, plugin, bucket, name), value);
         Ok(())
+    }
+
+    async fn compare_and_set(
+        &self,
+        scope: &Scope,
+        plugin: &PluginName,
+        bucket: &str,
+        name: &str,
+        swap: KeySwap,
+        _room: KeyRoom,
+    ) -> Result<bool> {
+        let mut values = self.values();
+        let key = key(scope, plugin, bucket, name);
+        if values.get(&key) != swap.expected.as_ref() {
+            return Ok(false);
+        }
+        match swap.new {
+            Some(new) => drop(values.insert(key, new)),
+            None => drop(values.remove(&key)),
+        }
+        Ok(true)
     }
 
     async fn delete(

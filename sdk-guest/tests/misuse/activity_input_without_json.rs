@@ -2,12 +2,12 @@
 
 use tenterhook_sdk::{ActivityContext, ActivityError, activity};
 
-struct Charge {
+struct ChargeRequest {
     amount: u64,
 }
 
 #[activity]
-fn charge(_: &ActivityContext, input: Charge) -> Result<u64, ActivityError> {
+fn charge(_: &ActivityContext, input: ChargeRequest) -> Result<u64, ActivityError> {
     Ok(input.amount)
 }
 

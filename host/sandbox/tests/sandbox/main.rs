@@ -25,6 +25,7 @@ mod outbound;
 mod rebinding;
 mod secrets;
 mod share;
+mod size;
 mod standard;
 mod tally;
 mod workflow;

@@ -1,8 +1,8 @@
 //! Key-value state.
 
 use bytes::Bytes;
-use tenterhook_domain::{Code, grant::Grants};
-use tenterhook_store::{Bucket, Cursor, STATE_KEY_BYTES_MAX, StateRoom};
+use tenterhook_domain::{Code, PluginName, Scope, grant::Grants};
+use tenterhook_store::{Bucket, Cursor, STATE_KEY_BYTES_MAX, StateRoom, Store};
 
 use crate::{Fixture, on_every_store, payment};
 
@@ -21,6 +21,16 @@ const ROOM: StateRoom = StateRoom {
     keys: 1_000,
     bytes: 1_000_000,
 };
+
+/// There is state only of a plugin that is there.
+async fn grant(store: &Store, scope: &Scope, plugin: &PluginName) {
+    let none = Grants::default();
+    store
+        .plugins
+        .put_grants(scope, plugin, &none)
+        .await
+        .unwrap();
+}
 
 fn text(value: &'static str) -> Bytes {
     Bytes::from_static(value.as_bytes())
@@ -261,8 +271,7 @@ async fn keys_that_not_every_database_can_hold_are_refused(fixture: Fixture) {
 async fn a_value_is_changed_only_from_what_was_expected(fixture: Fixture) {
     let (store, acme) = (&fixture.store, fixture.scope("acme/production").await);
     let plugin = payment();
-    let granted = store.plugins.put_grants(&acme, &plugin, &Grants::default());
-    granted.await.unwrap();
+    grant(store, &acme, &plugin).await;
     let bucket = Bucket {
         scope: &acme,
         plugin: &plugin,
@@ -307,8 +316,7 @@ async fn a_value_is_changed_only_from_what_was_expected(fixture: Fixture) {
 async fn of_writers_at_once_that_expect_the_same_one_wins(fixture: Fixture) {
     let (store, acme) = (&fixture.store, fixture.scope("acme/production").await);
     let plugin = payment();
-    let granted = store.plugins.put_grants(&acme, &plugin, &Grants::default());
-    granted.await.unwrap();
+    grant(store, &acme, &plugin).await;
     let other = fixture.another_host().await;
     // Each adds one to what it read, again and again until it was the one that changed it; none is lost, on either host.
     let mut tasks = tokio::task::JoinSet::new();
@@ -354,8 +362,7 @@ async fn of_writers_at_once_that_expect_the_same_one_wins(fixture: Fixture) {
 async fn a_change_that_was_expected_is_held_against_the_room(fixture: Fixture) {
     let (store, acme) = (&fixture.store, fixture.scope("acme/production").await);
     let plugin = payment();
-    let granted = store.plugins.put_grants(&acme, &plugin, &Grants::default());
-    granted.await.unwrap();
+    grant(store, &acme, &plugin).await;
     let bucket = Bucket {
         scope: &acme,
         plugin: &plugin,

@@ -1,0 +1,33 @@
+//! The plugins that ship are small: they are uploaded, stored and compiled by every host.
+
+use std::{fs, path::Path};
+
+use crate::guest;
+
+/// The most bytes of a component, as `cargo xtask guests` builds it.
+const COMPONENT_BYTES_MAX: usize = 1024 * 1024;
+
+/// Names of plugins that ship: all folders but those of tests, benchmarks and other languages.
+fn shipped() -> Vec<String> {
+    let plugins = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugins");
+    let names = fs::read_dir(plugins).unwrap().map(|entry| entry.unwrap());
+    let names = names.filter(|entry| entry.path().join("Cargo.toml").is_file());
+    let names = names.map(|entry| entry.file_name().into_string().unwrap());
+    names
+        .filter(|name| !name.starts_with("test-") && name != "bench")
+        .collect()
+}
+
+#[test]
+fn shipped_components_are_under_one_mebibyte() {
+    let shipped = shipped();
+    assert!(shipped.iter().any(|name| name == "payment"), "{shipped:?}");
+    let sizes = shipped.iter().map(|name| (name, guest(name).len()));
+    let large: Vec<_> = sizes
+        .filter(|(_, bytes)| *bytes >= COMPONENT_BYTES_MAX)
+        .collect();
+    assert!(
+        large.is_empty(),
+        "these have {COMPONENT_BYTES_MAX} bytes or more: {large:?}"
+    );
+}

@@ -60,9 +60,10 @@ impl Lab {
             memory_bytes: u64::MAX,
         };
         // Made on the runtime, for it starts its clocks there.
-        let sandbox = runtime
-            .block_on(async { Sandbox::new(config) })
-            .map_err(|error| error.to_string())?;
+        let sandbox = {
+            let _on_it = runtime.enter();
+            Sandbox::new(config).map_err(|error| error.to_string())?
+        };
         Ok(Self {
             sandbox,
             outsides,

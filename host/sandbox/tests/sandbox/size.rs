@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use bytes::Bytes;
 
-use crate::{Fixture, guest};
+use crate::{Place, guest};
 
 /// The most bytes of a component without workflows and activities, as `cargo xtask guests` builds it: Temporal's runtime.
 const BYTES_MAX: usize = 900 * 1024;
@@ -24,14 +24,13 @@ fn shipped() -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn shipped_components_are_small_for_what_they_do() {
-    let (fixture, shipped) = (Fixture::new(), shipped());
+    let (place, shipped) = (Place::new(), shipped());
     assert!(shipped.iter().any(|name| name == "payment"), "{shipped:?}");
     for name in shipped {
         let component = guest(&name);
         let bytes = component.len();
-        let described = fixture
-            .sandbox
-            .describe(&name.parse().unwrap(), Bytes::from(component));
+        let (plugin, component) = (name.parse().unwrap(), Bytes::from(component));
+        let described = place.sandbox.describe(&plugin, component);
         let (_, metadata) = described.await.unwrap();
         let types = metadata.workflows.len() + metadata.activities.len();
         let most = BYTES_MAX + types * TYPE_BYTES_MAX;

@@ -104,16 +104,36 @@ impl<W: 'static> Saga<W> {
         A: Activity<Input: Clone>,
         U: Activity<Input: Clone>,
     {
-        let call = match call.id() {
-            Some(_) => call,
-            None => call.activity_id(fresh_id(ctx)),
-        }
-        .detached();
+        let call = as_step(ctx, call);
         let outcome = call.clone().run(ctx).await;
         match &outcome {
             Ok(output) => self.undo(undo(output)),
             Err(error) if error.is_final() => {}
             Err(_) => self.settle(call, undo),
+        }
+        outcome
+    }
+
+    /// Runs the step after which there is no way back, for nothing undoes it: a shipment, a mail. Like other
+    /// [steps](Self::step) it is not interrupted. Where its attempts are used up without a clear answer, it is repeated
+    /// under the same activity id until there is one: who undid the steps before it, when it had taken effect after all,
+    /// would have shipped what nobody paid.
+    ///
+    /// # Errors
+    /// The step's failure, which is final: it has not taken effect.
+    pub async fn last_step<A>(
+        &self,
+        ctx: &WorkflowContext<W>,
+        call: ActivityCall<A>,
+    ) -> Result<A::Output, ActivityExecutionError>
+    where
+        A: Activity<Input: Clone>,
+    {
+        let call = as_step(ctx, call);
+        let mut outcome = call.clone().run(ctx).await;
+        let again = call.endless(self.first_pause);
+        while outcome.as_ref().is_err_and(|error| !error.is_final()) {
+            outcome = again.clone().run(ctx).await;
         }
         outcome
     }
@@ -189,6 +209,15 @@ impl<W: 'static> Saga<W> {
         }
         reports
     }
+}
+
+/// The call out of reach of the workflow's cancellation, under an id by which it can be made again.
+fn as_step<W, A: Activity>(ctx: &WorkflowContext<W>, call: ActivityCall<A>) -> ActivityCall<A> {
+    match call.id() {
+        Some(_) => call,
+        None => call.activity_id(fresh_id(ctx)),
+    }
+    .detached()
 }
 
 /// An id that no other activity of the execution has, whichever saga it is of; the same in every replay. The stream is

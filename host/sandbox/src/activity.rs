@@ -13,7 +13,7 @@ use std::{
 
 use tenterhook_domain::Code;
 use tenterhook_workflow::guest::Fault;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 use wasmtime::{
     Engine, Store,
     component::{Component, Linker},
@@ -133,15 +133,14 @@ impl ActivityModule {
             attempt: task.info.attempt,
         };
         let within = within.min(Duration::from_millis(limits.activity_millis));
-        let begun = Instant::now();
-        let Ok(held) = tokio::time::timeout(within, self.shared.memory.admit()).await else {
+        let until = Instant::now() + within;
+        let Ok(held) = timeout_at(until, self.shared.memory.admit()).await else {
             let refused = no_memory();
             return Err(Fault::Dead {
                 code: refused.code,
                 message: refused.message,
             });
         };
-        let within = within.saturating_sub(begun.elapsed());
         let mut store = self.store(&access, subject, host, held);
         let log = store.data().log.clone();
         let ending = store.data().capabilities.http.ending();
@@ -153,7 +152,7 @@ impl ActivityModule {
                 .call_execute(&mut store, &task)
                 .await
         };
-        let ended = tokio::time::timeout(within, ending.or(attempt)).await;
+        let ended = timeout_at(until, ending.or(attempt)).await;
         let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
         log.end();
         let result = match ended {

@@ -89,7 +89,8 @@ impl Steps {
             order_id: self.payment.order_id.clone(),
             reservation_id,
         };
-        self.step(trigger_fulfillment(request)).run(ctx).await
+        let ship = self.step(trigger_fulfillment(request));
+        self.saga.last_step(ctx, ship.activity_id("ship")).await
     }
 
     /// Undoes, in reverse, what was done.

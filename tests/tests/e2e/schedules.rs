@@ -147,7 +147,9 @@ async fn a_start_that_meets_a_running_execution_is_left_out() {
     // Told so, it runs beside.
     ask(&world, "slow", "trigger", json!({"overlap": "allow_all"})).await;
     let seen = until(&world, "slow", |seen| seen["started"] == 2).await;
-    assert_eq!(seen["running"].as_array().unwrap().len(), 2, "{seen:#}");
+    // Temporal keeps an eye on the one that others would overlap with, and not on what may run beside.
+    assert_eq!(seen["running"], json!([running]), "{seen:#}");
+    assert_eq!(started(&seen).len(), 2, "{seen:#}");
     ask(&world, "slow", "pause", json!({})).await;
     for id in started(&seen) {
         world

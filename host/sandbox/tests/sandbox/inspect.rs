@@ -91,7 +91,7 @@ async fn a_plugin_of_ours_passes() {
     assert!(grants.detail.contains("config:gateway_url"), "{grants:?}");
     assert_eq!(found.metadata.name.as_deref(), Some("payment"));
     assert!(found.metadata.version.is_some());
-    let [workflow] = &found.metadata.workflows[..] else {
+    let [workflow, _] = &found.metadata.workflows[..] else {
         panic!("{:?}", found.metadata.workflows)
     };
     assert_eq!(workflow.definition.name, "ProcessPayment");

@@ -1,4 +1,5 @@
-//! Each workflow, asked to end in its middle.
+//! Each workflow, asked to end in its middle. The wish arrives when the next step is under way already, and no step is
+//! interrupted.
 
 use serde_json::Value;
 use tenterhook_testkit::{Ended, Message};
@@ -20,7 +21,7 @@ fn cancel(bench: &Bench<'_>, name: &str, input: &Value, after: &str) -> Ended {
 async fn sagas_are_undone() {
     let services = Services::open().await;
     let bench = services.bench();
-    cancel(&bench, "CalculateCharges", &charges(), "ProcessInvoice");
+    cancel(&bench, "CalculateCharges", &charges(), "CalculateCharges");
     assert_eq!(finals(&bench.book(), "s-1"), 0);
 
     let bench = services.bench();
@@ -50,7 +51,7 @@ async fn long_ones_stop_and_keep_what_is_done() {
     let services = Services::open().await;
     let bench = services.bench();
     cancel(&bench, "TaskProcessing", &import(), "ProcessTask");
-    assert_eq!(bench.book().imports["i-1"].recorded, 40);
+    assert_eq!(bench.book().imports["i-1"].recorded, 80);
 
     let bench = services.bench();
     cancel(&bench, "PriceSync", &sync(), "SyncPlanPrices");

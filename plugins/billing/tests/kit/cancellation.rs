@@ -42,7 +42,7 @@ async fn sagas_are_undone() {
 
     let bench = services.bench();
     let input = switch_to("second");
-    cancel(&bench, "TenantSwitch", &input, "UpdateUserTenant");
+    cancel(&bench, "TenantSwitch", &input, "ValidateTenantAccess");
     assert_eq!(bench.book().user_tenants["u-1"], "first");
 }
 

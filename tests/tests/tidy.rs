@@ -159,13 +159,13 @@ fn of_one_machine(files: &[SourceFile]) -> Vec<String> {
         for (at, line) in file.text.lines().enumerate() {
             let path = MACHINES.iter().find(|start| line.contains(*start));
             let words = line.split(|letter: char| !letter.is_alphanumeric());
+            // The name of an HTTP header, and of a setting of PostgreSQL.
+            let lower = line.to_lowercase();
+            let names = ["user-agent", "user_agent", "\"idle_in_transaction_"];
+            let is_name = names.iter().any(|name| lower.contains(name));
             let word = words.map(str::to_lowercase).find(|word| {
-                // The name of an HTTP header, and of a setting of PostgreSQL.
-                STRANGE_WORDS.contains(&word.as_str())
-                    && !(logs_in && word.starts_with("session"))
-                    && !line.to_lowercase().contains("user-agent")
-                    && !line.contains("user_agent")
-                    && !line.contains("\"idle_in_transaction_")
+                let is_domains = logs_in && word.starts_with("session");
+                STRANGE_WORDS.contains(&word.as_str()) && !is_domains && !is_name
             });
             let found = path.map(|path| (*path).to_owned()).or(word);
             findings.extend(found.map(|found| format!("{}:{}: {found:?}", file.path, at + 1)));

@@ -42,6 +42,7 @@ pub fn status(code: Code) -> StatusCode {
         | Code::ComponentImportUnknown
         | Code::ComponentExportInvalid
         | Code::ComponentMetadataInvalid
+        | Code::LaneInvalid
         | Code::ComponentCompileFailed => return StatusCode::UNPROCESSABLE_ENTITY,
         _ => {}
     }

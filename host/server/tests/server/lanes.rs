@@ -43,10 +43,10 @@ async fn a_lane_is_an_admins_to_give() {
     let seen = host.tenant("acme").await.get(PATH).await;
     assert_eq!((seen.status.as_u16(), &seen.json), (200, &put.json));
     for (wrong, status, code) in [
-        (r#"{"task_queue": "it's"}"#, 400, "lane-invalid"),
+        (r#"{"task_queue": "it's"}"#, 422, "lane-invalid"),
         (
             r#"{"task_queue": "a", "namespace": "nowhere"}"#,
-            400,
+            422,
             "lane-invalid",
         ),
         (r#"{"task_queue": "a", "x": 1}"#, 400, "request-invalid"),

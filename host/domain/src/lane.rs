@@ -23,7 +23,6 @@ pub struct LaneSettings {
     /// Its Temporal namespace, which is this scope's alone; without one it is the hosts' own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(
-        nullable = false,
         min_length = 1,
         max_length = 200,
         pattern = "^[A-Za-z0-9][A-Za-z0-9._-]*$"
@@ -38,7 +37,6 @@ pub struct LaneSettings {
     pub task_queue: String,
     /// The plugin whose types are called by their bare names here: `ProcessPayment` for `payment.ProcessPayment`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
     pub default_plugin: Option<PluginName>,
 }
 

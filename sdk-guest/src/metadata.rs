@@ -1,6 +1,9 @@
 //! What `describe` answers: names, versions, and JSON Schemas of everything that goes in and comes out.
 
+use std::borrow::Cow;
+
 use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings};
+use temporalio_workflow::__private::macros::WorkflowDefinitionDescriptor;
 use temporalio_workflow::common::WorkflowDefinition;
 
 use crate::activity::ActivityEntry;
@@ -79,14 +82,29 @@ impl WorkflowBuilder {
         <W::Run as WorkflowDefinition>::Input: Described,
         <W::Run as WorkflowDefinition>::Output: Described,
     {
-        let definition = W::definition();
+        Self::of(
+            W::definition(),
+            description,
+            <W::Run as WorkflowDefinition>::Input::schema,
+            <W::Run as WorkflowDefinition>::Output::schema,
+        )
+    }
+
+    // Once for all workflows, to keep components small.
+    #[inline(never)]
+    fn of(
+        definition: WorkflowDefinitionDescriptor,
+        description: &str,
+        input: fn() -> String,
+        result: fn() -> String,
+    ) -> Self {
         Self {
             workflow: WorkflowType {
                 definition: MessageType {
                     name: definition.workflow_type,
                     description: said(description),
-                    input_schema: Some(<W::Run as WorkflowDefinition>::Input::schema()),
-                    result_schema: Some(<W::Run as WorkflowDefinition>::Output::schema()),
+                    input_schema: Some(input()),
+                    result_schema: Some(result()),
                 },
                 signals: definition.signals.into_iter().map(named).collect(),
                 queries: definition.queries.into_iter().map(named).collect(),
@@ -157,19 +175,26 @@ fn named(name: String) -> MessageType {
 
 /// The JSON Schema (draft 2020-12) of a type, as text.
 pub(crate) fn schema<T: JsonSchema>() -> String {
-    let mut generator = generator();
-    text(&generator.root_schema_for::<T>())
+    document(T::json_schema, T::schema_name)
 }
 
-// Once for all types, to keep components small.
-
+/// What [`SchemaGenerator::root_schema_for`] makes; here but once for all types, to keep components small.
 #[inline(never)]
-fn generator() -> SchemaGenerator {
-    SchemaSettings::draft2020_12().into_generator()
-}
-
-#[inline(never)]
-fn text(schema: &Schema) -> String {
+fn document(
+    schema: fn(&mut SchemaGenerator) -> Schema,
+    title: fn() -> Cow<'static, str>,
+) -> String {
+    let mut generator = SchemaSettings::draft2020_12().into_generator();
+    let mut schema = schema(&mut generator);
+    if let Some(settings) = &generator.settings().meta_schema {
+        schema.insert("$schema".to_owned(), settings.to_string().into());
+    }
+    let root = schema.ensure_object();
+    root.entry("title").or_insert_with(|| title().into());
+    let definitions = generator.take_definitions(true);
+    if !definitions.is_empty() {
+        schema.insert("$defs".to_owned(), definitions.into());
+    }
     schema.as_value().to_string()
 }
 

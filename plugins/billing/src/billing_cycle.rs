@@ -7,7 +7,6 @@
 use std::collections::BTreeMap;
 use std::time::UNIX_EPOCH;
 
-use serde::{Deserialize, Serialize};
 use temporalio_workflow::{
     ActivityExecutionError, ChildWorkflowCancellationType, ChildWorkflowExecutionError,
     ChildWorkflowOptions, ChildWorkflowStartError, ContinueAsNewOptions, ParentClosePolicy,
@@ -15,7 +14,7 @@ use temporalio_workflow::{
     WorkflowTermination, workflow, workflow_methods,
 };
 use tenterhook_sdk::log::{self, Level};
-use tenterhook_sdk::{ActivityOutcome, JsonSchema, fan_out};
+use tenterhook_sdk::{ActivityOutcome, fan_out, payload};
 
 use crate::calculate_charges::{CalculateCharges, ChargesInput, Invoiced};
 use crate::date;
@@ -33,7 +32,8 @@ const PAGES_PER_RUN: u64 = 10;
 const FAILURES_TOLD_MAX: usize = 100;
 
 /// What is due, and how fast to go.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct CycleInput {
     /// Subscriptions whose period is over at this instant (UTC, `2026-03-31T00:00:00Z`) are due; else when it begins.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -58,7 +58,8 @@ pub(crate) struct CycleInput {
 }
 
 /// What became of the subscriptions so far, and in the end.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct CycleDone {
     pub(crate) invoiced: u64,
     /// Invoiced, or being invoiced, by another execution.
@@ -73,7 +74,8 @@ pub(crate) struct CycleDone {
 }
 
 /// A subscription that could not be invoiced.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct Uninvoiced {
     pub(crate) subscription_id: String,
     pub(crate) reason: String,

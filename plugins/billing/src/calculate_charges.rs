@@ -1,10 +1,9 @@
 //! The workflow `CalculateCharges`: one subscription's period is over, and is invoiced.
 
-use serde::{Deserialize, Serialize};
 use temporalio_workflow::{
     WorkflowContext, WorkflowContextView, WorkflowResult, workflow, workflow_methods,
 };
-use tenterhook_sdk::JsonSchema;
+use tenterhook_sdk::payload;
 
 use crate::charging::{Charges, ChargesRequest, Occasion, calculate_charges};
 use crate::invoicing::{Draft, Invoice, InvoiceStep, process_invoice};
@@ -12,7 +11,8 @@ use crate::model::Period;
 use crate::steps::{Staged, Steps, Stop};
 
 /// A subscription to invoice.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct ChargesInput {
     #[schemars(length(min = 1, max = 200))]
     pub(crate) subscription_id: String,
@@ -26,7 +26,8 @@ pub(crate) struct ChargesInput {
 }
 
 /// A subscription that was invoiced.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct Invoiced {
     pub(crate) subscription_id: String,
     pub(crate) invoice_id: String,
@@ -37,7 +38,8 @@ pub(crate) struct Invoiced {
 }
 
 /// Where a workflow stands.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct Progress {
     pub(crate) subscription_id: String,
     /// The step under way, or `compensating`, `completed`, `failed`, `cancelled`.

@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
-use tenterhook_sdk::JsonSchema;
+use tenterhook_sdk::payload;
 
 use crate::model::{Plan, Subscription, Terms};
 use crate::money;
 use crate::proration::{self, Days};
 
 /// One line of an invoice.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Line {
     /// For a person.
     pub(crate) what: String,

@@ -1,8 +1,8 @@
 //! The activity `CalculateCharges`: asks the services what there is, and works out what it costs.
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
+use tenterhook_sdk::{ActivityContext, ActivityError, activity, info, payload};
 use tenterhook_sdk::http::encode_segment;
-use tenterhook_sdk::{ActivityContext, ActivityError, JsonSchema, activity, info};
 
 use crate::charge::{self, Line, Usage};
 use crate::date::Date;
@@ -11,14 +11,16 @@ use crate::model::{Period, Plan, QUANTITY_MAX, Status, Subscription, Terms};
 use crate::{money, provider};
 
 /// What is to be worked out.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct ChargesRequest {
     pub(crate) subscription_id: String,
     pub(crate) occasion: Occasion,
 }
 
 /// Why a subscription is charged.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Occasion {
     /// The period is over: its usage, and the price of the next. A subscription that has another period by now is a
@@ -35,7 +37,8 @@ pub(crate) enum Occasion {
 }
 
 /// What a subscription costs.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct Charges {
     pub(crate) customer_id: String,
     /// ISO 4217.

@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 use tenterhook_sdk::http::{Method, encode_segment};
-use tenterhook_sdk::{ActivityContext, ActivityError, JsonSchema, activity, info};
+use tenterhook_sdk::{ActivityContext, ActivityError, activity, info, payload};
 
 use crate::finding::Findings;
 use crate::provider;
@@ -24,7 +24,8 @@ const BAD_ROWS_TOLD_MAX: usize = 1_000;
 const EXCERPT_CHARS: usize = 60;
 
 /// Some of the rows of an import.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct Chunk {
     pub(crate) import_id: String,
     /// Its first row; the file's first is 0.
@@ -36,7 +37,8 @@ pub(crate) struct Chunk {
 }
 
 /// What became of the chunk; kept by heartbeat while it is under way.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct ChunkDone {
     /// The first row after it.
     pub(crate) next: u64,
@@ -51,7 +53,8 @@ pub(crate) struct ChunkDone {
 }
 
 /// A row that nothing can be made of.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct BadRow {
     /// Its number in the file, from 0.
     pub(crate) row: u64,

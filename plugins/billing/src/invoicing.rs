@@ -1,8 +1,8 @@
 //! The activity `ProcessInvoice`: an invoice is drafted, then finalised, or voided.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use tenterhook_sdk::http::{Method, encode_segment};
-use tenterhook_sdk::{ActivityContext, ActivityError, JsonSchema, activity, info};
+use tenterhook_sdk::{ActivityContext, ActivityError, activity, info, payload};
 
 use crate::charge::{self, Line};
 use crate::finding::Findings;
@@ -16,7 +16,8 @@ const PAYMENT_REQUIRED: u16 = 402;
 const LINES_MAX: usize = 1_000;
 
 /// A step with an invoice.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum InvoiceStep {
     /// A reference that has an invoice already, other than a voided one, is a `Conflict`.
@@ -32,7 +33,8 @@ pub(crate) enum InvoiceStep {
 }
 
 /// An invoice to be.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct Draft {
     /// What it is for; there is one invoice for one reference.
     pub(crate) reference: String,
@@ -45,7 +47,8 @@ pub(crate) struct Draft {
 }
 
 /// An invoice as it is now.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct Invoice {
     pub(crate) invoice_id: String,
     /// `draft`, `final` or `void`, in the service's words.

@@ -1,7 +1,7 @@
 //! What subscriptions are, as the tenant's subscription service has them.
 
-use serde::{Deserialize, Serialize};
-use tenterhook_sdk::JsonSchema;
+use serde::Deserialize;
+use tenterhook_sdk::payload;
 
 use crate::date::Date;
 use crate::finding::Findings;
@@ -15,7 +15,8 @@ pub(crate) const QUANTITY_MAX: u64 = 1_000_000;
 const PERIOD_DAYS_MAX: i64 = 4_000;
 
 /// A billing period: whole days of one zone.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Period {
     /// Its first day.
     pub(crate) starts_on: Date,
@@ -53,7 +54,8 @@ impl Period {
 }
 
 /// Whether a subscription is served and billed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Status {
     /// Made, and not paid for yet.
@@ -63,7 +65,8 @@ pub(crate) enum Status {
 }
 
 /// What a customer has agreed to.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Terms {
     pub(crate) plan_id: String,
     pub(crate) quantity: u64,

@@ -1,12 +1,11 @@
 //! The workflow `PriceSync`: a plan's price goes to all its subscriptions, in batches, some of them at once.
 
-use serde::{Deserialize, Serialize};
 use temporalio_workflow::{
     ActivityExecutionError, ContinueAsNewOptions, WorkflowContext, WorkflowContextView,
     WorkflowResult, WorkflowTermination, workflow, workflow_methods,
 };
 use tenterhook_sdk::log::{self, Level};
-use tenterhook_sdk::{ActivityOutcome, JsonSchema, fan_out};
+use tenterhook_sdk::{ActivityOutcome, fan_out, payload};
 
 use crate::pricing::{BATCH_MAX, BatchSynced, PriceBatch, Unsynced, sync_plan_prices};
 use crate::steps::{first_pause, paced, why};
@@ -24,7 +23,8 @@ const FAILURES_TOLD_MAX: usize = 100;
 const HEARTBEAT_WITHIN: std::time::Duration = std::time::Duration::from_secs(60);
 
 /// Whose price to sync, and how fast.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct SyncInput {
     #[schemars(length(min = 1, max = 200))]
     pub(crate) plan_id: String,
@@ -47,7 +47,8 @@ pub(crate) struct SyncInput {
 }
 
 /// What became of the subscriptions so far, and in the end.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Synced {
     /// All subscriptions of the plan.
     pub(crate) total: u64,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use tenterhook_sdk::http::{Method, encode_segment};
-use tenterhook_sdk::{ActivityContext, ActivityError, ErrorKind, JsonSchema, activity, info, warn};
+use tenterhook_sdk::{ActivityContext, ActivityError, ErrorKind, activity, info, payload, warn};
 
 use crate::finding::Findings;
 use crate::model::Plan;
@@ -12,7 +12,8 @@ use crate::provider;
 pub(crate) const BATCH_MAX: u64 = 500;
 
 /// Some of the subscriptions of a plan, which are counted in the order in which they were made.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct PriceBatch {
     pub(crate) plan_id: String,
     /// So many subscriptions stand before the batch.
@@ -21,7 +22,8 @@ pub(crate) struct PriceBatch {
 }
 
 /// What became of the batch.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct BatchSynced {
     /// All subscriptions of the plan.
     pub(crate) total: u64,
@@ -32,7 +34,8 @@ pub(crate) struct BatchSynced {
 }
 
 /// A subscription that the price did not get to.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct Unsynced {
     pub(crate) subscription_id: String,
     pub(crate) reason: String,

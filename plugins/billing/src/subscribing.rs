@@ -1,8 +1,7 @@
 //! Subscriptions at their service: made, changed, changed back, and listed where they are due.
 
-use serde::{Deserialize, Serialize};
 use tenterhook_sdk::http::{Method, encode_segment};
-use tenterhook_sdk::{ActivityContext, ActivityError, JsonSchema, activity, info};
+use tenterhook_sdk::{ActivityContext, ActivityError, activity, info, payload};
 
 use crate::date::is_instant;
 use crate::finding::Findings;
@@ -13,7 +12,8 @@ use crate::provider;
 pub(crate) const PAGE_MAX: u64 = 500;
 
 /// A subscription to be.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct NewSubscription {
     pub(crate) subscription_id: String,
     pub(crate) customer_id: String,
@@ -22,21 +22,24 @@ pub(crate) struct NewSubscription {
     pub(crate) period: Period,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct Created {
     pub(crate) subscription_id: String,
     pub(crate) status: Status,
 }
 
 /// Other terms for a subscription.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct TermsChange {
     pub(crate) subscription_id: String,
     pub(crate) terms: Terms,
 }
 
 /// Terms that are in force now.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct Applied {
     pub(crate) subscription_id: String,
     /// The terms before.
@@ -54,7 +57,8 @@ impl TermsChange {
 }
 
 /// Which subscriptions are due.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct DueRequest {
     /// The instant at which their period is over, in UTC: the service knows when that is in each period's zone.
     pub(crate) due_at: String,
@@ -64,13 +68,15 @@ pub(crate) struct DueRequest {
 }
 
 /// Some of the subscriptions that are due.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct DuePage {
     pub(crate) subscriptions: Vec<Due>,
 }
 
 /// A subscription whose period is over.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct Due {
     pub(crate) subscription_id: String,
     /// The period that is over.

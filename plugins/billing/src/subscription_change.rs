@@ -1,10 +1,9 @@
 //! The workflow `SubscriptionChange`: other terms in the middle of a period, with what that costs or gives back.
 
-use serde::{Deserialize, Serialize};
 use temporalio_workflow::{
     WorkflowContext, WorkflowContextView, WorkflowResult, workflow, workflow_methods,
 };
-use tenterhook_sdk::JsonSchema;
+use tenterhook_sdk::payload;
 
 use crate::calculate_charges::{Invoiced, Progress, calculate, draft_of, invoice};
 use crate::charging::Occasion;
@@ -14,7 +13,8 @@ use crate::steps::{Staged, Steps, Stop};
 use crate::subscribing::{TermsChange, apply_subscription_change, revert_subscription_change};
 
 /// A change to make: an upgrade or a downgrade.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct ChangeInput {
     #[schemars(length(min = 1, max = 200))]
     pub(crate) subscription_id: String,

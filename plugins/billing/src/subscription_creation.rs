@@ -1,10 +1,9 @@
 //! The workflow `SubscriptionCreation`: made, paid for the first time, active; or cancelled, with the money back.
 
-use serde::{Deserialize, Serialize};
 use temporalio_workflow::{
     WorkflowContext, WorkflowContextView, WorkflowResult, workflow, workflow_methods,
 };
-use tenterhook_sdk::JsonSchema;
+use tenterhook_sdk::payload;
 
 use crate::calculate_charges::{Invoiced, Progress, calculate, draft_of, invoice};
 use crate::charging::Occasion;
@@ -17,7 +16,8 @@ use crate::subscribing::{
 };
 
 /// A subscription to make.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct CreationInput {
     /// The caller's id of it.
     #[schemars(length(min = 1, max = 200))]

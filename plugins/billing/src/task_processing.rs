@@ -5,13 +5,12 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
 use temporalio_workflow::{
     ActivityExecutionError, ContinueAsNewOptions, WorkflowContext, WorkflowContextView,
     WorkflowResult, WorkflowTermination, workflow, workflow_methods,
 };
 use tenterhook_sdk::log::{self, Level};
-use tenterhook_sdk::{ActivityOutcome, JsonSchema};
+use tenterhook_sdk::{ActivityOutcome, payload};
 
 use crate::importing::{BATCH_ROWS_MAX, BadRow, CHUNK_ROWS_MAX, Chunk, ChunkDone, process_task};
 use crate::steps::{first_pause, paced, why};
@@ -28,7 +27,8 @@ const CHUNKS_PER_RUN: u64 = 500;
 const BAD_ROWS_TOLD_MAX: usize = 1_000;
 
 /// An import to process.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct ImportInput {
     #[schemars(length(min = 1, max = 200))]
     pub(crate) import_id: String,
@@ -55,7 +55,8 @@ pub(crate) struct ImportInput {
 }
 
 /// What became of the rows so far, and in the end.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct ImportDone {
     /// Rows that were looked at, bad ones among them.
     pub(crate) processed: u64,

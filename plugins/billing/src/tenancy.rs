@@ -1,27 +1,30 @@
 //! A user's tenant, over three services: who may be where, who is where, and what he is logged in to.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use tenterhook_sdk::http::{Method, encode_segment};
-use tenterhook_sdk::{ActivityContext, ActivityError, JsonSchema, activity, info};
+use tenterhook_sdk::{ActivityContext, ActivityError, activity, info, payload};
 
 use crate::finding::Findings;
 use crate::provider;
 
 /// A user, and a tenant.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct UserInTenant {
     pub(crate) user_id: String,
     pub(crate) tenant_id: String,
 }
 
 /// What a user may be in a tenant.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct Access {
     pub(crate) role: String,
 }
 
 /// A user who is in another tenant now.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct UserMoved {
     pub(crate) user_id: String,
     /// The tenant before.
@@ -38,7 +41,8 @@ impl UserInTenant {
     }
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct LoginRequest {
     pub(crate) user_id: String,
     pub(crate) tenant_id: String,
@@ -46,7 +50,8 @@ pub(crate) struct LoginRequest {
 }
 
 /// What a user is logged in to.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct Login {
     #[serde(rename = "session_id")]
     pub(crate) id: String,

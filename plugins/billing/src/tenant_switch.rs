@@ -1,11 +1,10 @@
 //! The workflow `TenantSwitch`: a user goes on working in another tenant, over three services that know nothing of one
 //! another.
 
-use serde::{Deserialize, Serialize};
 use temporalio_workflow::{
     WorkflowContext, WorkflowContextView, WorkflowResult, workflow, workflow_methods,
 };
-use tenterhook_sdk::JsonSchema;
+use tenterhook_sdk::payload;
 
 use crate::steps::{Staged, Steps, Stop};
 use crate::tenancy::{
@@ -13,7 +12,8 @@ use crate::tenancy::{
 };
 
 /// A switch to make.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct SwitchInput {
     #[schemars(length(min = 1, max = 200))]
     pub(crate) user_id: String,
@@ -28,7 +28,8 @@ pub(crate) struct SwitchInput {
 }
 
 /// A user in another tenant.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct Switched {
     pub(crate) user_id: String,
     pub(crate) tenant_id: String,
@@ -40,7 +41,8 @@ pub(crate) struct Switched {
 }
 
 /// Where a switch stands.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct SwitchProgress {
     pub(crate) user_id: String,
     /// The step under way, or `compensating`, `completed`, `failed`, `cancelled`.

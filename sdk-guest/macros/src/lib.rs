@@ -10,6 +10,7 @@ mod activity;
 mod function;
 mod naming;
 mod options;
+mod payload;
 mod plugin;
 
 use proc_macro::TokenStream;
@@ -24,6 +25,12 @@ pub fn activity(options: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn activities(options: TokenStream, item: TokenStream) -> TokenStream {
     finish(activities::expand(&options.into(), item.into()))
+}
+
+/// Makes a struct or enum a value of inputs and results; see `tenterhook_sdk::payload`.
+#[proc_macro_attribute]
+pub fn payload(options: TokenStream, item: TokenStream) -> TokenStream {
+    finish(payload::expand(&options.into(), item.into()))
 }
 
 /// Makes the crate a plugin; see `tenterhook_sdk::plugin`.

@@ -24,6 +24,8 @@ const TEMPLATE: &[(&str, &str)] = &[
 const NAME: &str = "{{name}}";
 /// What stands for where the SDK comes from.
 const SDK: &str = "{{sdk}}";
+/// What stands for what the manifest replaces of other crates.
+const PATCH: &str = "{{patch}}";
 /// The guest SDK in a checkout.
 const SDK_FOLDER: &str = "sdk-guest";
 /// What a checkout is tested with, and a new plugin had better be too.
@@ -52,7 +54,8 @@ impl NewArguments {
         for (file, text) in TEMPLATE {
             let text = text
                 .replace(NAME, name)
-                .replace(SDK, &dependency(checkout.as_deref()));
+                .replace(SDK, &dependency(checkout.as_deref()))
+                .replace(PATCH, &patch(checkout.as_deref()));
             write(&folder.join(file), text.as_bytes())?;
         }
         if let Some(checkout) = &checkout {
@@ -84,14 +87,32 @@ fn version() -> &'static str {
 
 /// What a manifest says of the SDK of a checkout, or of the one that is published.
 fn dependency(checkout: Option<&Path>) -> String {
-    match checkout {
-        // A string of JSON is one of TOML too, whatever is in the path.
-        Some(checkout) => {
-            let path = checkout.join(SDK_FOLDER).display().to_string();
-            format!("{{ path = {} }}", serde_json::Value::from(path))
-        }
-        None => format!("\"{}\"", version()),
-    }
+    checkout.map_or_else(
+        || format!("\"{}\"", version()),
+        |checkout| source(&checkout.join(SDK_FOLDER)),
+    )
+}
+
+/// What a manifest has beside, where there is a checkout to take it from.
+fn patch(checkout: Option<&Path>) -> String {
+    let Some(checkout) = checkout else {
+        return String::new();
+    };
+    format!(
+        "
+# Temporal's crates without a register of message types that no plugin reads, a quarter of a component.
+[patch.crates-io]
+prost-wkt = {}
+",
+        source(&checkout.join(SDK_FOLDER).join("prost-wkt"))
+    )
+}
+
+/// A crate in a folder, as a manifest says it.
+fn source(folder: &Path) -> String {
+    // A string of JSON is one of TOML too, whatever is in the path.
+    let path = serde_json::Value::from(folder.display().to_string());
+    format!("{{ path = {path} }}")
 }
 
 /// The checkout that somebody named, by its own folder or that of its SDK.

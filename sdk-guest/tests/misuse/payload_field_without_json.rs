@@ -1,0 +1,12 @@
+use tenterhook_sdk::payload;
+
+struct Money {
+    cents: u64,
+}
+
+#[payload]
+struct Charge {
+    amount: Money,
+}
+
+fn main() {}

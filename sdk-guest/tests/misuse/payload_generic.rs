@@ -1,0 +1,8 @@
+use tenterhook_sdk::payload;
+
+#[payload]
+struct Page<T> {
+    rows: Vec<T>,
+}
+
+fn main() {}

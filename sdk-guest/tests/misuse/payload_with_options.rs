@@ -1,0 +1,8 @@
+use tenterhook_sdk::payload;
+
+#[payload(rename_all = "snake_case")]
+struct Charge {
+    order_id: String,
+}
+
+fn main() {}

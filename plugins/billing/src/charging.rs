@@ -1,8 +1,8 @@
 //! The activity `CalculateCharges`: asks the services what there is, and works out what it costs.
 
 use serde::Deserialize;
-use tenterhook_sdk::{ActivityContext, ActivityError, activity, info, payload};
 use tenterhook_sdk::http::encode_segment;
+use tenterhook_sdk::{ActivityContext, ActivityError, activity, info, payload};
 
 use crate::charge::{self, Line, Usage};
 use crate::date::Date;

@@ -75,6 +75,9 @@ impl Gateway {
             request_id: uuid::Uuid::new_v4().to_string(),
             workflow_id_reuse_policy: reuse_policy(start.reuse).into(),
             workflow_id_conflict_policy: WorkflowIdConflictPolicy::Fail.into(),
+            // The first task comes with the answer, where this host works the queue and has a slot free; Core asks for
+            // nothing where it has none.
+            request_eager_execution: true,
             memo: Some(Memo { fields: memo }),
             search_attributes: Some(SearchAttributes {
                 indexed_fields: indexed_fields.collect(),

@@ -101,7 +101,7 @@ fn a_request_goes_out_with_its_secret_and_only_where_it_may() {
     kit.real("Fetch")
         .configure("fetch_url", &format!("http://{host}/orders"))
         .grant_http(&host)
-        .secret("api-key", "s3cret", &host);
+        .secret("api-key", "s3cret-word", &host);
     let fetch = |host: &str| {
         json!({
             "activity": "Fetch", "attempts": 1,
@@ -119,7 +119,7 @@ fn a_request_goes_out_with_its_secret_and_only_where_it_may() {
     assert_eq!(fetched["result"]["text"], "thanks", "{fetched}");
     let request = answering.join().unwrap();
     assert!(request.starts_with("GET /orders HTTP/1.1\r\n"), "{request}");
-    assert!(request.contains("Bearer s3cret\r\n"), "{request}");
+    assert!(request.contains("Bearer s3cret-word\r\n"), "{request}");
     assert!(request.contains("idempotency-key: "), "{request}");
 }
 

@@ -10,7 +10,8 @@ use std::{
 };
 
 use prometheus::{
-    Encoder as _, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder, proto::MetricFamily,
+    CounterVec, Encoder as _, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder,
+    proto::MetricFamily,
 };
 use tenterhook_domain::{
     Code, Error, PluginName, Result, TenantId,
@@ -99,8 +100,8 @@ impl Row {
         IntCounterVec::new(Opts::new(self.name, self.help), self.labels)
     }
 
-    fn time(&self, registry: &Registry) -> prometheus::Result<prometheus::Counter> {
-        let counter = prometheus::Counter::new(self.name, self.help)?;
+    fn time(&self, registry: &Registry) -> prometheus::Result<CounterVec> {
+        let counter = CounterVec::new(Opts::new(self.name, self.help), self.labels)?;
         registry.register(Box::new(counter.clone()))?;
         Ok(counter)
     }
@@ -160,7 +161,7 @@ pub struct Metrics {
     component_refusals: Counter,
     polling_holds: Counter,
     double_runs: Counter,
-    double_run_time: prometheus::Counter,
+    double_run_time: CounterVec,
 }
 
 impl Metrics {
@@ -292,7 +293,9 @@ impl Tally for Metrics {
     }
 
     fn double_runs_took(&self, cpu: Duration) {
-        self.double_run_time.inc_by(cpu.as_secs_f64());
+        let none: [&str; 0] = [];
+        let time = self.double_run_time.with_label_values(&none);
+        time.inc_by(cpu.as_secs_f64());
     }
 
     fn polling_held(&self) {

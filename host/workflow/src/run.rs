@@ -344,8 +344,7 @@ impl Run {
             self.seed = start.randomness_seed;
         }
         // A query is asked once, also of a run that was just replayed to answer it.
-        let only_queries =
-            live::jobs(&activation).all(|job| matches!(job, Job::QueryWorkflow(_)));
+        let only_queries = live::jobs(&activation).all(|job| matches!(job, Job::QueryWorkflow(_)));
         let replaying = activation.is_replaying && !only_queries;
         let moment = Moment {
             time_nanos: self.time_nanos,

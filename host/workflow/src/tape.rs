@@ -221,7 +221,9 @@ impl Tape {
         let mut live = made.map_err(|failure| failed(1, "the workflow begins", &failure))?;
         for (place, step) in self.steps.iter().enumerate() {
             if !may_go_on() {
-                return Err(Parted::Unknown("the host had no time or no memory for it".to_owned()));
+                return Err(Parted::Unknown(
+                    "the host had no time or no memory for it".to_owned(),
+                ));
             }
             step.repeat(&mut live, place as u64 + 1, self.payload_bytes)?;
         }

@@ -58,7 +58,7 @@ impl CountsQuestions {
     }
 
     #[query]
-    pub(crate) fn answer(&self, _ctx: &WorkflowContextView, _input: ()) -> u64 {
+    pub(crate) fn answer(&self, _ctx: &WorkflowContextView) -> u64 {
         QUESTIONS.fetch_add(1, Ordering::Relaxed) + 1
     }
 }

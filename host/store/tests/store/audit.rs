@@ -171,7 +171,8 @@ async fn what_a_double_run_finds_is_kept_and_told_once(fixture: Fixture) {
     };
     let who = author("host:double-run");
     for (run, is_first) in [("r-1", true), ("r-2", false)] {
-        let noted = store.releases.note_double_run(&key, &finding(run), &who);
+        let found = finding(run);
+        let noted = store.releases.note_double_run(&key, &found, &who);
         assert_eq!(noted.await.unwrap(), is_first, "{run}");
     }
     let kept = store.releases.get(&acme, &payment(), &digest).await;
@@ -193,8 +194,7 @@ async fn what_a_double_run_finds_is_kept_and_told_once(fixture: Fixture) {
         digest: Digest::of(b"nobody's"),
         ..key
     };
-    let noted = store
-        .releases
-        .note_double_run(&stranger, &finding("r-3"), &who);
+    let found = finding("r-3");
+    let noted = store.releases.note_double_run(&stranger, &found, &who);
     assert!(!noted.await.unwrap());
 }

@@ -58,6 +58,9 @@ pub struct DevOptions {
     /// What all plugins together get.
     #[command(flatten)]
     pub capacity: CapacityOptions,
+    /// Whether runs are repeated.
+    #[command(flatten)]
+    pub double_runs: DoubleRunOptions,
     /// Where components may come from, and who may have signed them.
     #[command(flatten)]
     pub origins: OriginOptions,
@@ -136,6 +139,9 @@ pub struct ServeOptions {
     /// What all plugins together get.
     #[command(flatten)]
     pub capacity: CapacityOptions,
+    /// Whether runs are repeated.
+    #[command(flatten)]
+    pub double_runs: DoubleRunOptions,
     /// Where components may come from, and who may have signed them.
     #[command(flatten)]
     pub origins: OriginOptions,
@@ -170,6 +176,33 @@ pub struct CapacityOptions {
         value_parser = connections
     )]
     pub outbound_connections: Option<usize>,
+}
+
+/// Whether runs are repeated.
+#[derive(Debug, Clone, Default, Args)]
+pub struct DoubleRunOptions {
+    /// Of a hundred workflow runs so many are repeated on a fresh instance in the background, to find code that would not
+    /// replay; 0 for none [default: 1; 100 for `tenterhook dev`]
+    #[arg(
+        id = "double_run_share",
+        long = "double-run-share",
+        value_name = "PERCENT",
+        env = "TENTERHOOK_DOUBLE_RUN_SHARE",
+        value_parser = clap::value_parser!(u8).range(0..=100)
+    )]
+    pub share: Option<u8>,
+}
+
+impl DoubleRunOptions {
+    /// Of `tenterhook dev`, where whoever writes the code is there to read what is found.
+    pub fn of_dev(&self) -> u8 {
+        self.share.unwrap_or(100)
+    }
+
+    /// Of `tenterhook serve`.
+    pub fn of_serve(&self) -> u8 {
+        self.share.unwrap_or(1)
+    }
 }
 
 /// Reads a number of outbound connections.

@@ -13,7 +13,8 @@ pub const REASON_CHARS_MAX: usize = 500;
 /// Who does something, from where and why. Written down with what is done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Author {
-    /// `token:<id>`, or the part of the host that decided by itself: `host:checks`, `host:ramp`, `host:guard`, `host:retire`.
+    /// `token:<id>`, or the part of the host that decided by itself: `host:checks`, `host:ramp`, `host:guard`,
+    /// `host:retire`, `host:double-run`.
     pub who: String,
     /// The peer's address, or the identity of the host that decided.
     pub from: String,
@@ -32,7 +33,7 @@ pub struct AuditEntry {
     #[serde(flatten)]
     pub author: Author,
     /// What: `upload`, `state`, `promote`, `ramp`, `advance`, `pause`, `resume`, `halt`, `roll-back`, `policy`,
-    /// `trust`, `secret`, `lane`.
+    /// `trust`, `secret`, `lane`, `non-deterministic`.
     pub action: String,
     /// Of which tenant.
     pub tenant: TenantId,

@@ -12,6 +12,7 @@ pub mod compatibility;
 pub mod component;
 pub mod context;
 pub mod digest;
+pub mod double_run;
 pub mod error;
 pub mod execution;
 pub mod grant;

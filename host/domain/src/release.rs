@@ -8,6 +8,7 @@ use crate::{
     check::{Check, Progress},
     component::Metadata,
     digest::Digest,
+    double_run::DoubleRunFinding,
     replay::ReplayReport,
 };
 
@@ -116,6 +117,9 @@ pub struct Release {
     /// How far its checks are, while they run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub progress: Option<Progress>,
+    /// The first of its runs that came to other commands when it was repeated; none as long as none was found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub double_run: Option<DoubleRunFinding>,
 }
 
 fn upload() -> String {

@@ -1,6 +1,9 @@
 //! What hosts count of what they refuse, for whoever operates them.
 
+use std::time::Duration;
+
 use crate::{
+    double_run::Outcome,
     error::Code,
     limit::Limits,
     name::{PluginName, TenantId},
@@ -45,6 +48,12 @@ pub trait Tally: Send + Sync + 'static {
 
     /// An uploaded component of the tenant was refused under `code`.
     fn component_refused(&self, _tenant: &TenantId, _code: Code) {}
+
+    /// A run of the plugin was to be repeated, and this came of it.
+    fn double_run(&self, _tenant: &TenantId, _plugin: &PluginName, _outcome: Outcome) {}
+
+    /// Double runs took so much processor time more.
+    fn double_runs_took(&self, _cpu: Duration) {}
 
     /// The host polls for no new work, for its instances hold too much memory.
     fn polling_held(&self) {}

@@ -6,14 +6,17 @@
 use std::{
     collections::{BTreeMap, HashSet},
     sync::{Mutex, PoisonError},
+    time::Duration,
 };
 
 use prometheus::{
-    Encoder as _, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder, proto::MetricFamily,
+    CounterVec, Encoder as _, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder,
+    proto::MetricFamily,
 };
 use tenterhook_domain::{
     Code, Error, PluginName, Result, TenantId,
     circuit::{CircuitState, Circuits},
+    double_run::Outcome,
     memory::{InstanceMemory, MemoryReading},
     tally::Tally,
 };
@@ -66,6 +69,16 @@ const COMPONENT_REFUSALS: Row = Row {
     help: "Uploaded components that a check refused on this host, by the code of the refusal.",
     labels: &["tenant", "code"],
 };
+const DOUBLE_RUNS: Row = Row {
+    name: "tenterhook_double_runs_total",
+    help: "Runs of a plugin that this host was to repeat on a fresh instance, by what came of it: same, differs, unknown or dropped.",
+    labels: &["tenant", "plugin", "outcome"],
+};
+const DOUBLE_RUN_TIME: Row = Row {
+    name: "tenterhook_double_run_cpu_seconds_total",
+    help: "Processor time that this host took to repeat runs.",
+    labels: &[],
+};
 const POLLING_HOLDS: Row = Row {
     name: "tenterhook_polling_holds_total",
     help: "Times that this host stopped to poll for new work because its instances held too much memory.",
@@ -85,6 +98,12 @@ const MEMORY: Row = Row {
 impl Row {
     fn counter(&self) -> prometheus::Result<IntCounterVec> {
         IntCounterVec::new(Opts::new(self.name, self.help), self.labels)
+    }
+
+    fn time(&self, registry: &Registry) -> prometheus::Result<CounterVec> {
+        let counter = CounterVec::new(Opts::new(self.name, self.help), self.labels)?;
+        registry.register(Box::new(counter.clone()))?;
+        Ok(counter)
     }
 }
 
@@ -141,6 +160,8 @@ pub struct Metrics {
     lines_dropped: Counter,
     component_refusals: Counter,
     polling_holds: Counter,
+    double_runs: Counter,
+    double_run_time: CounterVec,
 }
 
 impl Metrics {
@@ -151,7 +172,10 @@ impl Metrics {
     pub fn new() -> Result<Self> {
         let registry = Registry::new();
         let counter = |row| Counter::new(row, &registry).map_err(broken);
+        let double_run_time = DOUBLE_RUN_TIME.time(&registry).map_err(broken)?;
         Ok(Self {
+            double_run_time,
+            double_runs: counter(&DOUBLE_RUNS)?,
             limit_hits: counter(&LIMIT_HITS)?,
             quota_refusals: counter(&QUOTA_REFUSALS)?,
             circuit_refusals: counter(&CIRCUIT_REFUSALS)?,
@@ -261,6 +285,17 @@ impl Tally for Metrics {
     fn component_refused(&self, tenant: &TenantId, code: Code) {
         self.component_refusals
             .count(&[tenant.as_str()], &[code.as_str()]);
+    }
+
+    fn double_run(&self, tenant: &TenantId, plugin: &PluginName, outcome: Outcome) {
+        let who = [tenant.as_str(), plugin.as_str()];
+        self.double_runs.count(&who, &[outcome.as_str()]);
+    }
+
+    fn double_runs_took(&self, cpu: Duration) {
+        let none: [&str; 0] = [];
+        let time = self.double_run_time.with_label_values(&none);
+        time.inc_by(cpu.as_secs_f64());
     }
 
     fn polling_held(&self) {

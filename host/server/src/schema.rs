@@ -198,6 +198,7 @@ mod tests {
             checks: Vec::new(),
             replay: None,
             progress: None,
+            double_run: None,
         }
     }
 

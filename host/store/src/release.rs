@@ -6,6 +6,7 @@ use tenterhook_domain::{
     audit::Author,
     check::{Check, Progress},
     component::Metadata,
+    double_run::DoubleRunFinding,
     execution::Page,
     release::{Release, ReleaseState},
     replay::ReplayReport,
@@ -125,6 +126,13 @@ pub trait Releases: Send + Sync + 'static {
         author: &Author,
         now_millis: u64,
     ) -> Result<Release>;
+    /// Keeps what a double run found of a release that is there, once: false where something was found before.
+    async fn note_double_run(
+        &self,
+        key: &ReleaseKey,
+        finding: &DoubleRunFinding,
+        author: &Author,
+    ) -> Result<bool>;
     /// Releases of all scopes in `state`, with the time since which they are in it, in milliseconds since the Unix
     /// epoch. For the host's own rounds.
     async fn in_state(

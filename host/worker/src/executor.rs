@@ -26,13 +26,14 @@ use tenterhook_domain::{Code, Error, Result};
 use tenterhook_sandbox::processor;
 use tokio::runtime::Handle;
 
-use self::overtime::{Overtime, Priority, Thread};
+use self::overtime::Overtime;
+pub(crate) use self::overtime::{Priority, Thread};
 use crate::fair::{FairQueue, Flow, Turn};
 
 type Job = Box<dyn FnOnce() + Send>;
 
 /// Guest frames live on these stacks: wasmtime's own limit plus room for the host's frames.
-const STACK_BYTES: usize = 4 * 1024 * 1024;
+pub(crate) const STACK_BYTES: usize = 4 * 1024 * 1024;
 /// A job that takes more processor time does not keep others from the queue any more.
 const SLICE: Duration = Duration::from_millis(10);
 /// A future that has taken so much processor time in all goes on in the background: a twentieth of a second.

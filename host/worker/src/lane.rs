@@ -257,9 +257,10 @@ fn dispatch(shared: &Arc<Shared>, activation: WorkflowActivation) {
 
 /// Drops a run, where there is one, and says so.
 fn let_go(shared: &Arc<Shared>, run: Option<Run>, run_id: String) {
-    let Some(run) = run else {
+    let Some(mut run) = run else {
         return complete(shared, nothing(run_id), false);
     };
+    shared.rooms.double_runs.collect_rest(&mut run);
     // Unmapping an instance takes long enough to keep it off the poll loop; and it must not wait behind what its tenant
     // has queued, for others wait for its memory and its place in Core's cache.
     let of_shared = shared.clone();

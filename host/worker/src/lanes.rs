@@ -9,7 +9,7 @@ use std::{
 use futures_util::future::join_all;
 use temporalio_sdk_core::Worker as CoreWorker;
 use tenterhook_domain::{Result, Scope, lane::LaneSettings};
-use tenterhook_sandbox::{MemoryBudget, Places};
+use tenterhook_sandbox::Places;
 use tenterhook_store::Store;
 use tokio::{
     sync::watch,
@@ -22,6 +22,7 @@ use crate::{
     activity,
     connection::Temporal,
     directory::{Directory, KNOWN_FOR},
+    double_run::DoubleRuns,
     executor::Executor,
     lane::{Home, Lane, LaneConfig},
     resolver::Resolver,
@@ -38,16 +39,19 @@ pub(crate) struct Rooms {
     pub(crate) workflows: Arc<Executor>,
     pub(crate) activities: Arc<Executor>,
     pub(crate) places: Places,
+    pub(crate) double_runs: DoubleRuns,
     cores: Mutex<Vec<Weak<CoreWorker>>>,
 }
 
 impl Rooms {
-    fn open(config: &LaneConfig, memory: &Arc<MemoryBudget>) -> Result<Self> {
+    fn open(config: &LaneConfig, resolver: &Arc<Resolver>, host: &str) -> Result<Self> {
+        let memory = resolver.memory().clone();
         Ok(Self {
-            runs: Arc::new(Runs::new(config.runs_max(), memory.clone())),
+            runs: Arc::new(Runs::new(config.runs_max(), memory)),
             workflows: Arc::new(Executor::start("workflows", config.threads)?),
             activities: Arc::new(Executor::start_for_futures("activities", config.threads)?),
             places: activity::places(config.activity_tasks),
+            double_runs: DoubleRuns::start(config.double_run_percentage, resolver, host)?,
             cores: Mutex::default(),
         })
     }
@@ -71,6 +75,7 @@ impl Rooms {
 /// The lanes that are worked.
 pub struct Lanes {
     pooled: Lane,
+    rooms: Arc<Rooms>,
     resolver: Arc<Resolver>,
     stopping: CancellationToken,
     keeper: JoinHandle<Keeper>,
@@ -85,7 +90,7 @@ impl Lanes {
         resolver: Arc<Resolver>,
         directory: Arc<Directory>,
     ) -> Result<Self> {
-        let rooms = Arc::new(Rooms::open(config, resolver.memory())?);
+        let rooms = Arc::new(Rooms::open(config, &resolver, temporal.identity())?);
         let shortage = tokio::spawn(shortage::follow(rooms.clone(), resolver.clone()));
         let home = Arc::new(Home::Pooled);
         let pooled = Lane::start(temporal, config, resolver.clone(), rooms.clone(), home).await?;
@@ -93,7 +98,7 @@ impl Lanes {
             directory,
             config: config.clone(),
             resolver: resolver.clone(),
-            rooms,
+            rooms: rooms.clone(),
             lanes: HashMap::new(),
             leaving: Vec::new(),
             refused: HashMap::new(),
@@ -103,6 +108,7 @@ impl Lanes {
         let keeper = tokio::spawn(keeper.keep(changes, stopping.clone()));
         Ok(Self {
             pooled,
+            rooms,
             resolver,
             stopping,
             keeper,
@@ -125,6 +131,7 @@ impl Lanes {
     pub async fn stop(self, drain: Duration) {
         self.stopping.cancel();
         self.resolver.stop();
+        self.rooms.double_runs.stop();
         let dedicated = async {
             // A lane that is just being started is waited for: it must be stopped too.
             match timeout(drain, self.keeper).await {

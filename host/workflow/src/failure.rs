@@ -126,6 +126,16 @@ impl TaskFailure {
         self
     }
 
+    /// The host's code for it; none where it is a guest's own failure.
+    pub(crate) fn code(&self) -> Option<Code> {
+        match &self.failure.failure_info {
+            Some(FailureInfo::ApplicationFailureInfo(info)) if self.failure.source == SOURCE => {
+                Code::of_text(&info.r#type)
+            }
+            _ => None,
+        }
+    }
+
     /// What the reader is told.
     pub(crate) fn message(&self) -> &str {
         &self.failure.message

@@ -15,6 +15,7 @@ mod failure;
 mod identity;
 mod inbound;
 mod job;
+mod live;
 mod outbound;
 mod payload;
 mod pending;
@@ -24,6 +25,7 @@ mod rehearsal;
 mod reserved;
 mod routine;
 mod run;
+mod tape;
 
 pub use failure::{blames_plugin, coded_failure, fail_task};
 pub use identity::{Pin, RunIdentity};
@@ -34,3 +36,4 @@ pub use rehearsal::{
     with_patches,
 };
 pub use run::Run;
+pub use tape::{Difference, Repeated, Shelf, Tape};

@@ -6,6 +6,8 @@
 mod answer;
 mod difference;
 
+pub(crate) use self::difference::{place as between, title};
+
 use std::{sync::Arc, time::Duration};
 
 use prost::Message as _;
@@ -159,7 +161,7 @@ impl Rehearsal<'_> {
             if let Some(late) = out_of_time(&again) {
                 return Repetition::Unknown(late);
             }
-            if let Some(what) = difference::between(&commands, &again) {
+            if let Some(what) = difference::in_words(&commands, &again) {
                 return Repetition::Differs(format!("in activation {activations}, {what}"));
             }
             seen += commands.len() as u64;
@@ -269,7 +271,7 @@ pub fn repetition_differs(
     once: &[WorkflowCommand],
     again: WorkflowActivationCompletion,
 ) -> Option<String> {
-    difference::between(once, &outcome(again))
+    difference::in_words(once, &outcome(again))
 }
 
 /// The kind of a command and what tells it from others of its kind, for a person: `ScheduleActivity

@@ -20,16 +20,17 @@ use tenterhook_domain::{Code, Error, context::ContextKeys, limit::Limits, policy
 
 use crate::{
     failure::TaskFailure,
-    guest::{Init, Instance, Module, Moment},
+    guest::{Init, Module, Moment},
     identity::{Pin, RunIdentity},
     inbound,
-    job::{self, Expected},
+    live::{self, Deeds, Live},
     outbound::Firewall,
     payload,
     pending::{History, Pending},
     pin::{self, ReleasePin},
     reach::Reach,
-    routine::{Ended, Routines},
+    routine::Ended,
+    tape::{Shelf, Tape},
 };
 
 /// A run of a workflow and, once it has begun, the guest instance that executes it.
@@ -47,6 +48,7 @@ pub struct Run {
     seed: u64,
     workflow_type: String,
     pending: Pending,
+    tape: Option<Box<Tape>>,
 }
 
 enum State {
@@ -57,15 +59,9 @@ enum State {
     Dead,
 }
 
-struct Live {
-    instance: Box<dyn Instance>,
-    routines: Routines,
-}
-
 /// An activation as the guest is given it.
 struct Task {
     activation: WorkflowActivation,
-    expected: Vec<Expected>,
     start: Option<InitializeWorkflow>,
     moment: Moment,
 }
@@ -90,6 +86,7 @@ impl Run {
             seed: 0,
             workflow_type: String::new(),
             pending: Pending::default(),
+            tape: None,
         }
     }
 
@@ -118,6 +115,23 @@ impl Run {
         &self.reach
     }
 
+    /// Keeps what the run is given from its first activation on, and what it does, on a tape of `shelf`.
+    pub fn record(&mut self, shelf: Arc<Shelf>) {
+        let tape = Tape::new(shelf, self.module.clone(), self.limits.payload_bytes);
+        self.tape = Some(Box::new(tape));
+    }
+
+    /// Takes the tape of the run once nothing more comes onto it.
+    pub fn take_full_tape(&mut self) -> Option<Tape> {
+        let is_over = self.tape.as_ref().is_some_and(|tape| tape.is_over());
+        is_over.then(|| self.take_tape()).flatten()
+    }
+
+    /// Takes the tape of the run as far as it is.
+    pub fn take_tape(&mut self) -> Option<Tape> {
+        self.tape.take().map(|tape| *tape)
+    }
+
     /// Takes the run through `activation`. What goes wrong is a completion too: it fails the task.
     ///
     /// After a failed task the instance is gone; Core evicts the run and replays it.
@@ -141,6 +155,8 @@ impl Run {
 
     fn fail(&mut self, failure: TaskFailure, run_id: &str) -> WorkflowActivationCompletion {
         self.state = State::Dead;
+        // What failed is told of already, and is in no history.
+        self.tape = None;
         tracing::warn!(
             scope = %self.identity.scope,
             plugin = %self.identity.plugin,
@@ -201,8 +217,14 @@ impl Run {
         activation: WorkflowActivation,
     ) -> Result<Vec<WorkflowCommand>, TaskFailure> {
         let task = self.task(activation)?;
+        let payload_bytes = self.limits.payload_bytes;
         if let Some(start) = task.start {
-            self.state = State::Live(self.instantiate(&start, task.moment)?);
+            let init = self.init(&start);
+            let live = Live::make(self.module.as_ref(), &init, task.moment, payload_bytes)?;
+            self.state = State::Live(live);
+            if let Some(tape) = &mut self.tape {
+                tape.begin(init, task.moment);
+            }
         }
         let mut moment = task.moment;
         moment.seed = self.follow_seed(&task.activation.jobs);
@@ -212,30 +234,14 @@ impl Run {
                 "the run has no instance, and the activation does not initialize one",
             ));
         };
-        let mut commands = Vec::new();
-        if task.expected.is_empty() {
-            return Ok(commands);
+        if task.activation.jobs.is_empty() {
+            return Ok(Vec::new());
         }
-        let payload_bytes = self.limits.payload_bytes;
-        let only_queries = task.expected.iter().all(Expected::is_query);
-        let results = live
-            .instance
-            .activate(&task.activation.encode_to_vec(), moment)
-            .map_err(|fault| TaskFailure::of_fault(fault, payload_bytes))?;
-        commands.extend(job::responses(
-            task.expected,
-            results,
-            &mut live.routines,
-            payload_bytes,
-        )?);
-        if only_queries {
-            return no_more(live.instance.take_commands()).map(|()| commands);
+        let deeds = live.act(&task.activation, moment, payload_bytes)?;
+        if let Some(tape) = &mut self.tape {
+            tape.keep(task.activation, moment, &deeds);
         }
-        let driven = live.routines.drive(live.instance.as_mut(), payload_bytes)?;
-        commands.extend(driven.responses);
-        let pushed = live.instance.take_commands();
-        commands.extend(self.admit(&pushed, driven.ended, moment.replaying)?);
-        Ok(commands)
+        self.admit(deeds, moment.replaying)
     }
 
     /// The pins that lead the commands of `activation`: those that the history has there, and the run's own once it
@@ -262,18 +268,18 @@ impl Run {
         Ok(pins)
     }
 
-    /// Checks and completes what the guest pushed, and how it ended.
-    fn admit(
-        &self,
-        pushed: &[Vec<u8>],
-        ended: Option<Ended>,
-        replaying: bool,
-    ) -> Result<Vec<WorkflowCommand>, TaskFailure> {
+    /// Checks and completes what the guest did.
+    fn admit(&self, deeds: Deeds, replaying: bool) -> Result<Vec<WorkflowCommand>, TaskFailure> {
+        let Deeds {
+            responses,
+            pushed,
+            ended,
+        } = deeds;
         let as_new = match &ended {
             Some(Ended::AsNew(bytes)) => Some(bytes.as_slice()),
             Some(Ended::With(_)) | None => None,
         };
-        payload::check_commands(pushed, as_new, self.limits.activation_commands)?;
+        payload::check_commands(&pushed, as_new, self.limits.activation_commands)?;
         // What a history has was granted once: taking a grant back stops no execution from being replayed.
         let granted = if replaying {
             &Reach::Scope
@@ -283,8 +289,9 @@ impl Run {
         let bytes_max = self.limits.payload_bytes;
         let now_millis = self.time_nanos / 1_000_000;
         let firewall = Firewall::new(&self.identity, &self.keys, granted, bytes_max, now_millis);
-        let mut commands = Vec::with_capacity(pushed.len() + 1);
-        for bytes in pushed {
+        let mut commands = responses;
+        commands.reserve(pushed.len() + 1);
+        for bytes in &pushed {
             commands.push(firewall.admit(bytes)?);
         }
         match ended {
@@ -304,7 +311,6 @@ impl Run {
     /// Turns `activation` into what the guest is given, and notes what is asked of it.
     fn task(&mut self, mut activation: WorkflowActivation) -> Result<Task, TaskFailure> {
         let mut jobs = Vec::with_capacity(activation.jobs.len());
-        let mut expected = Vec::with_capacity(activation.jobs.len());
         let mut start = None;
         for job in std::mem::take(&mut activation.jobs) {
             let mut job = match job.variant {
@@ -321,7 +327,6 @@ impl Run {
                 self.workflow_type.clone_from(&it.workflow_type);
             }
             self.identity.show(&mut job)?;
-            expected.push(Expected::of(&job));
             if let Job::InitializeWorkflow(it) = &mut job {
                 // The guest has it from `instantiate-workflow`; twice would double its cost.
                 start = Some(std::mem::take(it));
@@ -339,7 +344,8 @@ impl Run {
             self.seed = start.randomness_seed;
         }
         // A query is asked once, also of a run that was just replayed to answer it.
-        let replaying = activation.is_replaying && !expected.iter().all(Expected::is_query);
+        let only_queries = live::jobs(&activation).all(|job| matches!(job, Job::QueryWorkflow(_)));
+        let replaying = activation.is_replaying && !only_queries;
         let moment = Moment {
             time_nanos: self.time_nanos,
             replaying,
@@ -347,7 +353,6 @@ impl Run {
         };
         Ok(Task {
             activation,
-            expected,
             start,
             moment,
         })
@@ -362,21 +367,13 @@ impl Run {
         self.seed
     }
 
-    fn instantiate(&self, start: &InitializeWorkflow, moment: Moment) -> Result<Live, TaskFailure> {
-        let init = Init {
+    fn init(&self, start: &InitializeWorkflow) -> Init {
+        Init {
             namespace: self.identity.namespace.clone(),
             task_queue: self.identity.task_queue.clone(),
             run_id: self.identity.run_id.clone(),
             initialize_workflow: start.encode_to_vec(),
-        };
-        let instance = self
-            .module
-            .instantiate(&init, moment)
-            .map_err(|fault| TaskFailure::of_fault(fault, self.limits.payload_bytes))?;
-        Ok(Live {
-            instance,
-            routines: Routines::default(),
-        })
+        }
     }
 }
 
@@ -390,18 +387,4 @@ fn succeed(run_id: String, commands: Vec<WorkflowCommand>) -> WorkflowActivation
         })),
         ..Default::default()
     }
-}
-
-/// A query reads. What it pushes would be in no history, and replay would miss it.
-fn no_more(pushed: Vec<Vec<u8>>) -> Result<(), TaskFailure> {
-    if pushed.is_empty() {
-        return Ok(());
-    }
-    Err(TaskFailure::new(
-        Code::CommandRefused,
-        format!(
-            "a query handler pushed {} commands: a query may only read",
-            pushed.len()
-        ),
-    ))
 }

@@ -4,6 +4,7 @@
 #![allow(clippy::panic, reason = "misbehaving is what this plugin is for")]
 
 mod activities;
+mod hindsight;
 mod misdeeds;
 mod reaching;
 mod workflows;
@@ -14,6 +15,7 @@ use activities::{
     Compute, FloodHeartbeats, FloodLog, Grow, Hoard, HugeHeartbeat, HugeResult, Innocent, Overflow,
     Panic, Sleep, Spin,
 };
+use hindsight::{CountsQuestions, DecidesByReplay};
 use reaching::Reaches;
 use workflows::{
     Behaves, CallsStranger, Computes, FansOut, FloodsCommands, FloodsLog, ForgesPin, Grows, Hoards,
@@ -67,6 +69,10 @@ plugin! {
         ForgesPin,
         /// Asks for an activity on another task queue, of another plugin.
         CallsStranger,
+        /// Waits for the signal `go`, and then longer where it is replayed.
+        DecidesByReplay { signals: [go] },
+        /// Waits for the signal `go`, and then as long as it was asked its query `answer`, which counts in a static.
+        CountsQuestions { signals: [go], queries: [answer] },
         /// Reaches for another plugin in the way that its input says.
         Reaches,
     ],

@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
 mod dedicated;
+mod double_runs;
 mod durability;
 mod encryption;
 mod failures;

@@ -5,7 +5,7 @@ mod ramp;
 
 use clap::Subcommand;
 use serde_json::{Value, json};
-use tenterhook_domain::Digest;
+use tenterhook_domain::{Digest, double_run::DoubleRunFinding};
 
 use self::ramp::RampArguments;
 use super::page::{self, PageArguments};
@@ -44,6 +44,7 @@ pub(super) const FIELDS: &[Field] = &[
     Field::names("Workflows", "/metadata/workflows"),
     Field::names("Activities", "/metadata/activities"),
     Field::names("Checked", "/checks"),
+    Field::new("Not deterministic", "/double_run/workflow_type"),
 ];
 const ROLLOUT: &[Field] = &[
     Field::new("Current", "/current"),
@@ -251,5 +252,13 @@ pub(super) fn warn(release: &Value, console: &Console) {
             }
             _ => {}
         }
+    }
+    let found = release.get("double_run").cloned();
+    let found = found.and_then(|it| serde_json::from_value::<DoubleRunFinding>(it).ok());
+    if let Some(found) = found {
+        let (id, detail) = (&found.workflow_id, found.detail());
+        console.warn(&format!(
+            "double run of execution {id}: {detail}; a replay of such a run would fail"
+        ));
     }
 }

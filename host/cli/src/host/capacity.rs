@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tenterhook_domain::limit::LimitOverrides;
-use tenterhook_worker::{LaneConfig, REPLAYS_AT_ONCE};
+use tenterhook_worker::{DOUBLE_RUNS_AT_ONCE, LaneConfig, REPLAYS_AT_ONCE};
 
 use crate::host_options::CapacityOptions;
 
@@ -50,7 +50,12 @@ impl CapacityOptions {
 }
 
 /// A lane as large as this machine bears.
-pub(super) fn lane(task_queue: &str, ceilings: LimitOverrides, drain: Duration) -> LaneConfig {
+pub(super) fn lane(
+    task_queue: &str,
+    ceilings: LimitOverrides,
+    double_run_percentage: u8,
+    drain: Duration,
+) -> LaneConfig {
     LaneConfig {
         task_queue: task_queue.to_owned(),
         cached_runs: cached_runs(),
@@ -59,6 +64,7 @@ pub(super) fn lane(task_queue: &str, ceilings: LimitOverrides, drain: Duration) 
         activity_tasks: ACTIVITY_TASKS,
         sticky_timeout: STICKY_TIMEOUT,
         ceilings,
+        double_run_percentage,
         drain,
     }
 }
@@ -66,7 +72,7 @@ pub(super) fn lane(task_queue: &str, ceilings: LimitOverrides, drain: Duration) 
 /// Workflow instances that such a lane has at once: above what it caches come those that are just being made,
 /// dropped, looked at or replayed.
 pub(super) fn workflow_instances() -> u32 {
-    instances(cached_runs() + WORKFLOW_TASKS + REPLAYS_AT_ONCE)
+    instances(cached_runs() + WORKFLOW_TASKS + REPLAYS_AT_ONCE + DOUBLE_RUNS_AT_ONCE)
 }
 
 /// Activity instances that such a lane has at once, and those that are just being looked at.

@@ -25,6 +25,7 @@ pub(super) struct Surroundings<'a> {
     pub(super) codec: &'a Arc<Codec>,
     pub(super) task_queue: &'a str,
     pub(super) ceilings: &'a LimitOverrides,
+    pub(super) double_run_percentage: u8,
     pub(super) drain: Duration,
 }
 
@@ -39,7 +40,12 @@ impl Work {
     pub(super) async fn start(of: Surroundings<'_>) -> anyhow::Result<Self> {
         let lanes = tenterhook_worker::start_lanes(
             of.temporal,
-            &capacity::lane(of.task_queue, of.ceilings.clone(), of.drain),
+            &capacity::lane(
+                of.task_queue,
+                of.ceilings.clone(),
+                of.double_run_percentage,
+                of.drain,
+            ),
             of.directory.clone(),
             Means {
                 store: of.store.clone(),

@@ -218,6 +218,30 @@ async fn plugins_and_releases_are_shown() {
 }
 
 #[tokio::test]
+async fn what_a_double_run_found_is_told_with_the_release() {
+    let digest = Digest::of(b"x").to_string();
+    let mut found = release(b"x", "current");
+    found["double_run"] = json!({
+        "code": "component-not-deterministic", "found_at": 1, "workflow_type": "Pay", "workflow_id": "p-1",
+        "run_id": "r-1", "activation": 2, "command": 1, "expected": "StartTimer 1.000 s", "actual": "StartTimer 2.000 s",
+    });
+    let path = format!("GET {SCOPE}/plugins/payment/releases/{digest}");
+    let host = FakeHost::start().await.on(&path, 200, found);
+    let ran = Program::of(&host)
+        .run(&format!("release show payment {digest}"))
+        .await
+        .exited(0);
+    assert!(
+        ran.words().contains(&vec!["Not", "deterministic", "Pay"]),
+        "{}",
+        ran.stdout
+    );
+    for part in ["execution p-1", "activation 2", "StartTimer 2.000 s"] {
+        assert!(ran.stderr.contains(part), "{part}: {}", ran.stderr);
+    }
+}
+
+#[tokio::test]
 async fn grants_come_from_flags_or_a_file() {
     let line = format!("PUT {SCOPE}/plugins/payment/grants");
     let answer = json!({"http": [{"host": "a.test"}], "private_network": true, "keyvalue": false, "config": true, "limits": {}});

@@ -3,6 +3,7 @@
 use serde_json::json;
 use tenterhook_domain::{
     Code,
+    double_run::Outcome,
     memory::{InstanceMemory, MemoryReading},
     tally::Tally as _,
 };
@@ -78,6 +79,8 @@ async fn what_is_refused_is_counted_where_it_is_refused() {
     metrics.lines_dropped(&acme, &payment, 2);
     metrics.component_refused(&acme, Code::ComponentImportUnknown);
     metrics.polling_held();
+    metrics.double_run(&acme, &payment, Outcome::Differs);
+    metrics.double_runs_took(std::time::Duration::from_millis(1_500));
 
     let mut expected = vec![
         r#"tenterhook_quota_refusals_total{quota="starts_per_second",tenant="acme"} 3"#,
@@ -88,6 +91,8 @@ async fn what_is_refused_is_counted_where_it_is_refused() {
         r#"tenterhook_log_lines_dropped_total{plugin="payment",tenant="acme"} 42"#,
         r#"tenterhook_component_refusals_total{code="component-import-unknown",tenant="acme"} 1"#,
         "tenterhook_polling_holds_total 1",
+        r#"tenterhook_double_runs_total{outcome="differs",plugin="payment",tenant="acme"} 1"#,
+        "tenterhook_double_run_cpu_seconds_total 1.5",
     ];
     expected.extend(GAUGES);
     let mut found = series(&admin).await;

@@ -7,12 +7,13 @@ use tenterhook_domain::{
     audit::Author,
     check::Progress,
     component::Metadata,
+    double_run::DoubleRunFinding,
     execution::Page,
     release::{Release, ReleaseState},
 };
 
 use super::{
-    At, BindAt as _, Connection, Db, allowance, audit, claim, failed, number, place,
+    At, BindAt as _, Connection, Db, allowance, audit, claim, double_run, failed, number, place,
     plugin::{ensure, why_missing},
     read_json, read_scope,
     tenant::hold_tenant,
@@ -20,7 +21,8 @@ use super::{
 };
 use crate::{Checked, Cursor, Findings, NewRelease, Plugins, ReleaseKey, Releases, Written};
 
-const COLUMNS: &str = "number, digest, version, bytes, uploaded_at, metadata, checks, state, origin, replay, progress";
+const COLUMNS: &str = "number, digest, version, bytes, uploaded_at, metadata, checks, state, origin, replay, progress, \
+     double_run";
 
 #[derive(FromRow)]
 struct Row {
@@ -35,6 +37,7 @@ struct Row {
     origin: String,
     replay: Option<String>,
     progress: Option<String>,
+    double_run: Option<String>,
 }
 
 impl Row {
@@ -50,6 +53,7 @@ impl Row {
             checks: read_json(&self.checks, "checks")?,
             replay: optional(self.replay, "a replay report")?,
             progress: optional(self.progress, "a progress")?,
+            double_run: optional(self.double_run, "a finding")?,
         })
     }
 }
@@ -122,7 +126,7 @@ async fn add(
          SET state = 'uploaded', state_at = excluded.state_at, origin = excluded.origin, \
              signature = excluded.signature, \
              version = NULL, metadata = excluded.metadata, checks = '[]', replay = NULL, \
-             progress = NULL, lease_host = NULL, lease_until = 0 \
+             progress = NULL, double_run = NULL, lease_host = NULL, lease_until = 0 \
          WHERE releases.state IN ('retired', 'refused')",
     )
     .bind_at((scope, plugin))
@@ -273,6 +277,17 @@ impl Releases for Db {
             claim::conclude(&this, held, &findings, checked, &author, now_millis).await
         })
         .await
+    }
+
+    async fn note_double_run(
+        &self,
+        key: &ReleaseKey,
+        finding: &DoubleRunFinding,
+        author: &Author,
+    ) -> Result<bool> {
+        let (this, key) = (self.clone(), key.clone());
+        let (finding, author) = (finding.clone(), author.clone());
+        to_the_end(async move { double_run::note(&this, &key, &finding, &author).await }).await
     }
 
     async fn in_state(

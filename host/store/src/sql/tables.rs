@@ -4,6 +4,7 @@ mod allowance;
 mod audit;
 mod claim;
 mod context_key;
+mod double_run;
 mod lane;
 mod line;
 mod payload_key;

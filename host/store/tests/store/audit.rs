@@ -1,15 +1,17 @@
 //! The audit log.
 
 use tenterhook_domain::{
-    Code, Digest, PluginName, Scope, audit::AuditEntry, policy::ReleasePolicy,
+    Code, Digest, PluginName, Scope, audit::AuditEntry, double_run::DoubleRunFinding,
+    policy::ReleasePolicy,
 };
-use tenterhook_store::{AuditFilter, Cursor, Store};
+use tenterhook_store::{AuditFilter, Cursor, ReleaseKey, Store};
 
 use crate::{Fixture, NOW, admit, author, component, on_every_store, payment, promote, release};
 
 on_every_store!(
     every_step_is_written_down_with_its_author,
     the_log_is_filtered_and_comes_in_pages,
+    what_a_double_run_finds_is_kept_and_told_once,
 );
 
 async fn entries(store: &Store, filter: AuditFilter<'_>) -> Vec<AuditEntry> {
@@ -146,4 +148,53 @@ async fn the_log_is_filtered_and_comes_in_pages(fixture: Fixture) {
     };
     let refused = store.audit.entries(AuditFilter::default(), cursor).await;
     assert_eq!(refused.unwrap_err().code(), Code::RequestInvalid);
+}
+
+async fn what_a_double_run_finds_is_kept_and_told_once(fixture: Fixture) {
+    let (store, acme) = (&fixture.store, fixture.scope("acme/production").await);
+    let digest = admit(store, &acme, "one").await;
+    let key = ReleaseKey {
+        scope: acme.clone(),
+        plugin: payment(),
+        digest,
+    };
+    let finding = |run: &str| DoubleRunFinding {
+        code: DoubleRunFinding::CODE.as_str().to_owned(),
+        found_at: NOW,
+        workflow_type: "Pay".to_owned(),
+        workflow_id: "p-1".to_owned(),
+        run_id: run.to_owned(),
+        activation: 2,
+        command: 1,
+        expected: "StartTimer 1.000 s".to_owned(),
+        actual: "StartTimer 2.000 s".to_owned(),
+    };
+    let who = author("host:double-run");
+    for (run, is_first) in [("r-1", true), ("r-2", false)] {
+        let found = finding(run);
+        let noted = store.releases.note_double_run(&key, &found, &who);
+        assert_eq!(noted.await.unwrap(), is_first, "{run}");
+    }
+    let kept = store.releases.get(&acme, &payment(), &digest).await;
+    assert_eq!(kept.unwrap().double_run, Some(finding("r-1")));
+    let log = entries(store, AuditFilter::default()).await;
+    let told: Vec<_> = log
+        .iter()
+        .filter(|entry| entry.action == "non-deterministic")
+        .collect();
+    let [told] = told[..] else {
+        panic!("{log:?}");
+    };
+    assert_eq!(told.author, who);
+    assert_eq!(told.digest, Some(digest));
+    assert!(told.detail.contains("StartTimer 2.000 s"), "{told:?}");
+
+    // Of a release that is not there nothing is kept.
+    let stranger = ReleaseKey {
+        digest: Digest::of(b"nobody's"),
+        ..key
+    };
+    let found = finding("r-3");
+    let noted = store.releases.note_double_run(&stranger, &found, &who);
+    assert!(!noted.await.unwrap());
 }

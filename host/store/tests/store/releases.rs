@@ -121,6 +121,7 @@ async fn what_the_checks_found_is_written_down(fixture: Fixture) {
         checks: found.checks,
         replay: found.replay,
         progress: None,
+        double_run: None,
     };
     assert_eq!(refused, expected);
     assert_eq!(get().await.unwrap(), expected);
@@ -248,6 +249,7 @@ async fn what_was_refused_or_retired_is_uploaded_again(fixture: Fixture) {
         checks: Vec::new(),
         replay: None,
         progress: None,
+        double_run: None,
     };
     assert_eq!(again, fresh, "nothing is left of what was found");
     assert_eq!(claim(store, "checker", NOW).await, Some(key.clone()));

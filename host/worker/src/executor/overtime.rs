@@ -58,7 +58,7 @@ impl Overtime {
 
 /// How much a thread gives way to others (`nice`).
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Priority {
+pub(crate) enum Priority {
     /// As the host's own threads.
     Normal = 0,
     /// A thirtieth of what another thread gets, where both want the processor.
@@ -67,11 +67,11 @@ pub(super) enum Priority {
 
 /// A thread as the kernel knows it.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Thread(Option<Pid>);
+pub(crate) struct Thread(Option<Pid>);
 
 impl Thread {
     /// The one that calls. Where the system does not say its number, its priority stays.
-    pub(super) fn current() -> Self {
+    pub(crate) fn current() -> Self {
         let path = fs::read_link("/proc/thread-self").ok();
         let number = path.and_then(|path| path.file_name()?.to_str()?.parse().ok());
         Self(number.and_then(Pid::from_raw))
@@ -85,7 +85,7 @@ impl Thread {
         (nanos > 0).then_some(nanos)
     }
 
-    pub(super) fn set_priority(self, priority: Priority) {
+    pub(crate) fn set_priority(self, priority: Priority) {
         // A thread that keeps its priority shares the processor evenly, which is worse and not wrong.
         if let Some(thread) = self.0
             && let Err(error) = setpriority_process(Some(thread), priority as i32)

@@ -144,6 +144,10 @@ async fn make_run(
     let (limits, keys) = (terms.limits.clone(), shared.resolver.keys().clone());
     let mut run = Run::new(identity, limits, keys, module);
     terms.apply_to(&mut run);
+    // A replay is a repetition itself.
+    if !activation.is_replaying {
+        shared.rooms.double_runs.begin(&mut run);
+    }
     Ok((run, ring))
 }
 

@@ -33,6 +33,8 @@ pub struct LaneConfig {
     pub sticky_timeout: Duration,
     /// What any plugin gets at most on this host.
     pub ceilings: LimitOverrides,
+    /// Runs that are repeated on a fresh instance, in a hundred: 0 to 100.
+    pub double_run_percentage: u8,
     /// How long stopping may take: running attempts get so long to end.
     pub drain: Duration,
 }

@@ -72,10 +72,11 @@ pub(super) fn activate(
 /// Keeps a run that was taken through `task`, and sends its completion.
 pub(super) fn settle(
     shared: &Arc<Shared>,
-    run: Run,
+    mut run: Run,
     mut completion: WorkflowActivationCompletion,
     task: &Task,
 ) {
+    shared.rooms.double_runs.collect(&mut run);
     let standing = Standing::of(&run);
     standing.note_failure(shared, &task.run_id, task.announced);
     blame::count(&shared.resolver, run.identity(), &completion);

@@ -15,3 +15,4 @@ mod rehearsal;
 mod rules;
 mod scene;
 mod script;
+mod taped;

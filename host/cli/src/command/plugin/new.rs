@@ -20,12 +20,17 @@ const TEMPLATE: &[(&str, &str)] = &[
     (".gitignore", "/target\n/.tenterhook\n"),
     ("src/lib.rs", include_str!("template/plugin.rs")),
 ];
+/// What `--kit` adds.
+const KIT_TEST: (&str, &str) = ("tests/kit.rs", include_str!("template/kit.rs"));
 /// What stands for the plugin's name in the template.
 const NAME: &str = "{{name}}";
 /// What stands for where the SDK comes from.
 const SDK: &str = "{{sdk}}";
-/// The guest SDK in a checkout.
+/// What stands for what only tests depend on.
+const KIT: &str = "{{kit}}";
+/// The guest SDK in a checkout, and the test kit in it.
 const SDK_FOLDER: &str = "sdk-guest";
+const KIT_FOLDER: &str = "sdk-guest/testkit";
 /// What a checkout is tested with, and a new plugin had better be too.
 const PINNED: &[&str] = &["Cargo.lock", "rust-toolchain.toml"];
 
@@ -37,6 +42,9 @@ pub(crate) struct NewArguments {
     /// A checkout of Tenterhook, whose guest SDK the plugin is to use [default: the one around the working directory, else the published version]
     #[arg(long, value_name = "FOLDER", env = "TENTERHOOK_SDK")]
     sdk: Option<PathBuf>,
+    /// Add tests of the workflow in the test kit; the first of them compiles much of the host, which takes minutes
+    #[arg(long)]
+    kit: bool,
 }
 
 impl NewArguments {
@@ -49,10 +57,14 @@ impl NewArguments {
         };
         let folder = Path::new(name);
         require_free(folder)?;
-        for (file, text) in TEMPLATE {
+        let kit_test = self.kit.then_some(&KIT_TEST);
+        let kit = self.kit.then(|| kit_dependencies(checkout.as_deref()));
+        let kit = kit.unwrap_or_default();
+        for (file, text) in TEMPLATE.iter().chain(kit_test) {
             let text = text
                 .replace(NAME, name)
-                .replace(SDK, &dependency(checkout.as_deref()));
+                .replace(SDK, &dependency(checkout.as_deref(), SDK_FOLDER))
+                .replace(KIT, &kit);
             write(&folder.join(file), text.as_bytes())?;
         }
         if let Some(checkout) = &checkout {
@@ -82,16 +94,22 @@ fn version() -> &'static str {
     env!("CARGO_PKG_VERSION")
 }
 
-/// What a manifest says of the SDK of a checkout, or of the one that is published.
-fn dependency(checkout: Option<&Path>) -> String {
+/// What a manifest says of a crate of a checkout, or of the one that is published.
+fn dependency(checkout: Option<&Path>, folder: &str) -> String {
     match checkout {
         // A string of JSON is one of TOML too, whatever is in the path.
         Some(checkout) => {
-            let path = checkout.join(SDK_FOLDER).display().to_string();
+            let path = checkout.join(folder).display().to_string();
             format!("{{ path = {} }}", serde_json::Value::from(path))
         }
         None => format!("\"{}\"", version()),
     }
+}
+
+/// What tests in the kit depend on.
+fn kit_dependencies(checkout: Option<&Path>) -> String {
+    let kit = dependency(checkout, KIT_FOLDER);
+    format!("\n[dev-dependencies]\nserde_json = \"1\"\ntenterhook-testkit = {kit}\n")
 }
 
 /// The checkout that somebody named, by its own folder or that of its SDK.

@@ -89,6 +89,8 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use serving::KeepAlive;
+
 pub use book::Book;
 pub use contracts::{Agreed, Contract, Days, Terms};
 pub use entry::{Charge, Item, Order, Refund, Reservation, Shipment};
@@ -125,12 +127,25 @@ impl StandIn {
     /// # Errors
     /// When the address cannot be bound.
     pub async fn start(address: SocketAddr) -> io::Result<Self> {
+        Self::serve(address, KeepAlive::Kept).await
+    }
+
+    /// The same, but each connection ends with its first answer. For sweeps: each of their many runs is another tenant, which
+    /// has connections of its own, and idle ones would hold the places that a host has for all.
+    ///
+    /// # Errors
+    /// When the address cannot be bound.
+    pub async fn start_closing(address: SocketAddr) -> io::Result<Self> {
+        Self::serve(address, KeepAlive::Closed).await
+    }
+
+    async fn serve(address: SocketAddr, keep_alive: KeepAlive) -> io::Result<Self> {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
         let books = Books::default();
         let stop = CancellationToken::new();
         let router = routes::router(books.clone());
-        let serving = tokio::spawn(serving::serve(listener, router, stop.clone()));
+        let serving = tokio::spawn(serving::serve(listener, router, keep_alive, stop.clone()));
         Ok(Self {
             address,
             books,

@@ -1,23 +1,22 @@
 //! The workflow `Expiration`.
 //!
 //! No step is interrupted: cancellation takes effect while it waits and between steps. A listing that was marked as
-//! expiring by then is marked as published again.
+//! expiring, and does not expire, is marked as published again, unless it was sold or withdrawn meanwhile.
 
 use std::time::Duration;
 
 use temporalio_workflow::{
-    ActivityExecutionError, SyncWorkflowContext, WorkflowContext, WorkflowContextView,
-    WorkflowResult, WorkflowTermination, workflow, workflow_methods,
+    SyncWorkflowContext, WorkflowContext, WorkflowContextView, WorkflowResult, WorkflowTermination,
+    workflow, workflow_methods,
 };
 use tenterhook_sdk::log::{self, Level};
-use tenterhook_sdk::presets::Retry;
 use tenterhook_sdk::time::{DateTime, Utc};
 use tenterhook_sdk::wait::{self, Waited};
-use tenterhook_sdk::{Activity, ActivityCall, ActivityOutcome, time};
+use tenterhook_sdk::{ActivityOutcome, Saga, time};
 
 use crate::finding::Findings;
 use crate::listings::{
-    EXPIRING, ListingRef, ListingStatus, PUBLISHED, StatusRequest, expire_listing,
+    APPROVED, EXPIRING, ListingRef, ListingStatus, PUBLISHED, StatusRequest, expire_listing,
     get_listing_status, update_listing_status,
 };
 use crate::model::{
@@ -39,6 +38,9 @@ pub(crate) struct Expiration {
 }
 
 type Context = WorkflowContext<Expiration>;
+
+/// What takes the mark of an expiring listing back; empty while it has none.
+type Mark = Saga<Expiration>;
 
 #[workflow_methods]
 impl Expiration {
@@ -117,36 +119,55 @@ async fn go_on(ctx: &Context, request: &ExpirationRequest) -> WorkflowResult<Exp
         }
     };
     ctx.state_mut(|expiration| expiration.expires_at = Some(expires_at));
+    let mut mark = saga(request);
+    let outcome = follow(ctx, request, &mut mark).await;
+    if outcome.is_err() {
+        mark.compensate(ctx).await;
+    }
+    outcome
+}
+
+/// Waits for the expiry and has the listing expire, or finds that it is no longer live.
+async fn follow(
+    ctx: &Context,
+    request: &ExpirationRequest,
+    mark: &mut Mark,
+) -> WorkflowResult<ExpirationResult> {
     loop {
-        wait_for_expiry(ctx, request).await?;
+        if let Some(last) = wait_for_expiry(ctx, request, mark).await? {
+            return Ok(ended(ctx, request, last, false));
+        }
         let last = status(ctx, request).await?;
         if !last.is_live() {
             return Ok(ended(ctx, request, last, false));
         }
         if ctx.cancellation_token().is_cancelled() {
-            mark(ctx, request, PUBLISHED).await?;
             return Err(WorkflowTermination::cancelled());
         }
         // An extension that came meanwhile is in time.
         if ctx.state(|expiration| expiration.moved_to.is_none()) {
-            expire(ctx, request).await?;
+            expire(ctx, request, mark).await?;
             return Ok(ended(ctx, request, last, true));
         }
     }
 }
 
-/// Waits for the expiry, wherever extensions move it, and marks the listing beforehand.
-async fn wait_for_expiry(ctx: &Context, request: &ExpirationRequest) -> WorkflowResult<()> {
+/// Waits for the expiry, wherever extensions move it, and marks the listing beforehand. Answers the status of one that is
+/// found to be no longer live.
+async fn wait_for_expiry(
+    ctx: &Context,
+    request: &ExpirationRequest,
+    mark: &mut Mark,
+) -> WorkflowResult<Option<ListingStatus>> {
     let warn_before = Duration::from_millis(request.warn_before_ms.unwrap_or(WARN_BEFORE_MS));
-    let mut warned = ctx.state(|expiration| expiration.step == ExpiryStep::Warned);
     loop {
         let expires_at = ctx.state_mut(Expiration::take_up_extension);
         let left = time::between(time::now(ctx), expires_at);
         let quiet = left.saturating_sub(warn_before);
-        if warned && !quiet.is_zero() {
-            mark(ctx, request, PUBLISHED).await?;
-            warned = false;
+        if !quiet.is_zero() {
+            mark.compensate(ctx).await;
         }
+        let warned = !mark.is_empty();
         if !warned {
             enter(ctx, ExpiryStep::Waiting);
         }
@@ -157,18 +178,15 @@ async fn wait_for_expiry(ctx: &Context, request: &ExpirationRequest) -> Workflow
         let moved = |expiration: &Expiration| expiration.moved_to.is_some();
         match wait::until(ctx, limit, summary, moved).await {
             Waited::Met => {}
-            Waited::Elapsed if warned => return Ok(()),
+            Waited::Elapsed if warned => return Ok(None),
             Waited::Elapsed => {
-                mark(ctx, request, EXPIRING).await?;
-                warned = true;
+                let marked = warn(ctx, request, mark).await?;
+                if !marked.is_live() {
+                    return Ok(Some(marked));
+                }
                 enter(ctx, ExpiryStep::Warned);
             }
-            Waited::Cancelled => {
-                if warned {
-                    mark(ctx, request, PUBLISHED).await?;
-                }
-                return Err(WorkflowTermination::cancelled());
-            }
+            Waited::Cancelled => return Err(WorkflowTermination::cancelled()),
         }
     }
 }
@@ -182,47 +200,57 @@ impl Expiration {
     }
 }
 
-/// Insists on the index: what has expired must not be found.
-async fn expire(ctx: &Context, request: &ExpirationRequest) -> WorkflowResult<()> {
+/// Marks the listing as expiring, and registers what takes the mark back.
+async fn warn(
+    ctx: &Context,
+    request: &ExpirationRequest,
+    mark: &mut Mark,
+) -> WorkflowResult<ListingStatus> {
+    let listing_id = request.listing_id.clone();
+    let change = move |status: &str, only_from: &[&str]| {
+        update_listing_status(StatusRequest {
+            listing_id: listing_id.clone(),
+            status: status.to_owned(),
+            only_from: only_from.iter().map(ToString::to_string).collect(),
+        })
+    };
+    let warning = change(EXPIRING, &[APPROVED, PUBLISHED]);
+    let marked = mark.step(ctx, paced(warning, request.retry_initial_ms), move |_| {
+        change(PUBLISHED, &[EXPIRING])
+    });
+    marked.await.map_err(ActivityOutcome::into_workflow_failure)
+}
+
+/// Insists on the index, whatever it answers: what has expired must not be found. So whether it has is settled before.
+async fn expire(ctx: &Context, request: &ExpirationRequest, mark: &Mark) -> WorkflowResult<()> {
     enter(ctx, ExpiryStep::Expiring);
-    run(ctx, request, expire_listing(listing(request))).await?;
-    let mut policy = Retry::Forever.policy();
-    if let Some(pause) = first_pause(request.retry_initial_ms) {
-        policy.set_initial_interval(pause);
-    }
-    let removed = remove_from_search_index(listing(request)).retry_policy(policy);
-    removed
-        .detached()
-        .run(ctx)
+    let expired = paced(expire_listing(listing(request)), request.retry_initial_ms);
+    mark.last_step(ctx, expired)
         .await
-        .map_err(ActivityOutcome::into_workflow_failure)
+        .map_err(ActivityOutcome::into_workflow_failure)?;
+    let mut published = saga(request);
+    published.undo(remove_from_search_index(listing(request)));
+    published.compensate(ctx).await;
+    Ok(())
 }
 
 async fn status(ctx: &Context, request: &ExpirationRequest) -> WorkflowResult<ListingStatus> {
-    run(ctx, request, get_listing_status(listing(request))).await
+    paced(
+        get_listing_status(listing(request)),
+        request.retry_initial_ms,
+    )
+    .detached()
+    .run(ctx)
+    .await
+    .map_err(ActivityOutcome::into_workflow_failure)
 }
 
-async fn mark(ctx: &Context, request: &ExpirationRequest, status: &str) -> WorkflowResult<()> {
-    let status = StatusRequest {
-        listing_id: request.listing_id.clone(),
-        status: status.to_owned(),
-    };
-    run(ctx, request, update_listing_status(status))
-        .await
-        .map(drop)
-}
-
-/// A step: out of reach of the workflow's cancellation, at the request's own pace.
-async fn run<A: Activity>(
-    ctx: &Context,
-    request: &ExpirationRequest,
-    call: ActivityCall<A>,
-) -> WorkflowResult<A::Output> {
-    let outcome: Result<_, ActivityExecutionError> = paced(call, request.retry_initial_ms)
-        .detached()
-        .run(ctx)
-        .await;
-    outcome.map_err(ActivityOutcome::into_workflow_failure)
+/// With nothing to undo yet, at the request's own pace.
+fn saga(request: &ExpirationRequest) -> Saga<Expiration> {
+    match first_pause(request.retry_initial_ms) {
+        Some(pause) => Saga::new().with_first_pause(pause),
+        None => Saga::new(),
+    }
 }
 
 fn listing(request: &ExpirationRequest) -> ListingRef {

@@ -49,6 +49,9 @@ pub(crate) struct Listing {
 pub(crate) struct StatusRequest {
     pub(crate) listing_id: String,
     pub(crate) status: String,
+    /// Set only where the listing has one of these now: what was sold meanwhile stays sold. Wherever, if there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) only_from: Vec<String>,
 }
 
 /// A decision to write down.
@@ -124,12 +127,20 @@ pub(crate) fn get_listing_status(
     Ok(status)
 }
 
-/// Sets a listing's status.
+/// Sets a listing's status, unless it has left those that it may come from. Tells the one that it has then.
 #[activity(timeout = Short)]
 pub(crate) fn update_listing_status(
     ctx: &ActivityContext,
     input: StatusRequest,
 ) -> Result<ListingStatus, ActivityError> {
+    if !input.only_from.is_empty() {
+        let listing_id = input.listing_id.clone();
+        let now: ListingStatus = load(ctx, &ListingRef { listing_id })?;
+        if !input.only_from.contains(&now.status) {
+            info!("listing {} is {}, and stays so", now.listing_id, now.status);
+            return Ok(now);
+        }
+    }
     set(ctx, &input.listing_id, &input.status, None, None)
 }
 

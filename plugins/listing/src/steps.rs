@@ -51,6 +51,7 @@ impl Steps {
             update_listing_status(StatusRequest {
                 listing_id: listing_id.clone(),
                 status: SUBMITTED.to_owned(),
+                only_from: Vec::new(),
             })
         };
         self.saga.step(ctx, take_up, give_back).await.map(drop)
@@ -117,6 +118,7 @@ impl Steps {
         update_listing_status(StatusRequest {
             listing_id: self.listing_id.clone(),
             status: status.to_owned(),
+            only_from: Vec::new(),
         })
     }
 

@@ -255,9 +255,27 @@ impl World {
             self.happened <= EVENTS_MAX,
             "more than {EVENTS_MAX} things happened in one test: what goes on without end?"
         );
-        self.now = self.now.max(at);
+        // A timer that was cancelled is due all the same, and no time passes for it.
+        if !self.is_moot(&due) {
+            self.now = self.now.max(at);
+        }
         self.happen(due);
         true
+    }
+
+    /// True if what it was planned for is over.
+    fn is_moot(&self, due: &Due) -> bool {
+        match due {
+            Due::Timer(run, seq) => {
+                !self.runs[*run].is_open() || !self.runs[*run].timers.contains_key(seq)
+            }
+            Due::Late(run, seq, _, _) => {
+                !self.runs[*run].is_open() || !self.runs[*run].activities.contains_key(seq)
+            }
+            Due::RunLate(run) => !self.runs[*run].is_open(),
+            Due::Say(run, _) => !self.runs[self.last_of(*run)].is_open(),
+            _ => false,
+        }
     }
 
     fn happen(&mut self, due: Due) {

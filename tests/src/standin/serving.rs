@@ -22,6 +22,15 @@ const HEADERS_WITHIN: Duration = Duration::from_secs(60);
 /// Pause after a failed accept (no file handles left), so that the loop does not spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// What becomes of a connection after an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum KeepAlive {
+    /// It waits for the next request.
+    Kept,
+    /// It ends.
+    Closed,
+}
+
 /// Marks a response that must never reach the client.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct CutConnection;
@@ -36,7 +45,12 @@ impl CutConnection {
 }
 
 /// Serves until `stop`, then closes every connection at once.
-pub(super) async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
+pub(super) async fn serve(
+    listener: TcpListener,
+    router: Router,
+    keep_alive: KeepAlive,
+    stop: CancellationToken,
+) {
     let mut connections = JoinSet::new();
     loop {
         let room = connections.len() < CONNECTIONS_MAX;
@@ -44,7 +58,7 @@ pub(super) async fn serve(listener: TcpListener, router: Router, stop: Cancellat
             () = stop.cancelled() => break,
             Some(_) = connections.join_next() => {}
             accepted = listener.accept(), if room => match accepted {
-                Ok((stream, _)) => { connections.spawn(serve_connection(stream, router.clone())); }
+                Ok((stream, _)) => { connections.spawn(serve_connection(stream, router.clone(), keep_alive)); }
                 Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
             },
         }
@@ -52,14 +66,15 @@ pub(super) async fn serve(listener: TcpListener, router: Router, stop: Cancellat
     connections.shutdown().await;
 }
 
-async fn serve_connection(stream: TcpStream, router: Router) {
+async fn serve_connection(stream: TcpStream, router: Router, keep_alive: KeepAlive) {
     stream.set_nodelay(true).ok();
     let service = service_fn(move |request: hyper::Request<Incoming>| {
         let router = router.clone();
         async move { answer(router, request.map(Body::new)).await }
     });
     let mut http = hyper::server::conn::http1::Builder::new();
-    http.timer(TokioTimer::new())
+    http.keep_alive(keep_alive == KeepAlive::Kept)
+        .timer(TokioTimer::new())
         .header_read_timeout(HEADERS_WITHIN);
     // It ends with an error when the client went away or the connection was cut on purpose.
     http.serve_connection(TokioIo::new(stream), service)

@@ -60,12 +60,35 @@ async fn a_new_plugin_is_a_crate_of_its_own_with_the_sdk_of_the_checkout() {
 }
 
 #[tokio::test]
+async fn with_the_kit_a_new_plugin_has_tests_in_it() {
+    let program = Program::new().variable("TENTERHOOK_SDK", &checkout());
+    program.run("plugin new plain").await.exited(0);
+    program.run("plugin new tested --kit").await.exited(0);
+    let read = |file: &str| std::fs::read_to_string(program.folder().join(file));
+    let plain = read("plain/Cargo.toml").expect("it is there");
+    assert!(!plain.contains("dev-dependencies"), "{plain}");
+    assert!(read("plain/tests/kit.rs").is_err());
+    let tested = read("tested/Cargo.toml").expect("it is there");
+    let kit = format!(
+        "[dev-dependencies]\nserde_json = \"1\"\ntenterhook-testkit = {{ path = \"{}/sdk-guest/testkit\" }}\n",
+        checkout()
+    );
+    assert!(tested.contains(&kit), "{tested}");
+    assert!(!tested.contains("{{"), "{tested}");
+    let test = read("tested/tests/kit.rs").expect("it is there");
+    assert!(test.contains("Sweep::of(&plugin())"), "{test}");
+}
+
+#[tokio::test]
 async fn without_a_checkout_a_new_plugin_uses_the_published_sdk() {
     let program = Program::new();
-    program.run("plugin new greeter").await.exited(0);
+    program.run("plugin new greeter --kit").await.exited(0);
     let manifest = std::fs::read_to_string(program.folder().join("greeter/Cargo.toml"));
-    let sdk = format!("tenterhook-sdk = \"{}\"", env!("CARGO_PKG_VERSION"));
-    assert!(manifest.expect("it is there").contains(&sdk));
+    let manifest = manifest.expect("it is there");
+    for crate_name in ["tenterhook-sdk", "tenterhook-testkit"] {
+        let line = format!("{crate_name} = \"{}\"\n", env!("CARGO_PKG_VERSION"));
+        assert!(manifest.contains(&line), "{line}: {manifest}");
+    }
 }
 
 #[tokio::test]

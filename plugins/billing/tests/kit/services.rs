@@ -41,7 +41,7 @@ impl Services {
     pub(crate) async fn open() -> Self {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         Self {
-            standin: StandIn::start(address).await.unwrap(),
+            standin: StandIn::start_closing(address).await.unwrap(),
             books: AtomicUsize::new(0),
         }
     }

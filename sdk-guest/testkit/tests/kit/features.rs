@@ -61,6 +61,18 @@ fn time_outs_are_of_their_kind() {
 }
 
 #[test]
+fn no_time_passes_for_what_is_over() {
+    let kit = kit();
+    let ended = kit.run("CancelsTimer", &());
+    assert_eq!(ended.elapsed(), Duration::from_millis(10));
+    let mut words = kit.start("Signalled", &());
+    let minute = Duration::from_secs(60);
+    words.at(minute, Message::signal("finish", &()));
+    words.at(2 * minute, Message::signal("add", "nobody hears it"));
+    assert_eq!(words.finish().elapsed(), minute);
+}
+
+#[test]
 fn signals_queries_and_updates_come_when_they_are_sent() {
     let kit = kit();
     let mut words = kit.start("Signalled", &());

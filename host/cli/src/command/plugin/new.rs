@@ -20,14 +20,20 @@ const TEMPLATE: &[(&str, &str)] = &[
     (".gitignore", "/target\n/.tenterhook\n"),
     ("src/lib.rs", include_str!("template/plugin.rs")),
 ];
+/// What `--kit` adds.
+const KIT_TEST: (&str, &str) = ("tests/kit.rs", include_str!("template/kit.rs"));
 /// What stands for the plugin's name in the template.
 const NAME: &str = "{{name}}";
 /// What stands for where the SDK comes from.
 const SDK: &str = "{{sdk}}";
 /// What stands for what the manifest replaces of other crates.
 const PATCH: &str = "{{patch}}";
-/// The guest SDK in a checkout.
+/// What stands for what only tests depend on.
+const KIT: &str = "{{kit}}";
+/// The guest SDK in a checkout, and the test kit in it.
 const SDK_FOLDER: &str = "sdk-guest";
+const KIT_FOLDER: &str = "sdk-guest/testkit";
+const PATCH_FOLDER: &str = "sdk-guest/prost-wkt";
 /// What a checkout is tested with, and a new plugin had better be too.
 const PINNED: &[&str] = &["Cargo.lock", "rust-toolchain.toml"];
 
@@ -39,6 +45,9 @@ pub(crate) struct NewArguments {
     /// A checkout of Tenterhook, whose guest SDK the plugin is to use [default: the one around the working directory, else the published version]
     #[arg(long, value_name = "FOLDER", env = "TENTERHOOK_SDK")]
     sdk: Option<PathBuf>,
+    /// Add tests of the workflow in the test kit; the first of them compiles much of the host, which takes minutes
+    #[arg(long)]
+    kit: bool,
 }
 
 impl NewArguments {
@@ -51,11 +60,16 @@ impl NewArguments {
         };
         let folder = Path::new(name);
         require_free(folder)?;
-        for (file, text) in TEMPLATE {
+        let kit_test = self.kit.then_some(&KIT_TEST);
+        let kit = self.kit.then(|| kit_dependencies(checkout.as_deref()));
+        let kit = kit.unwrap_or_default();
+        let patch = checkout.as_deref().map(patches).unwrap_or_default();
+        for (file, text) in TEMPLATE.iter().chain(kit_test) {
             let text = text
                 .replace(NAME, name)
-                .replace(SDK, &dependency(checkout.as_deref()))
-                .replace(PATCH, &patch(checkout.as_deref()));
+                .replace(SDK, &dependency(checkout.as_deref(), SDK_FOLDER))
+                .replace(KIT, &kit)
+                .replace(PATCH, &patch);
             write(&folder.join(file), text.as_bytes())?;
         }
         if let Some(checkout) = &checkout {
@@ -85,34 +99,34 @@ fn version() -> &'static str {
     env!("CARGO_PKG_VERSION")
 }
 
-/// What a manifest says of the SDK of a checkout, or of the one that is published.
-fn dependency(checkout: Option<&Path>) -> String {
+/// What a manifest says of a crate of a checkout, or of the one that is published.
+fn dependency(checkout: Option<&Path>, folder: &str) -> String {
     checkout.map_or_else(
         || format!("\"{}\"", version()),
-        |checkout| source(&checkout.join(SDK_FOLDER)),
+        |checkout| {
+            // A string of JSON is one of TOML too, whatever is in the path.
+            let path = checkout.join(folder).display().to_string();
+            format!("{{ path = {} }}", serde_json::Value::from(path))
+        },
     )
 }
 
-/// What a manifest has beside, where there is a checkout to take it from.
-fn patch(checkout: Option<&Path>) -> String {
-    let Some(checkout) = checkout else {
-        return String::new();
-    };
+/// What a manifest replaces of other crates, where there is a checkout to take it from.
+fn patches(checkout: &Path) -> String {
     format!(
         "
 # Temporal's crates without a register of message types that no plugin reads, a quarter of a component.
 [patch.crates-io]
 prost-wkt = {}
 ",
-        source(&checkout.join(SDK_FOLDER).join("prost-wkt"))
+        dependency(Some(checkout), PATCH_FOLDER)
     )
 }
 
-/// A crate in a folder, as a manifest says it.
-fn source(folder: &Path) -> String {
-    // A string of JSON is one of TOML too, whatever is in the path.
-    let path = serde_json::Value::from(folder.display().to_string());
-    format!("{{ path = {path} }}")
+/// What tests in the kit depend on.
+fn kit_dependencies(checkout: Option<&Path>) -> String {
+    let kit = dependency(checkout, KIT_FOLDER);
+    format!("\n[dev-dependencies]\nserde_json = \"1\"\ntenterhook-testkit = {kit}\n")
 }
 
 /// The checkout that somebody named, by its own folder or that of its SDK.

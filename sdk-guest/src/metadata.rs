@@ -1,7 +1,6 @@
 //! What `describe` answers: names, versions, and JSON Schemas of everything that goes in and comes out.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings};
-use temporalio_workflow::common::WorkflowDefinition;
 
 use crate::activity::ActivityEntry;
 use crate::bounds::{Described, Query, Signal, Update, Workflow};
@@ -73,11 +72,11 @@ pub struct WorkflowBuilder {
 
 impl WorkflowBuilder {
     /// A workflow with all its handlers, which Temporal's macro knows by name only.
-    pub fn new<W>(description: &str) -> Self
+    pub fn new<W, I, O>(description: &str) -> Self
     where
-        W: Workflow,
-        <W::Run as WorkflowDefinition>::Input: Described,
-        <W::Run as WorkflowDefinition>::Output: Described,
+        W: Workflow<I, O>,
+        I: Described,
+        O: Described,
     {
         let definition = W::definition();
         Self {
@@ -85,8 +84,8 @@ impl WorkflowBuilder {
                 definition: MessageType {
                     name: definition.workflow_type,
                     description: said(description),
-                    input_schema: Some(<W::Run as WorkflowDefinition>::Input::schema()),
-                    result_schema: Some(<W::Run as WorkflowDefinition>::Output::schema()),
+                    input_schema: Some(I::schema()),
+                    result_schema: Some(O::schema()),
                 },
                 signals: definition.signals.into_iter().map(named).collect(),
                 queries: definition.queries.into_iter().map(named).collect(),

@@ -5,8 +5,12 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use temporalio_workflow::__private::macros::WorkflowImplementation;
-use temporalio_workflow::common::{QueryDefinition, SignalDefinition, UpdateDefinition};
+use temporalio_workflow::__private::macros::{
+    WorkflowDefinitionDescriptor, WorkflowImplementation,
+};
+use temporalio_workflow::common::{
+    QueryDefinition, SignalDefinition, UpdateDefinition, WorkflowDefinition,
+};
 
 use crate::error::ActivityError;
 
@@ -57,16 +61,27 @@ impl<T: JsonSchema> Described for T {
     }
 }
 
-/// A workflow of `plugin!`'s list.
+/// A workflow of `plugin!`'s list, with what it is started with and what it answers with. That is no supertrait, and these
+/// are no associated types: the compiler would speak of Temporal's trait instead of this one.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no workflow",
     label = "not a workflow",
     note = "give the struct `#[workflow]` and its `impl` with the function `run` `#[workflow_methods]`"
 )]
-pub trait Workflow: WorkflowImplementation {}
+pub trait Workflow<I, O> {
+    /// What Temporal's macro says of it.
+    fn definition() -> WorkflowDefinitionDescriptor;
+}
 
 #[diagnostic::do_not_recommend]
-impl<W: WorkflowImplementation> Workflow for W {}
+impl<W, I, O> Workflow<I, O> for W
+where
+    W: WorkflowImplementation<Run: WorkflowDefinition<Input = I, Output = O>>,
+{
+    fn definition() -> WorkflowDefinitionDescriptor {
+        W::definition()
+    }
+}
 
 /// A handler listed under `signals`.
 #[diagnostic::on_unimplemented(
@@ -74,10 +89,22 @@ impl<W: WorkflowImplementation> Workflow for W {}
     label = "has another attribute than `#[signal]`",
     note = "list it under `queries` or `updates`, as its attribute says"
 )]
-pub trait Signal: SignalDefinition {}
+pub trait Signal {
+    /// What it is sent with.
+    type Input;
+
+    /// Its name on Temporal.
+    fn name(&self) -> &str;
+}
 
 #[diagnostic::do_not_recommend]
-impl<S: SignalDefinition> Signal for S {}
+impl<S: SignalDefinition> Signal for S {
+    type Input = S::Input;
+
+    fn name(&self) -> &str {
+        self.name()
+    }
+}
 
 /// A handler listed under `queries`.
 #[diagnostic::on_unimplemented(
@@ -85,10 +112,25 @@ impl<S: SignalDefinition> Signal for S {}
     label = "has another attribute than `#[query]`",
     note = "list it under `signals` or `updates`, as its attribute says"
 )]
-pub trait Query: QueryDefinition {}
+pub trait Query {
+    /// What it is asked with.
+    type Input;
+    /// What it answers with.
+    type Output;
+
+    /// Its name on Temporal.
+    fn name(&self) -> &str;
+}
 
 #[diagnostic::do_not_recommend]
-impl<Q: QueryDefinition> Query for Q {}
+impl<Q: QueryDefinition> Query for Q {
+    type Input = Q::Input;
+    type Output = Q::Output;
+
+    fn name(&self) -> &str {
+        self.name()
+    }
+}
 
 /// A handler listed under `updates`.
 #[diagnostic::on_unimplemented(
@@ -96,7 +138,53 @@ impl<Q: QueryDefinition> Query for Q {}
     label = "has another attribute than `#[update]`",
     note = "list it under `signals` or `queries`, as its attribute says"
 )]
-pub trait Update: UpdateDefinition {}
+pub trait Update {
+    /// What it is sent with.
+    type Input;
+    /// What it answers with.
+    type Output;
+
+    /// Its name on Temporal.
+    fn name(&self) -> &str;
+}
 
 #[diagnostic::do_not_recommend]
-impl<U: UpdateDefinition> Update for U {}
+impl<U: UpdateDefinition> Update for U {
+    type Input = U::Input;
+    type Output = U::Output;
+
+    fn name(&self) -> &str {
+        self.name()
+    }
+}
+
+/// What `plugin!` finds in place of a handler that its workflow does not have. The compiler says so, and nothing more
+/// about it: hence it passes for every kind.
+#[derive(Debug)]
+pub struct NoSuchHandler;
+
+impl Signal for NoSuchHandler {
+    type Input = ();
+
+    fn name(&self) -> &str {
+        ""
+    }
+}
+
+impl Query for NoSuchHandler {
+    type Input = ();
+    type Output = ();
+
+    fn name(&self) -> &str {
+        ""
+    }
+}
+
+impl Update for NoSuchHandler {
+    type Input = ();
+    type Output = ();
+
+    fn name(&self) -> &str {
+        ""
+    }
+}

@@ -179,7 +179,7 @@ pub use tenterhook_sdk_macros::plugin;
 #[doc(hidden)]
 pub mod __private {
     pub use crate::activity::{ActivityEntry, assert_distinct, entries, execute};
-    pub use crate::bounds::{Returned, fits};
+    pub use crate::bounds::{NoSuchHandler, Returned, fits};
     pub use crate::generated::export;
     pub use crate::generated::exports::tenterhook::plugin::activities::{
         Failure, Guest as ActivitiesGuest, Payload, Task,

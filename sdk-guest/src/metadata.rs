@@ -4,7 +4,6 @@ use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings};
 use temporalio_workflow::__private::macros::WorkflowDefinitionDescriptor;
-use temporalio_workflow::common::WorkflowDefinition;
 
 use crate::activity::ActivityEntry;
 use crate::bounds::{Described, Query, Signal, Update, Workflow};
@@ -76,18 +75,13 @@ pub struct WorkflowBuilder {
 
 impl WorkflowBuilder {
     /// A workflow with all its handlers, which Temporal's macro knows by name only.
-    pub fn new<W>(description: &str) -> Self
+    pub fn new<W, I, O>(description: &str) -> Self
     where
-        W: Workflow,
-        <W::Run as WorkflowDefinition>::Input: Described,
-        <W::Run as WorkflowDefinition>::Output: Described,
+        W: Workflow<I, O>,
+        I: Described,
+        O: Described,
     {
-        Self::of(
-            W::definition(),
-            description,
-            <W::Run as WorkflowDefinition>::Input::schema,
-            <W::Run as WorkflowDefinition>::Output::schema,
-        )
+        Self::of(W::definition(), description, I::schema, O::schema)
     }
 
     // Once for all workflows, to keep components small.

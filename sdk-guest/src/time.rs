@@ -17,6 +17,9 @@ pub use chrono::{DateTime, FixedOffset, Utc};
 /// What a time looks like, for `#[schemars(regex(pattern = …))]`: `2026-11-22T09:30:00+01:00`.
 pub const PATTERN: &str = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:\d{2})$";
 
+/// The search attribute that Temporal gives what a schedule starts.
+const SCHEDULED_START: &str = "TemporalScheduledStartTime";
+
 /// A text that is no time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InvalidTime {
@@ -77,6 +80,15 @@ pub fn now<W>(ctx: &WorkflowContext<W>) -> DateTime<Utc> {
         .unwrap_or_default();
     let millis = i64::try_from(since.as_millis()).unwrap_or(i64::MAX);
     DateTime::from_timestamp_millis(millis).unwrap_or(DateTime::UNIX_EPOCH)
+}
+
+/// The time for which a schedule started this execution; `None` if none did. It is the time to tell the night from that a
+/// nightly run is about: [`now`] is later by as much as the start was, days where it was made up for, or backfilled.
+pub fn scheduled<W>(ctx: &WorkflowContext<W>) -> Option<DateTime<Utc>> {
+    let attributes = ctx.search_attributes();
+    let value = &attributes.raw_payload(SCHEDULED_START)?.data;
+    let text: String = serde_json::from_slice(value).ok()?;
+    Some(parse(SCHEDULED_START, &text).ok()?.to_utc())
 }
 
 /// How long it is from `from` until `to`; nothing if that has passed.

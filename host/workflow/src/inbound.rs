@@ -121,7 +121,9 @@ impl RunIdentity {
         }
         if let Some(attributes) = &mut start.search_attributes {
             let fields = &mut attributes.indexed_fields;
-            fields.retain(|name, _| !reserved::is_search_attribute(name));
+            fields.retain(|name, _| {
+                name == reserved::SCHEDULED_START || !reserved::is_search_attribute(name)
+            });
         }
         self.show_failure(start.continued_failure.as_mut());
         Ok(())

@@ -1,4 +1,4 @@
-//! Names that belong to the host or to Temporal: a guest neither sees nor sets them.
+//! Names that belong to the host or to Temporal: a guest neither sees nor sets them, with one exception.
 
 /// What patch ids and memo keys of the host start with.
 pub(crate) const PREFIX: &str = "tenterhook:";
@@ -8,6 +8,10 @@ pub(crate) const TENANT: &str = "Tenant";
 pub(crate) const ENVIRONMENT: &str = "Environment";
 /// The search attribute with the plugin.
 pub(crate) const PLUGIN: &str = "Plugin";
+
+/// The search attribute with the time for which a schedule started an execution: a guest may see it, for what a night's
+/// run is about is that night, also where it is made up for days later.
+pub(crate) const SCHEDULED_START: &str = "TemporalScheduledStartTime";
 
 /// True for search attributes that say whose an execution is, and for those of Temporal's own.
 pub(crate) fn is_search_attribute(name: &str) -> bool {

@@ -147,7 +147,8 @@ async fn record(
     match ended {
         Ok(more) => {
             recorded.map_err(ActivityOutcome::into_workflow_failure)?;
-            if cancelled {
+            // Asked anew: what is cancelled while this round is put on record has no other round, which would not know.
+            if ctx.cancellation_token().is_cancelled() && (cancelled || more) {
                 return Err(WorkflowTermination::cancelled());
             }
             Ok(more)

@@ -140,15 +140,17 @@ async fn gather(
     Ok((sources, missing))
 }
 
-/// The day that the request names, or the one before today, in its offset.
+/// The day that the request names, in its offset; or the one before today, which for what a schedule started is the day
+/// that it was started for, however late.
 fn day(ctx: &Context, request: &ReportRequest) -> WorkflowResult<Day> {
     let offset = request.utc_offset.as_deref().unwrap_or("Z");
     let epoch = time::parse("utc_offset", &format!("1970-01-01T00:00:00{offset}"))?;
     let date = match &request.date {
         Some(date) => date.clone(),
         None => {
-            let now = time::now(ctx).with_timezone(epoch.offset());
-            format!("{:?}", (now - DAY).date_naive())
+            let today = time::scheduled(ctx).unwrap_or_else(|| time::now(ctx));
+            let today = today.with_timezone(epoch.offset());
+            format!("{:?}", (today - DAY).date_naive())
         }
     };
     let from = time::parse("date", &format!("{date}T00:00:00{offset}"))?.to_utc();

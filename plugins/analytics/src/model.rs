@@ -27,7 +27,8 @@ pub(crate) struct ReportRequest {
     /// Where the figures come from, each once.
     #[schemars(length(min = 1, max = 32), extend("uniqueItems" = true))]
     pub(crate) sources: Vec<String>,
-    /// The day, `2026-11-21`; unless given, the day before the one on which the workflow starts.
+    /// The day, `2026-11-21`; unless given, the day before the one on which the workflow starts, or for which a schedule
+    /// started it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(regex(pattern = "^\\d{4}-\\d{2}-\\d{2}$"))]
     pub(crate) date: Option<String>,

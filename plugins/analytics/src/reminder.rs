@@ -8,7 +8,7 @@ use temporalio_workflow::{
 };
 use tenterhook_sdk::log::{self, Level};
 use tenterhook_sdk::wait::{self, Waited};
-use tenterhook_sdk::{Activity, ActivityCall, ActivityOutcome, time};
+use tenterhook_sdk::{Activity, ActivityCall, ActivityOutcome, Saga, time};
 
 use crate::finding::Findings;
 use crate::model::{NAME_BYTES_MAX, ReminderRequest, ReminderResult};
@@ -77,7 +77,10 @@ async fn remind(ctx: &Context, request: &ReminderRequest) -> WorkflowResult<Remi
     if ctx.cancellation_token().is_cancelled() {
         return Err(WorkflowTermination::cancelled());
     }
-    let sent = run(ctx, request, send_reminder(validated.message)).await?;
+    // Until it is heard whether it was sent: otherwise it might be sent, not marked, and sent again by another run.
+    let send = paced(send_reminder(validated.message), request.retry_initial_ms);
+    let sent = Saga::new().last_step(ctx, send.activity_id("send")).await;
+    let sent = sent.map_err(ActivityOutcome::into_workflow_failure)?;
     let sent_at = time::text(time::now(ctx));
     let mark = SentRequest {
         reminder_id: request.reminder_id.clone(),

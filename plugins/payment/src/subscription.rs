@@ -194,15 +194,15 @@ async fn go_on(
     let mut period = Period::running(&details)?;
     if details.status == SubscriptionStatus::Pending || period.is_over(time::now(ctx))? {
         if details.cancel_at_period_end || ctx.state(|subscription| subscription.cancel) {
-            return end(ctx, request, Reason::Cancelled).await;
+            return end(ctx, request, Reason::Cancelled, saga).await;
         }
         change_plan(ctx, request, &mut details).await?;
         period = period.due(ctx, request, &details)?;
         ctx.state_mut(|subscription| subscription.period = Some(period.clone()));
         match dunning::collect(ctx, request, &details, &period, saga).await? {
             Collected::Paid => book(ctx, request, &period, saga).await?,
-            Collected::Cancelled => return end(ctx, request, Reason::Cancelled).await,
-            Collected::Refused => return end(ctx, request, Reason::NotPaid).await,
+            Collected::Cancelled => return end(ctx, request, Reason::Cancelled, saga).await,
+            Collected::Refused => return end(ctx, request, Reason::NotPaid, saga).await,
         }
     }
     ctx.state_mut(|subscription| subscription.period = Some(period.clone()));
@@ -235,7 +235,8 @@ async fn change_plan(
     Ok(())
 }
 
-/// Writes down that a period is paid; the charge is refunded if that is not possible.
+/// Writes down that a period is paid; the charge is refunded if that is not possible. Where nobody hears whether it is
+/// written down, it is asked until somebody does: a refund of what the service has as paid would be a period for nothing.
 async fn book(
     ctx: &Context,
     request: &SubscriptionRequest,
@@ -248,7 +249,8 @@ async fn book(
         period_end: Some(period.end.clone()),
         ..SubscriptionUpdate::of(request)
     };
-    step(request, update_subscription(update)).run(ctx).await?;
+    let update = step(request, update_subscription(update)).activity_id("book");
+    saga.last_step(ctx, update).await?;
     // It is paid and booked: there is nothing to undo any more.
     *saga = Saga::new();
     ctx.state_mut(|subscription| subscription.periods_paid += 1);
@@ -282,17 +284,19 @@ async fn sleep(
     }
 }
 
-/// Writes down that the subscription is over, which it may be already.
+/// Writes down that the subscription is over, which it may be already; until it is heard whether it is.
 async fn end(
     ctx: &Context,
     request: &SubscriptionRequest,
     reason: Reason,
+    saga: &Saga<SubscriptionPayment>,
 ) -> Result<Option<Reason>, Stop> {
     let update = SubscriptionUpdate {
         status: Some(SubscriptionStatus::Cancelled),
         ..SubscriptionUpdate::of(request)
     };
-    match step(request, update_subscription(update)).run(ctx).await {
+    let update = step(request, update_subscription(update)).activity_id("end");
+    match saga.last_step(ctx, update).await {
         Err(error) if error.type_name() != Some(ErrorKind::Conflict.name()) => Err(error.into()),
         _ => Ok(Some(reason)),
     }

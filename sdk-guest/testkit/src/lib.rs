@@ -114,7 +114,9 @@
 //!   policies, all time-outs, failures that are not retried or say when, heartbeats' details and cancellation are Temporal's.
 //!   An activity without a mock that is not run for real fails the test.
 //! - **Time** passes only where everything waits. A mock takes none, unless [`Mock::takes`] says so. The code of an activity
-//!   that runs for real sees the machine's clock, and takes no workflow time.
+//!   that runs for real sees the machine's clock, and takes no workflow time. So does the sandbox: a destination that fails
+//!   seven times in a row is left alone for a real second and more, in which an activity without end is tried in vain. Have
+//!   the service fail less often than that, or the step by [`Kit::inject`].
 //! - **Children** run for real, of the same plugin or another one ([`Kit::with`]), or are mocked ([`Kit::mock_child`]).
 //! - **Determinism**: everything that a test ran is run a second time as a replay, on a fresh instance. Another command is a
 //!   panic that says which; [`Kit::once`] leaves it out.

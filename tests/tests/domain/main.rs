@@ -10,4 +10,5 @@ mod billing;
 mod listing;
 mod payment;
 mod scene;
+mod schedule;
 mod user;

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Map, Value, json};
 use tenterhook_tests::{
-    host::{Answer, Api, Host, World},
+    host::{Answer, Api, Host, World, guest},
     standin::{Book, Operation, StandIn, Switch},
 };
 use tokio::sync::OnceCell;
@@ -61,6 +61,8 @@ pub(crate) async fn api() -> Api {
 pub(crate) struct Scene {
     pub(crate) world: World,
     pub(crate) standin: StandIn,
+    /// The plugin's release.
+    pub(crate) digest: String,
     plugin: &'static str,
 }
 
@@ -76,7 +78,7 @@ impl Scene {
             .await
             .unwrap();
         let world = World::make(api, tenant).await.unwrap();
-        world.push_guest(plugin).await.unwrap();
+        let digest = world.push_guest(plugin).await.unwrap();
         let grants = json!({
             "http": [{ "host": standin.address().to_string() }],
             "private_network": true,
@@ -93,8 +95,22 @@ impl Scene {
         Self {
             world,
             standin,
+            digest,
             plugin,
         }
+    }
+
+    /// Pushes the same component as another release and makes it current; answers its digest.
+    pub(crate) async fn push_again(&self) -> String {
+        let mut component = guest(self.plugin).unwrap();
+        // A section that nobody reads: its kind, its length, its name's length, its name.
+        component.extend_from_slice(b"\x00\x06\x05again");
+        let digest = self.world.push(self.plugin, component).await.unwrap();
+        let path = self.world.path(&format!("plugins/{}/current", self.plugin));
+        let body = json!({ "digest": digest });
+        let current = self.world.api.put(&path, &body).await.unwrap();
+        current.ok().unwrap();
+        digest
     }
 
     /// What the providers have on record.

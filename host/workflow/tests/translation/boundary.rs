@@ -86,6 +86,8 @@ fn a_run_sees_its_callers_names() {
                 "Environment",
                 "Plugin",
                 "TemporalChangeVersion",
+                "TemporalScheduledById",
+                "TemporalScheduledStartTime",
                 "tenterhookX",
                 "Colour",
             ]),
@@ -98,7 +100,7 @@ fn a_run_sees_its_callers_names() {
     assert_eq!(sorted(&start.memo.unwrap().fields), ["note"]);
     assert_eq!(
         sorted(&start.search_attributes.unwrap().indexed_fields),
-        ["Colour"]
+        ["Colour", "TemporalScheduledStartTime"]
     );
 }
 

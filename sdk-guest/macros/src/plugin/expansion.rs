@@ -3,8 +3,9 @@
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned as _;
+use syn::{Ident, Path};
 
-use super::{Plugin, Workflow};
+use super::{Plugin, Workflow, last};
 
 pub(super) fn expand(plugin: &Plugin) -> TokenStream {
     let describe = describe(plugin);
@@ -76,18 +77,39 @@ fn workflow(row: &Workflow) -> TokenStream {
         path,
         handlers,
     } = row;
-    let handlers = handlers.iter().map(|(kind, name)| {
-        // At the handler's name, so that what is wrong with it is said there.
-        quote_spanned!(name.span()=> workflow.#kind(<#path>::#name);)
-    });
+    let handlers = handlers
+        .iter()
+        .map(|(kind, name)| handler(path, kind, name));
     let new = quote_spanned! {path.span()=>
-        ::tenterhook_sdk::__private::WorkflowBuilder::new::<#path>
+        ::tenterhook_sdk::__private::WorkflowBuilder::new::<#path, _, _>
     };
     quote! {{
         #[allow(unused_mut)]
         let mut workflow = #new(#description);
         #(#handlers)*
         plugin.workflow(workflow.build());
+    }}
+}
+
+/// At the handler's name, so that what is wrong with it is said there.
+///
+/// Temporal's macro leaves a constant of the workflow for each handler. Where there is none, the name is found in the trait
+/// here, whose constant says the mend.
+fn handler(path: &Path, kind: &Ident, name: &Ident) -> TokenStream {
+    let mend = format!(
+        "`{}` has no handler `{name}`: list the name of one of its methods with `#[signal]`, `#[query]` or `#[update]`",
+        last(path)
+    );
+    quote_spanned! {name.span()=> {
+        #[allow(dead_code, non_upper_case_globals)]
+        trait Handler {
+            const #name: ::tenterhook_sdk::__private::NoSuchHandler = ::core::panic!(#mend);
+        }
+        impl Handler for #path {}
+        const _: () = {
+            let _ = <#path>::#name;
+        };
+        workflow.#kind(<#path>::#name);
     }}
 }
 

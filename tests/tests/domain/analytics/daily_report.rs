@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use tenterhook_tests::standin::{Happening, Operation, Switch};
 
 use crate::scene::{Scene, calls, failure_type, text_of};
+use crate::schedule::Schedule;
 
 /// A tenant with two sources: what happened at the edges of 21 November in UTC+1 counts or does not.
 async fn scene(tenant: &str) -> Scene {
@@ -148,6 +149,62 @@ async fn no_source_at_all_and_a_store_that_is_down_fail() {
     no_day["date"] = json!("2026-02-30");
     let outcome = scene.run("DailyReport", "d-4", no_day).await;
     assert_eq!(failure_type(&outcome), "ValidationError", "{outcome:#}");
+}
+
+#[tokio::test]
+async fn a_schedule_makes_the_report_of_each_night_however_late() {
+    let scene = scene("analytics-nightly").await;
+    let happened = |at: &str, value: i64| Happening {
+        at: at.to_owned(),
+        metric: "visits".to_owned(),
+        value,
+    };
+    let visits = [
+        happened("2026-01-08T12:00:00Z", 1),
+        happened("2026-01-09T12:00:00Z", 2),
+        happened("2026-01-10T12:00:00Z", 4),
+    ];
+    scene.edit(|book| book.sources.insert("shop".to_owned(), visits.into()));
+    let mut input = report(&["shop"]);
+    input.as_object_mut().unwrap().remove("date");
+    // Half past midnight in Berlin is the day before in UTC.
+    let nightly = json!({
+        "cron": ["30 0 * * *"], "time_zone": "Europe/Berlin", "paused": true,
+        "overlap": "allow_all",
+    });
+    let action = ("analytics.DailyReport", input);
+    let schedule = Schedule::put(&scene, "nightly", action, nightly).await;
+    // Three nights, made up for at once: 2026-01-08T12:00Z to 2026-01-11T12:00Z.
+    let (from, to) = (1_767_873_600_000_u64, 1_768_132_800_000_u64);
+    schedule
+        .ask("backfill", json!({ "from": from, "to": to }))
+        .await;
+    let ids = schedule.until_started(3).await;
+    let nights = ["08", "09", "10"].map(|day| format!("nightly-2026-01-{day}T23:30:00Z"));
+    assert_eq!(ids, nights);
+    for (id, (day, visits)) in ids.iter().zip([("08", 1), ("09", 2), ("10", 4)]) {
+        let result = schedule.result_on(&scene.digest, id).await;
+        let date = format!("2026-01-{day}");
+        assert_eq!(
+            (&result["date"], &result["totals"]["visits"]),
+            (&json!(date), &json!(visits)),
+            "{result:#}"
+        );
+        let stored = &scene.book().objects[&format!("reports/sales/{date}.json")];
+        assert_eq!(stored.content["totals"], result["totals"]);
+        assert_eq!(stored.written, 1);
+    }
+    assert_eq!(scene.book().log.len(), 3);
+
+    // One now is of yesterday, on the release that is current by now. Midnight in UTC+1 may lie between the two.
+    let current = scene.push_again().await;
+    assert_ne!(current, scene.digest);
+    let before = yesterday();
+    schedule.ask("trigger", json!({})).await;
+    let ids = schedule.until_started(4).await;
+    let result = schedule.result_on(&current, ids.last().unwrap()).await;
+    let date = result["date"].as_str().unwrap().to_owned();
+    assert!([before, yesterday()].contains(&date), "{result:#}");
 }
 
 /// The day before today in UTC+1.

@@ -11,7 +11,8 @@ use tenterhook_tests::{
 
 use super::task_processing::end_of;
 use super::{APRIL, DUE_AT, MARCH, contract, furnish, scene};
-use crate::scene::Scene;
+use crate::scene::{Scene, calls};
+use crate::schedule::Schedule;
 
 /// Subscriptions that are due while the host is killed again and again.
 const SUBSCRIPTIONS: usize = 2_000;
@@ -118,6 +119,51 @@ async fn two_cycles_at_once_invoice_each_once() {
     }
     assert_eq!(invoiced, 40);
     check(&scene.book(), 40);
+}
+
+#[tokio::test]
+async fn a_schedule_whose_cycles_overlap_invoices_each_once() {
+    let scene = scene("bill-nightly").await;
+    fill(&scene, 12);
+    // A cycle takes longer than it is until the next one begins.
+    let slow = Switch {
+        delay_ms: 500,
+        ..Switch::default()
+    };
+    scene.switch(Operation::InvoiceDrafts, slow);
+    let mut input = cycle();
+    // What is due is due when a cycle begins.
+    input.as_object_mut().unwrap().remove("due_at");
+    input["concurrency"] = json!(2);
+    let action = ("billing.BillingCycle", input);
+    let every = json!({ "intervals": [{ "every": "1s" }], "overlap": "allow_all" });
+    let schedule = Schedule::put(&scene, "nightly", action, every).await;
+    scene
+        .until_book(|book| calls(book, Operation::InvoiceFinals) > 0)
+        .await;
+    schedule
+        .until(|seen| seen["started"].as_u64() >= Some(2))
+        .await;
+    schedule.ask("pause", json!({})).await;
+    let paused = |seen: &Value| seen["schedule"]["paused"] == true;
+    let ids = schedule.until(paused).await;
+    let mut invoiced = 0;
+    for id in &ids {
+        let result = schedule.result_on(&scene.digest, id).await;
+        assert_eq!(result["failed"], 0, "{id}: {result:#}");
+        invoiced += result["invoiced"].as_u64().unwrap();
+    }
+    assert!(ids.len() >= 2, "{ids:?}");
+    assert_eq!(invoiced, 12, "{ids:?}");
+    check(&scene.book(), 12);
+
+    // The next one begins on the release that is current by then, and finds nobody due.
+    let current = scene.push_again().await;
+    schedule.ask("trigger", json!({})).await;
+    let ids = schedule.until_started(ids.len() + 1).await;
+    let result = schedule.result_on(&current, ids.last().unwrap()).await;
+    assert_eq!(result["invoiced"], 0, "{result:#}");
+    check(&scene.book(), 12);
 }
 
 #[tokio::test]

@@ -7,9 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tenterhook_sdk::batch::Batches;
 use tenterhook_sdk::http::{IDEMPOTENCY_KEY, Method, encode_segment};
-use tenterhook_sdk::{
-    ActivityContext, ActivityError, JsonSchema, activity, config, http, info, time,
-};
+use tenterhook_sdk::{ActivityContext, ActivityError, activity, config, http, info, payload, time};
 
 use crate::finding::Findings;
 use crate::model::{BATCH_ITEMS_MAX, BATCH_ITEMS_MIN, NAME_BYTES_MAX, ROUND_ITEMS_MAX};
@@ -19,7 +17,8 @@ const URL_KEY: &str = "items_url";
 /// Items of one page when they are looked for.
 const PAGE_ITEMS: usize = 1_000;
 
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct IdentifyRequest {
     pub(crate) collection: String,
     /// RFC 3339.
@@ -30,7 +29,8 @@ pub(crate) struct IdentifyRequest {
     pub(crate) limit: usize,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct Identified {
     /// In their order.
     pub(crate) ids: Vec<String>,
@@ -39,27 +39,31 @@ pub(crate) struct Identified {
 }
 
 /// Items to go through.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct ItemList {
     pub(crate) collection: String,
     pub(crate) ids: Vec<String>,
     pub(crate) batch_size: usize,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct BackupRequest {
     pub(crate) list: ItemList,
     /// The backup's name in the object store; a part a batch is stored below it.
     pub(crate) name: String,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct BackedUp {
     pub(crate) items: u64,
     pub(crate) parts: u64,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct Deleted {
     pub(crate) deleted: u64,
     /// Items that were gone before.

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
-use tenterhook_sdk::{JsonSchema, time};
+use tenterhook_sdk::{payload, time};
 
 /// The longest name or id, in bytes.
 pub(crate) const NAME_BYTES_MAX: usize = 200;
@@ -19,7 +18,8 @@ pub(crate) const BATCH_ITEMS_MAX: usize = 500;
 pub(crate) const HEARTBEAT_TIMEOUT_MS: u64 = 60_000;
 
 /// A report to make.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct ReportRequest {
     /// The report's name: `shop`.
     #[schemars(length(min = 1, max = 100), regex(pattern = "^[a-z0-9][a-z0-9-]*$"))]
@@ -44,7 +44,8 @@ pub(crate) struct ReportRequest {
 }
 
 /// A day, from when until when.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Day {
     /// `2026-11-21`.
     pub(crate) date: String,
@@ -55,7 +56,8 @@ pub(crate) struct Day {
 }
 
 /// The figures of one source.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SourceData {
     pub(crate) source: String,
     /// Sums over the day; money in minor units, with the currency in the metric's name.
@@ -63,14 +65,16 @@ pub(crate) struct SourceData {
 }
 
 /// A source that did not answer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct MissingSource {
     pub(crate) source: String,
     pub(crate) reason: String,
 }
 
 /// A report that was made.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct ReportResult {
     pub(crate) report: String,
     /// The day it is of.
@@ -85,7 +89,8 @@ pub(crate) struct ReportResult {
 }
 
 /// What is to be cleaned up.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct CleanupRequest {
     /// The collection of items.
     #[schemars(length(min = 1, max = 200))]
@@ -118,7 +123,8 @@ pub(crate) struct CleanupRequest {
 }
 
 /// What was cleaned up.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct CleanupResult {
     pub(crate) dry_run: bool,
     /// Items that are old enough.
@@ -142,7 +148,8 @@ pub(crate) struct CleanupResult {
 }
 
 /// A reminder to send.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct ReminderRequest {
     /// The reminder, which the reminder service knows.
     #[schemars(length(min = 1, max = 200))]
@@ -157,7 +164,8 @@ pub(crate) struct ReminderRequest {
 }
 
 /// What became of a reminder.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct ReminderResult {
     pub(crate) reminder_id: String,
     /// Whether it was sent; if not, it was no longer wanted.

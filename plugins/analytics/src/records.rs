@@ -1,14 +1,15 @@
 //! The log of operations, which outlives the workflows' histories.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use tenterhook_sdk::http::Method;
-use tenterhook_sdk::{ActivityContext, ActivityError, JsonSchema, activity, info};
+use tenterhook_sdk::{ActivityContext, ActivityError, activity, info, payload};
 
 use crate::model::CleanupResult;
 use crate::provider;
 
 /// That a report was made.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct ReportRecord {
     pub(crate) report: String,
     pub(crate) date: String,
@@ -19,7 +20,8 @@ pub(crate) struct ReportRecord {
 }
 
 /// What a clean-up did in one run, and how that ended.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct CleanupRecord {
     pub(crate) collection: String,
     pub(crate) older_than: String,
@@ -31,7 +33,8 @@ pub(crate) struct CleanupRecord {
     pub(crate) done: CleanupResult,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct Recorded {
     pub(crate) entry_id: String,
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use tenterhook_sdk::http::{Method, encode_segment};
-use tenterhook_sdk::{ActivityContext, ActivityError, JsonSchema, activity, info, time};
+use tenterhook_sdk::{ActivityContext, ActivityError, activity, info, payload, time};
 
 use crate::finding::Findings;
 use crate::model::NAME_BYTES_MAX;
@@ -10,20 +10,23 @@ use crate::provider;
 
 const URL_KEY: &str = "reminders_url";
 
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct ReminderRef {
     pub(crate) reminder_id: String,
 }
 
 /// Whether a reminder is to be sent, and what it says.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct Validated {
     /// Why it is not to be sent, where it is not.
     pub(crate) unwanted: Option<String>,
     pub(crate) message: Message,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct Message {
     pub(crate) user_id: String,
     pub(crate) to: String,
@@ -31,12 +34,14 @@ pub(crate) struct Message {
     pub(crate) body: String,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct Sent {
     pub(crate) message_id: String,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct SentRequest {
     pub(crate) reminder_id: String,
     /// RFC 3339.

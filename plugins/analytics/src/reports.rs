@@ -3,15 +3,16 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use tenterhook_sdk::http::{Method, encode_segment};
-use tenterhook_sdk::{ActivityContext, ActivityError, JsonSchema, activity, info};
+use tenterhook_sdk::{ActivityContext, ActivityError, activity, info, payload};
 
 use crate::finding::Findings;
 use crate::model::{Day, MissingSource, SOURCES_MAX, SourceData};
 use crate::provider;
 
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct Figures {
     pub(crate) report: String,
     pub(crate) day: Day,
@@ -20,7 +21,8 @@ pub(crate) struct Figures {
 }
 
 /// A report as it is stored.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct Report {
     pub(crate) report: String,
     pub(crate) day: Day,
@@ -34,7 +36,8 @@ pub(crate) struct Report {
     pub(crate) csv: String,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct Stored {
     pub(crate) location: String,
 }

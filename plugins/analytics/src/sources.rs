@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use tenterhook_sdk::http::{Method, encode_segment};
-use tenterhook_sdk::{ActivityContext, ActivityError, JsonSchema, activity, info, time};
+use tenterhook_sdk::{ActivityContext, ActivityError, activity, info, payload, time};
 
 use crate::finding::Findings;
 use crate::model::{NAME_BYTES_MAX, SourceData};
 use crate::provider;
 
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct GatherRequest {
     pub(crate) source: String,
     /// From this moment on, RFC 3339.

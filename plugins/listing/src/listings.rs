@@ -1,8 +1,8 @@
 //! The listing service: what a listing is, and its status.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use tenterhook_sdk::http::{Method, encode_segment};
-use tenterhook_sdk::{ActivityContext, ActivityError, JsonSchema, activity, info};
+use tenterhook_sdk::{ActivityContext, ActivityError, activity, info, payload};
 
 use crate::finding::Findings;
 use crate::model::NAME_BYTES_MAX;
@@ -22,13 +22,15 @@ pub(crate) const EXPIRING: &str = "expiring";
 const REJECTED: &str = "rejected";
 const EXPIRED: &str = "expired";
 
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct ListingRef {
     pub(crate) listing_id: String,
 }
 
 /// A listing as the service has it, as far as it matters here.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct Listing {
     pub(crate) listing_id: String,
     pub(crate) seller_id: String,
@@ -45,7 +47,8 @@ pub(crate) struct Listing {
     pub(crate) expires_at: Option<String>,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct StatusRequest {
     pub(crate) listing_id: String,
     pub(crate) status: String,
@@ -55,7 +58,8 @@ pub(crate) struct StatusRequest {
 }
 
 /// A decision to write down.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct DecisionRequest {
     pub(crate) listing_id: String,
     /// The reviewer, `checks`, or `timeout`.
@@ -63,7 +67,8 @@ pub(crate) struct DecisionRequest {
     pub(crate) comment: Option<String>,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct ListingStatus {
     pub(crate) listing_id: String,
     pub(crate) status: String,

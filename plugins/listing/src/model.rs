@@ -1,7 +1,6 @@
 //! What goes into the workflows and what comes out.
 
-use serde::{Deserialize, Serialize};
-use tenterhook_sdk::{JsonSchema, time};
+use tenterhook_sdk::{payload, time};
 
 /// The longest id, in bytes.
 pub(crate) const NAME_BYTES_MAX: usize = 200;
@@ -23,7 +22,8 @@ pub(crate) const WARN_BEFORE_MS: u64 = 3 * DAY_MS;
 pub(crate) const WARN_BEFORE_MS_MAX: u64 = 90 * DAY_MS;
 
 /// A listing to decide on.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct ApprovalRequest {
     /// The listing, which the listing service knows as `submitted`.
     #[schemars(length(min = 1, max = 200))]
@@ -49,7 +49,8 @@ pub(crate) struct ApprovalRequest {
 }
 
 /// What a reviewer says, with the signals `approve` and `reject`.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct Verdict {
     /// Who says it.
     #[schemars(length(min = 1, max = 200))]
@@ -60,7 +61,8 @@ pub(crate) struct Verdict {
     pub(crate) comment: Option<String>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Decision {
     Approved,
@@ -68,7 +70,8 @@ pub(crate) enum Decision {
 }
 
 /// A listing that was decided on.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct ApprovalResult {
     pub(crate) listing_id: String,
     pub(crate) decision: Decision,
@@ -84,7 +87,8 @@ pub(crate) struct ApprovalResult {
 }
 
 /// What the query `review_state` answers.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct ReviewState {
     pub(crate) listing_id: String,
     pub(crate) step: Step,
@@ -100,7 +104,8 @@ pub(crate) struct ReviewState {
 }
 
 /// Where an approval stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Step {
     Validating,
@@ -121,7 +126,8 @@ pub(crate) enum Step {
 }
 
 /// A listing that is to expire.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct ExpirationRequest {
     /// The listing, which is live.
     #[schemars(length(min = 1, max = 200))]
@@ -141,7 +147,8 @@ pub(crate) struct ExpirationRequest {
 }
 
 /// What the signal `extend` brings.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct Extension {
     /// The new time of expiry, RFC 3339 with its offset; earlier than before is possible too.
     #[schemars(regex(pattern = time::PATTERN))]
@@ -149,7 +156,8 @@ pub(crate) struct Extension {
 }
 
 /// What became of a listing that was to expire.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct ExpirationResult {
     pub(crate) listing_id: String,
     /// Whether it expired; if not, it was no longer live by then.
@@ -163,7 +171,8 @@ pub(crate) struct ExpirationResult {
 }
 
 /// What the query `expiry` answers.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct Expiry {
     pub(crate) listing_id: String,
     pub(crate) step: ExpiryStep,
@@ -174,7 +183,8 @@ pub(crate) struct Expiry {
 }
 
 /// Where an expiration stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum ExpiryStep {
     Loading,

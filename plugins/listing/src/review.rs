@@ -1,8 +1,8 @@
 //! Who judges a listing: the automated checks, and the reviewers who are told of it.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use tenterhook_sdk::http::Method;
-use tenterhook_sdk::{ActivityContext, ActivityError, JsonSchema, activity, info, time};
+use tenterhook_sdk::{ActivityContext, ActivityError, activity, info, payload, time};
 
 use crate::finding::Findings;
 use crate::listings::Listing;
@@ -10,7 +10,8 @@ use crate::model::{NAME_BYTES_MAX, SCORE_MAX};
 use crate::provider;
 
 /// What the checks say of a listing.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct Checked {
     /// The quality score, of 100.
     pub(crate) score: u32,
@@ -18,7 +19,8 @@ pub(crate) struct Checked {
     pub(crate) findings: Vec<String>,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct NoticeRequest {
     pub(crate) listing_id: String,
     pub(crate) score: u32,
@@ -28,7 +30,8 @@ pub(crate) struct NoticeRequest {
     pub(crate) decide_by: String,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct Notice {
     pub(crate) notice_id: String,
 }

@@ -1,8 +1,8 @@
 //! The search index.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use tenterhook_sdk::http::{Method, encode_segment};
-use tenterhook_sdk::{ActivityContext, ActivityError, JsonSchema, activity, info};
+use tenterhook_sdk::{ActivityContext, ActivityError, activity, info, payload};
 
 use crate::finding::Findings;
 use crate::listings::{Listing, ListingRef};
@@ -14,7 +14,8 @@ const URL_KEY: &str = "search_url";
 /// The index has no such document (any more).
 const NOT_FOUND: u16 = 404;
 
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct Indexed {
     pub(crate) document_id: String,
 }

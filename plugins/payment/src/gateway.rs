@@ -1,8 +1,8 @@
 //! The payment gateway: charges and refunds.
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use tenterhook_sdk::http::Method;
-use tenterhook_sdk::{ActivityContext, ActivityError, JsonSchema, activity, info};
+use tenterhook_sdk::{ActivityContext, ActivityError, activity, info, payload};
 
 use crate::provider;
 
@@ -14,7 +14,8 @@ const PAYMENT_REQUIRED: u16 = 402;
 
 const URL_KEY: &str = "gateway_url";
 
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct ChargeRequest {
     pub(crate) payment_id: String,
     pub(crate) amount: u64,
@@ -22,19 +23,22 @@ pub(crate) struct ChargeRequest {
     pub(crate) method: String,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct Charged {
     pub(crate) charge_id: String,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct RefundRequest {
     pub(crate) charge_id: String,
     pub(crate) amount: u64,
     pub(crate) currency: String,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct Refunded {
     pub(crate) refund_id: String,
 }

@@ -1,8 +1,7 @@
 //! The inventory: reservations of an order's items.
 
-use serde::{Deserialize, Serialize};
 use tenterhook_sdk::http::{Method, encode_segment};
-use tenterhook_sdk::{ActivityContext, ActivityError, JsonSchema, activity, info};
+use tenterhook_sdk::{ActivityContext, ActivityError, activity, info, payload};
 
 use crate::model::Item;
 use crate::provider;
@@ -12,18 +11,21 @@ const URL_KEY: &str = "inventory_url";
 /// The inventory knows nothing of that reservation (any more).
 const NOT_FOUND: u16 = 404;
 
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct ReservationRequest {
     pub(crate) order_id: String,
     pub(crate) items: Vec<Item>,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct Reserved {
     pub(crate) reservation_id: String,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct ReleaseRequest {
     pub(crate) reservation_id: String,
 }

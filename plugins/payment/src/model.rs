@@ -1,7 +1,6 @@
 //! What goes into a payment and what comes out.
 
-use serde::{Deserialize, Serialize};
-use tenterhook_sdk::JsonSchema;
+use tenterhook_sdk::payload;
 
 /// The bounds of [`PaymentRequest::retry_initial_ms`].
 pub(crate) const RETRY_INITIAL_MS_MIN: u64 = 1;
@@ -10,7 +9,8 @@ pub(crate) const RETRY_INITIAL_MS_MAX: u64 = 60_000;
 pub(crate) const ITEMS_MAX: usize = 1_000;
 
 /// A payment to take.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct PaymentRequest {
     /// The caller's id of this payment.
     #[schemars(length(min = 1, max = 200))]
@@ -41,7 +41,8 @@ pub(crate) struct PaymentRequest {
 }
 
 /// Some of one thing.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct Item {
     /// The stock keeping unit.
     #[schemars(length(min = 1, max = 200))]
@@ -52,7 +53,8 @@ pub(crate) struct Item {
 }
 
 /// A payment that was taken.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct PaymentResult {
     pub(crate) payment_id: String,
     /// `completed`: any other end is a failure or a cancellation of the workflow.
@@ -66,7 +68,8 @@ pub(crate) struct PaymentResult {
 }
 
 /// What the query `status` answers.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct PaymentStatus {
     pub(crate) payment_id: String,
     /// Where the payment stands.
@@ -79,9 +82,8 @@ pub(crate) struct PaymentStatus {
 }
 
 /// Where a payment stands. The order of the first five is the order of the saga.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
-)]
+#[payload]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Stage {
     Validating,

@@ -1,8 +1,8 @@
 //! The order: its status, and its shipment.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use tenterhook_sdk::http::{Method, encode_segment};
-use tenterhook_sdk::{ActivityContext, ActivityError, JsonSchema, activity, info};
+use tenterhook_sdk::{ActivityContext, ActivityError, activity, info, payload};
 
 use crate::provider;
 
@@ -14,25 +14,29 @@ pub(crate) const PAID: &str = "paid";
 /// The status of an order whose payment failed or was cancelled.
 pub(crate) const FAILED: &str = "failed";
 
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct OrderStatusRequest {
     pub(crate) order_id: String,
     pub(crate) status: String,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct OrderStatus {
     pub(crate) order_id: String,
     pub(crate) status: String,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct ShipmentRequest {
     pub(crate) order_id: String,
     pub(crate) reservation_id: String,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct Shipped {
     pub(crate) shipment_id: String,
 }

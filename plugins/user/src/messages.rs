@@ -1,14 +1,15 @@
 //! The providers that carry messages: mail, push, and the inbox inside the product.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use tenterhook_sdk::http::Method;
-use tenterhook_sdk::{ActivityContext, ActivityError, JsonSchema, activity, info};
+use tenterhook_sdk::{ActivityContext, ActivityError, activity, info, payload};
 
 use crate::finding::Findings;
 use crate::model::{BODY_BYTES_MAX, Channel, NAME_BYTES_MAX};
 use crate::provider;
 
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct MessageRequest {
     pub(crate) user_id: String,
     /// How it goes.
@@ -19,7 +20,8 @@ pub(crate) struct MessageRequest {
     pub(crate) body: String,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct Sent {
     pub(crate) message_id: String,
 }

@@ -1,7 +1,6 @@
 //! What goes into the workflows and what comes out.
 
-use serde::{Deserialize, Serialize};
-use tenterhook_sdk::JsonSchema;
+use tenterhook_sdk::payload;
 
 /// The longest id, address or headline, in bytes.
 pub(crate) const NAME_BYTES_MAX: usize = 200;
@@ -15,7 +14,8 @@ pub(crate) const REMIND_AFTER_MS: u64 = 24 * 60 * 60 * 1_000;
 pub(crate) const REMIND_AFTER_MS_MAX: u64 = 30 * REMIND_AFTER_MS;
 
 /// A message to one user.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct NotificationRequest {
     /// The caller's id of this message.
     #[schemars(length(min = 1, max = 200))]
@@ -40,9 +40,8 @@ pub(crate) struct NotificationRequest {
 }
 
 /// A way to a user.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
-)]
+#[payload]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Channel {
     Email,
@@ -52,7 +51,8 @@ pub(crate) enum Channel {
 }
 
 /// What became of a message.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct NotificationResult {
     pub(crate) notification_id: String,
     /// The channels on which a provider took it.
@@ -62,7 +62,8 @@ pub(crate) struct NotificationResult {
 }
 
 /// What became of a message on one channel.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct ChannelReport {
     pub(crate) channel: Channel,
     pub(crate) outcome: Outcome,
@@ -74,7 +75,8 @@ pub(crate) struct ChannelReport {
     pub(crate) reason: Option<String>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Outcome {
     Delivered,
@@ -85,7 +87,8 @@ pub(crate) enum Outcome {
 }
 
 /// A user to take in.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct OnboardingRequest {
     /// The user, whom the user service knows.
     #[schemars(length(min = 1, max = 200))]
@@ -105,7 +108,8 @@ pub(crate) struct OnboardingRequest {
 }
 
 /// A user who was taken in.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct OnboardingResult {
     pub(crate) user_id: String,
     /// The user service's id of the welcome package.
@@ -120,7 +124,8 @@ pub(crate) struct OnboardingResult {
 }
 
 /// What the query `progress` answers.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct Progress {
     pub(crate) user_id: String,
     pub(crate) step: Step,
@@ -132,7 +137,8 @@ pub(crate) struct Progress {
 }
 
 /// Where an onboarding stands, in the order in which it goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Step {
     Validating,

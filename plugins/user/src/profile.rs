@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use tenterhook_sdk::http::{Method, encode_segment};
-use tenterhook_sdk::{ActivityContext, ActivityError, JsonSchema, activity, info};
+use tenterhook_sdk::{ActivityContext, ActivityError, activity, info, payload};
 
 use crate::finding::Findings;
 use crate::model::{
@@ -18,31 +18,36 @@ pub(crate) const ACTIVE: &str = "active";
 const WELCOME: &str = "welcome";
 
 /// Which channels a message goes to, and where there.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct Plan {
     pub(crate) routes: Vec<Route>,
     /// The channels that it cannot go to.
     pub(crate) skipped: Vec<ChannelReport>,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct Route {
     pub(crate) channel: Channel,
     pub(crate) to: String,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct UserStatus {
     pub(crate) user_id: String,
     pub(crate) status: String,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct WelcomeRequest {
     pub(crate) user_id: String,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct WelcomePackage {
     pub(crate) package_id: String,
 }

@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
 use temporalio_workflow::WorkflowTermination;
-use tenterhook_sdk::{JsonSchema, time};
+use tenterhook_sdk::{payload, time};
 
 use crate::model::{RETRY_INITIAL_MS_MAX, RETRY_INITIAL_MS_MIN};
 
@@ -23,7 +22,8 @@ const PERIOD_MS_MAX: u64 = 366 * DAY_MS;
 const NAME_BYTES_MAX: usize = 200;
 
 /// A subscription to take the payments for.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct SubscriptionRequest {
     /// The subscription, which the subscription service knows.
     #[schemars(length(min = 1, max = 200))]
@@ -52,7 +52,8 @@ pub(crate) struct SubscriptionRequest {
 }
 
 /// What one run hands to the next.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Carried {
     pub(crate) periods_paid: u64,
     /// The signal `cancel` came.
@@ -63,7 +64,8 @@ pub(crate) struct Carried {
 }
 
 /// What the signal `change_plan` brings.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PlanChange {
     #[schemars(length(min = 1, max = 200))]
     pub(crate) plan: String,
@@ -76,7 +78,8 @@ pub(crate) struct PlanChange {
 }
 
 /// A subscription that is over.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct SubscriptionResult {
     pub(crate) subscription_id: String,
     pub(crate) reason: Reason,
@@ -85,7 +88,8 @@ pub(crate) struct SubscriptionResult {
 }
 
 /// Why a subscription is over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Reason {
     /// By the signal, or at the subscription service.
@@ -95,7 +99,8 @@ pub(crate) enum Reason {
 }
 
 /// What the query `status` answers.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct SubscriptionState {
     pub(crate) subscription_id: String,
     pub(crate) step: SubscriptionStep,
@@ -112,7 +117,8 @@ pub(crate) struct SubscriptionState {
 }
 
 /// Where a subscription's run stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum SubscriptionStep {
     Loading,

@@ -1,21 +1,22 @@
 //! The subscription service: what a subscription is, and what is to change of it.
 
-use serde::{Deserialize, Serialize};
 use tenterhook_sdk::http::{Method, encode_segment};
-use tenterhook_sdk::{ActivityContext, ActivityError, JsonSchema, activity, info};
+use tenterhook_sdk::{ActivityContext, ActivityError, activity, info, payload};
 
 use super::model::SubscriptionRequest;
 use crate::provider;
 
 const URL_KEY: &str = "subscriptions_url";
 
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct SubscriptionRef {
     pub(crate) subscription_id: String,
 }
 
 /// A subscription as the service has it, as far as it matters here.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct Details {
     pub(crate) subscription_id: String,
     pub(crate) plan: String,
@@ -36,7 +37,8 @@ pub(crate) struct Details {
     pub(crate) cancel_at_period_end: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum PeriodLength {
     Day,
@@ -45,7 +47,8 @@ pub(crate) enum PeriodLength {
     Year,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum SubscriptionStatus {
     /// Not paid for the first time.
@@ -56,7 +59,8 @@ pub(crate) enum SubscriptionStatus {
 }
 
 /// What is to change of a subscription; the rest stays.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct SubscriptionUpdate {
     pub(crate) subscription_id: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]

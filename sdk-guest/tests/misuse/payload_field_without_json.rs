@@ -1,3 +1,5 @@
+//! What goes in has JSON all the way down.
+
 use tenterhook_sdk::payload;
 
 struct Money {

@@ -1,3 +1,5 @@
+//! A payload is one type.
+
 use tenterhook_sdk::payload;
 
 #[payload]

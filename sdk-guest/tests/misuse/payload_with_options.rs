@@ -1,3 +1,5 @@
+//! How fields are written is said below.
+
 use tenterhook_sdk::payload;
 
 #[payload(rename_all = "snake_case")]

@@ -33,7 +33,7 @@ impl<T> Returned for Result<T, ActivityError> {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can be neither the input nor the result of an activity",
     label = "has no JSON, or no JSON Schema",
-    note = "add `#[derive(serde::Serialize, serde::Deserialize, schemars::JsonSchema)]` to the type"
+    note = "give the type `#[payload]`"
 )]
 pub trait ActivityValue {}
 
@@ -47,7 +47,7 @@ pub fn fits<T: ActivityValue>() {}
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no JSON Schema, which `plugin!` puts into the metadata",
     label = "goes in or comes out here",
-    note = "add `#[derive(schemars::JsonSchema)]` to the type"
+    note = "give the type `#[payload]`, or derive `schemars::JsonSchema`"
 )]
 pub trait Described {
     /// The schema, as text.

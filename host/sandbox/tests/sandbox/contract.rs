@@ -8,8 +8,17 @@ use wit_parser::{Resolve, UnresolvedPackageGroup};
 
 /// The sources of the crate `name`, at the version that the workspace is locked to.
 fn crate_dir(name: &str) -> PathBuf {
+    // What other platforms need may never have been downloaded here.
+    let host = Command::new("rustc")
+        .args(["--print", "host-tuple"])
+        .output()
+        .unwrap();
     let output = Command::new(env!("CARGO"))
-        .args(["metadata", "--format-version", "1", "--offline", "--locked"])
+        .args(["metadata", "--format-version", "1", "--locked"])
+        .args([
+            "--filter-platform",
+            str::from_utf8(&host.stdout).unwrap().trim(),
+        ])
         .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
         .output()
         .unwrap();

@@ -172,7 +172,8 @@ pub(crate) fn schema<T: JsonSchema>() -> String {
     document(T::json_schema, T::schema_name)
 }
 
-/// What [`SchemaGenerator::root_schema_for`] makes; here but once for all types, to keep components small.
+/// What [`SchemaGenerator::root_schema_for`] makes, but once for all types, to keep components small. Draft 2020-12 is what
+/// schemars writes: it has no transforms to apply.
 #[inline(never)]
 fn document(
     schema: fn(&mut SchemaGenerator) -> Schema,
@@ -180,8 +181,8 @@ fn document(
 ) -> String {
     let mut generator = SchemaSettings::draft2020_12().into_generator();
     let mut schema = schema(&mut generator);
-    if let Some(settings) = &generator.settings().meta_schema {
-        schema.insert("$schema".to_owned(), settings.to_string().into());
+    if let Some(draft) = &generator.settings().meta_schema {
+        schema.insert("$schema".to_owned(), draft.to_string().into());
     }
     let root = schema.ensure_object();
     root.entry("title").or_insert_with(|| title().into());

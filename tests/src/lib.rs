@@ -9,6 +9,7 @@ pub mod postgres;
 pub mod proxy;
 pub mod raw;
 pub mod registry;
+pub mod services;
 pub mod signer;
 pub mod standin;
 pub mod temporal_cli;

@@ -5,14 +5,16 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tenterhook_testkit::Message;
 
-use crate::services::{OLD, REPORT, Services, backed_up, cleanup, on_record, reminder, report};
+use crate::services::{
+    OLD, REPORT, backed_up, cancel_after, cleanup, on_record, open, reminder, report,
+};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_report_is_not_stored_any_more() {
-    let services = Services::open().await;
+    let services = open().await;
     for after in ["GatherAnalytics", "GenerateReport"] {
         let bench = services.bench();
-        let ended = bench.cancel_after("DailyReport", &report(), after);
+        let ended = cancel_after(&bench, "DailyReport", &report(), after);
         assert!(ended.is_cancelled(), "{after}: {ended:?}");
         ended.never_called("LogReportGeneration");
         let book = bench.book();
@@ -25,9 +27,9 @@ async fn a_report_is_not_stored_any_more() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cleanup_says_how_far_it_came_and_deletes_nothing_more() {
-    let services = Services::open().await;
+    let services = open().await;
     let bench = services.bench();
-    let ended = bench.cancel_after("DataCleanup", &cleanup(), "IdentifyCleanupItems");
+    let ended = cancel_after(&bench, "DataCleanup", &cleanup(), "IdentifyCleanupItems");
     assert!(ended.is_cancelled(), "{ended:?}");
     ended.never_called("DeleteItems");
     let book = bench.book();
@@ -36,7 +38,7 @@ async fn a_cleanup_says_how_far_it_came_and_deletes_nothing_more() {
 
     // Among the deletions: what is gone is backed up.
     let bench = services.bench();
-    let ended = bench.cancel_after("DataCleanup", &cleanup(), "BackupData");
+    let ended = cancel_after(&bench, "DataCleanup", &cleanup(), "BackupData");
     assert!(ended.is_cancelled(), "{ended:?}");
     let book = bench.book();
     assert_eq!(on_record(&book, "cleanup", "outcome"), ["cancelled"]);
@@ -44,21 +46,21 @@ async fn a_cleanup_says_how_far_it_came_and_deletes_nothing_more() {
 
     // While it puts a round on record, with another one before it: that does not begin.
     let bench = services.bench();
-    let ended = bench.cancel_after("DataCleanup", &cleanup(), "DeleteItems");
+    let ended = cancel_after(&bench, "DataCleanup", &cleanup(), "DeleteItems");
     assert!(ended.is_cancelled(), "{ended:?}");
     assert_eq!(ended.runs(), 1);
     assert_eq!(bench.book().items.deleted.len(), 40);
 
     // A moment later it has begun, and ends there.
     let bench = services.bench();
-    let ended = bench.cancel_after("DataCleanup", &cleanup(), "LogCleanupOperation");
+    let ended = cancel_after(&bench, "DataCleanup", &cleanup(), "LogCleanupOperation");
     assert!(ended.is_cancelled(), "{ended:?}");
     assert_eq!((ended.runs(), bench.book().items.deleted.len()), (2, 40));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_reminder_is_not_sent_and_one_that_is_sent_is_marked() {
-    let services = Services::open().await;
+    let services = open().await;
     let bench = services.bench();
     let mut execution = bench.kit.start("Reminder", &reminder());
     execution.at(Duration::from_secs(3_600), Message::cancel());
@@ -75,7 +77,7 @@ async fn a_reminder_is_not_sent_and_one_that_is_sent_is_marked() {
     assert!(bench.book().messages.is_empty());
 
     let bench = services.bench();
-    let ended = bench.cancel_after("Reminder", &reminder(), "SendReminder");
+    let ended = cancel_after(&bench, "Reminder", &reminder(), "SendReminder");
     assert_eq!(ended.result::<Value>()["sent"], json!(true));
     assert!(bench.book().reminders["r-1"].sent_at.is_some());
 }

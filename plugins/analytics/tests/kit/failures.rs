@@ -2,11 +2,10 @@
 
 use serde_json::{Value, json};
 use tenterhook_testkit::Ended;
+use tenterhook_tests::services::Bench;
 use tenterhook_tests::standin::{Book, Happening, Operation, Switch};
 
-use crate::services::{
-    Bench, OLD, REPORT, Services, backed_up, cleanup, on_record, reminder, report,
-};
+use crate::services::{OLD, REPORT, backed_up, cleanup, on_record, open, reminder, report, run_as};
 
 /// Attempts of the presets `standard` and `patient`.
 const ATTEMPTS: u64 = 3;
@@ -26,7 +25,7 @@ fn refused(bench: &Bench<'_>, name: &str, mut input: Value, field: &str, wrong: 
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_missing_source_makes_a_partial_report_and_none_makes_no_report() {
-    let services = Services::open().await;
+    let services = open().await;
     let bench = services.bench();
     let mut lost = report();
     lost["sources"] = json!(["shop", "lost", "app"]);
@@ -57,7 +56,7 @@ async fn a_missing_source_makes_a_partial_report_and_none_makes_no_report() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_report_that_cannot_be_made_stored_or_recorded_fails() {
-    let services = Services::open().await;
+    let services = open().await;
     let bench = services.bench();
     bench.edit(|book| {
         for source in ["shop", "app"] {
@@ -86,7 +85,7 @@ async fn a_report_that_cannot_be_made_stored_or_recorded_fails() {
     assert!(ended.failure().is("ExternalServiceError"), "{ended:?}");
     // What is stored is whole; the same report again puts it on record.
     assert_eq!(bench.book().objects[REPORT].content["partial"], false);
-    let again = bench.run_as("again", "DailyReport", &report());
+    let again = run_as(&bench, "again", "DailyReport", &report());
     assert!(again.is_completed());
     assert_eq!(on_record(&bench.book(), "report", "date"), ["2025-12-31"]);
 
@@ -108,7 +107,7 @@ fn nothing_stored(book: &Book) -> bool {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cleanup_that_fails_is_on_record_and_deletes_nothing_without_a_backup() {
-    let services = Services::open().await;
+    let services = open().await;
     for (operation, last) in [
         (Operation::ItemLists, "IdentifyCleanupItems"),
         (Operation::Exports, "BackupData"),
@@ -126,7 +125,7 @@ async fn a_cleanup_that_fails_is_on_record_and_deletes_nothing_without_a_backup(
         assert_eq!(book.items.present.len(), OLD + 1, "{operation:?}");
         assert!(book.items.deleted.is_empty(), "{operation:?}");
         // Whoever cleans up later finds all of it.
-        let again: Value = bench.run_as("again", "DataCleanup", &cleanup()).result();
+        let again: Value = run_as(&bench, "again", "DataCleanup", &cleanup()).result();
         assert_eq!(
             (&again["deleted"], &again["already_gone"]),
             (&json!(OLD), &json!(0))
@@ -137,7 +136,7 @@ async fn a_cleanup_that_fails_is_on_record_and_deletes_nothing_without_a_backup(
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn deletions_without_an_answer_are_not_made_twice_and_others_are_counted() {
-    let services = Services::open().await;
+    let services = open().await;
     let bench = services.bench();
     let lost = Switch {
         drop_after_booking: 1,
@@ -177,7 +176,7 @@ async fn deletions_without_an_answer_are_not_made_twice_and_others_are_counted()
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_reminder_that_cannot_be_sent_is_not_marked_and_one_that_is_sent_is() {
-    let services = Services::open().await;
+    let services = open().await;
     let bench = services.bench();
     bench.edit(|book| book.reminders.get_mut("r-1").unwrap().to = "ada@bounce.example".to_owned());
     let ended = bench.kit.run("Reminder", &reminder());
@@ -208,7 +207,7 @@ async fn a_reminder_that_cannot_be_sent_is_not_marked_and_one_that_is_sent_is() 
 
     let mut unknown = reminder();
     unknown["reminder_id"] = json!("r-9");
-    let ended = bench.run_as("unknown", "Reminder", &unknown);
+    let ended = run_as(&bench, "unknown", "Reminder", &unknown);
     assert!(ended.failure().is("NotFound"), "{ended:?}");
     for (field, wrong) in [
         ("reminder_id", json!("")),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tenterhook_tests::standin::Operation;
 
-use crate::services::{OLD, REPORT, Services, backed_up, cleanup, on_record, reminder, report};
+use crate::services::{OLD, REPORT, backed_up, cleanup, on_record, open, reminder, report, run_as};
 
 const HISTORIES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/kit/histories");
 /// From noon of 1 January until 8 o'clock of the next day.
@@ -13,7 +13,7 @@ const UNTIL_DUE: Duration = Duration::from_secs(20 * 3_600);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn daily_report_is_of_the_day_before_from_all_sources() {
-    let services = Services::open().await;
+    let services = open().await;
     let bench = services.bench();
     let ended = bench.kit.run("DailyReport", &report());
     let expected = json!({
@@ -41,17 +41,17 @@ async fn daily_report_is_of_the_day_before_from_all_sources() {
     let mut other = report();
     other["date"] = json!("2025-12-30");
     other.as_object_mut().unwrap().remove("utc_offset");
-    let result: Value = bench.run_as("other", "DailyReport", &other).result();
+    let result: Value = run_as(&bench, "other", "DailyReport", &other).result();
     assert_eq!(result["totals"], json!({ "revenue_eur": 11 }));
     // The same again is stored in place of the first.
-    bench.run_as("again", "DailyReport", &report());
+    run_as(&bench, "again", "DailyReport", &report());
     let book = bench.book();
     assert_eq!((book.objects.len(), book.objects[REPORT].written), (2, 2));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn data_cleanup_backs_up_and_deletes_round_by_round() {
-    let services = Services::open().await;
+    let services = open().await;
     let bench = services.bench();
     let ended = bench.kit.run("DataCleanup", &cleanup());
     let result: Value = ended.result();
@@ -91,7 +91,7 @@ async fn data_cleanup_backs_up_and_deletes_round_by_round() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn reminder_is_sent_when_it_is_due_if_it_is_wanted_and_only_once() {
-    let services = Services::open().await;
+    let services = open().await;
     let bench = services.bench();
     let ended = bench.kit.run("Reminder", &reminder());
     let result: Value = ended.result();
@@ -110,7 +110,7 @@ async fn reminder_is_sent_when_it_is_due_if_it_is_wanted_and_only_once() {
     );
     ended.fixture(format!("{HISTORIES}/reminder.json"));
 
-    let again: Value = bench.run_as("again", "Reminder", &reminder()).result();
+    let again: Value = run_as(&bench, "again", "Reminder", &reminder()).result();
     assert_eq!(again["reason"], "it was sent at 2026-01-02T08:00:00Z");
     assert_eq!(bench.book().messages.len(), 1);
 

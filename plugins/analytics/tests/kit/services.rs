@@ -1,14 +1,11 @@
 //! The services that analytics asks, and what is in their books before anything begins.
 
 use std::collections::BTreeSet;
-use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
-use tenterhook_testkit::{Ended, Kit, Message, Plugin};
-use tenterhook_tests::standin::{
-    Book, Happening, Operation, Reminder, StandIn, StoredItem, Switch,
-};
+use tenterhook_testkit::{Ended, Message};
+use tenterhook_tests::services::{Bench, Services};
+use tenterhook_tests::standin::{Book, Happening, Reminder, StoredItem};
 
 /// The services' configuration keys, without `_url`, and the names of the same in the stand-in.
 const SERVICES: &[&str] = &["analytics", "objects", "log", "items", "reminders", "mail"];
@@ -20,88 +17,23 @@ const ROUND: usize = 40;
 /// Where the report of the day before a kit begins is stored.
 pub(crate) const REPORT: &str = "reports/sales/2025-12-31.json";
 
-/// The services of one test. Each kit has a book of its own.
-pub(crate) struct Services {
-    standin: StandIn,
-    books: AtomicUsize,
+/// The services of one test.
+pub(crate) async fn open() -> Services {
+    Services::open("analytics", SERVICES, furnish)
+        .await
+        .unwrap()
 }
 
-/// A kit, and the book that its plugin writes into.
-pub(crate) struct Bench<'a> {
-    pub(crate) kit: Kit,
-    services: &'a Services,
-    book: String,
+/// Runs a workflow under an id of its own, where another ran before: keys of requests are made of the id.
+pub(crate) fn run_as(bench: &Bench<'_>, id: &str, name: &str, input: &Value) -> Ended {
+    bench.kit.start_as(id, name, input).finish()
 }
 
-impl Services {
-    pub(crate) async fn open() -> Self {
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        Self {
-            standin: StandIn::start(address).await.unwrap(),
-            books: AtomicUsize::new(0),
-        }
-    }
-
-    /// A kit whose activities run, and a furnished book.
-    pub(crate) fn bench(&self) -> Bench<'_> {
-        let mut kit = Kit::new(&plugin());
-        let book = self.connect(&mut kit);
-        Bench {
-            kit,
-            services: self,
-            book,
-        }
-    }
-
-    /// Has the activities of a kit run, on a furnished book; answers its name.
-    pub(crate) fn connect(&self, kit: &mut Kit) -> String {
-        let book = format!("book-{}", self.books.fetch_add(1, Ordering::Relaxed));
-        kit.all_real()
-            .grant_http(&self.standin.address().to_string());
-        let base = self.standin.base_url(&book);
-        for service in SERVICES {
-            kit.configure(&format!("{service}_url"), &format!("{base}/{service}"));
-        }
-        self.standin.edit(&book, furnish);
-        book
-    }
-
-    pub(crate) fn book(&self, name: &str) -> Book {
-        self.standin.book(name)
-    }
-}
-
-/// The component that is tested.
-pub(crate) fn plugin() -> Plugin {
-    Plugin::guest("analytics")
-}
-
-impl Bench<'_> {
-    pub(crate) fn book(&self) -> Book {
-        self.services.book(&self.book)
-    }
-
-    /// Writes into the book what is otherwise than in all of them.
-    pub(crate) fn edit<T>(&self, act: impl FnOnce(&mut Book) -> T) -> T {
-        self.services.standin.edit(&self.book, act)
-    }
-
-    /// Has an operation of the services misbehave.
-    pub(crate) fn switch(&self, operation: Operation, switch: Switch) {
-        self.services.standin.switch(&self.book, operation, switch);
-    }
-
-    /// Runs a workflow under an id of its own, where another ran before: keys of requests are made of the id.
-    pub(crate) fn run_as(&self, id: &str, name: &str, input: &Value) -> Ended {
-        self.kit.start_as(id, name, input).finish()
-    }
-
-    /// Runs a workflow that is asked to end when its step `after` has ended.
-    pub(crate) fn cancel_after(&self, name: &str, input: &Value, after: &str) -> Ended {
-        let mut execution = self.kit.start(name, input);
-        execution.after(after, Message::cancel());
-        execution.finish()
-    }
+/// Runs a workflow that is asked to end when its step `after` has ended.
+pub(crate) fn cancel_after(bench: &Bench<'_>, name: &str, input: &Value, after: &str) -> Ended {
+    let mut execution = bench.kit.start(name, input);
+    execution.after(after, Message::cancel());
+    execution.finish()
 }
 
 /// Two sources with figures at the edges of a day, old items and a new one, and a reminder.

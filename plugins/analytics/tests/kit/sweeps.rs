@@ -6,14 +6,12 @@ use serde_json::{Value, json};
 use tenterhook_testkit::{Ended, Sweep};
 use tenterhook_tests::standin::Book;
 
-use crate::services::{
-    OLD, REPORT, Services, backed_up, cleanup, on_record, plugin, reminder, report,
-};
+use crate::services::{OLD, REPORT, backed_up, cleanup, on_record, open, reminder, report};
 
 /// Runs the workflow once without a fault, and then with each fault at each of the `steps` that this run took.
 async fn sweep(name: &str, input: Value, steps: usize, holds: impl Fn(&Book, &Ended)) {
-    let services = Services::open().await;
-    let swept = Sweep::of(&plugin()).run(|kit| {
+    let services = open().await;
+    let swept = Sweep::of(&services.plugin()).run(|kit| {
         let book = services.connect(kit);
         let ended = kit.run(name, &input);
         holds(&services.book(&book), &ended);

@@ -3,9 +3,10 @@
 
 use serde_json::Value;
 use tenterhook_testkit::{Ended, Message};
+use tenterhook_tests::services::Bench;
 
 use crate::services::{
-    Bench, Services, change, charges, creation, cycle, finals, import, switch_to, sync, terms,
+    change, charges, creation, cycle, finals, import, open, switch_to, sync, terms,
 };
 
 /// Runs a workflow that is asked to end when its step `after` has ended.
@@ -19,7 +20,7 @@ fn cancel(bench: &Bench<'_>, name: &str, input: &Value, after: &str) -> Ended {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sagas_are_undone() {
-    let services = Services::open().await;
+    let services = open().await;
     let bench = services.bench();
     cancel(&bench, "CalculateCharges", &charges(), "CalculateCharges");
     assert_eq!(finals(&bench.book(), "s-1"), 0);
@@ -48,7 +49,7 @@ async fn sagas_are_undone() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn long_ones_stop_and_keep_what_is_done() {
-    let services = Services::open().await;
+    let services = open().await;
     let bench = services.bench();
     cancel(&bench, "TaskProcessing", &import(), "ProcessTask");
     assert_eq!(bench.book().imports["i-1"].recorded, 80);

@@ -4,12 +4,12 @@ use serde_json::Value;
 use tenterhook_tests::standin::{Operation, Switch};
 
 use crate::services::{
-    MARCH, Services, change, charges, creation, cycle, finals, import, switch_to, sync, terms,
+    MARCH, change, charges, creation, cycle, finals, import, open, switch_to, sync, terms,
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_invoice_that_fails_is_voided() {
-    let services = Services::open().await;
+    let services = open().await;
     let bench = services.bench();
     bench.switch(Operation::InvoiceFinals, Switch::failing(1, 422));
     let ended = bench.kit.run("CalculateCharges", &charges());
@@ -21,7 +21,7 @@ async fn an_invoice_that_fails_is_voided() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_subscription_that_cannot_be_paid_is_undone_in_reverse() {
-    let services = Services::open().await;
+    let services = open().await;
     let bench = services.bench();
     let ended = bench
         .kit
@@ -43,7 +43,7 @@ async fn a_subscription_that_cannot_be_paid_is_undone_in_reverse() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_user_who_may_not_or_cannot_log_in_stays() {
-    let services = Services::open().await;
+    let services = open().await;
     let bench = services.bench();
     let ended = bench.kit.run("TenantSwitch", &switch_to("third"));
     assert!(ended.failure().is("NotFound"), "{ended:?}");
@@ -59,7 +59,7 @@ async fn a_user_who_may_not_or_cannot_log_in_stays() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_that_fails_does_not_stop_the_rest() {
-    let services = Services::open().await;
+    let services = open().await;
     let bench = services.bench();
     bench.switch(Operation::InvoiceDrafts, Switch::failing(1, 422));
     let result: Value = bench.kit.run("BillingCycle", &cycle()).result();

@@ -3,12 +3,12 @@
 use serde_json::Value;
 
 use crate::services::{
-    APRIL, Services, change, charges, creation, cycle, finals, import, switch_to, sync, terms,
+    APRIL, change, charges, creation, cycle, finals, import, open, switch_to, sync, terms,
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn calculate_charges_and_subscriptions() {
-    let services = Services::open().await;
+    let services = open().await;
     let bench = services.bench();
     let ended = bench.kit.run("CalculateCharges", &charges());
     assert_eq!(ended.result::<Value>()["total"], 4_200);
@@ -32,7 +32,7 @@ async fn calculate_charges_and_subscriptions() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn billing_cycle_and_price_sync() {
-    let services = Services::open().await;
+    let services = open().await;
     let bench = services.bench();
     let ended = bench.kit.run("BillingCycle", &cycle());
     let result: Value = ended.result();
@@ -56,7 +56,7 @@ async fn billing_cycle_and_price_sync() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn task_processing_and_tenant_switch() {
-    let services = Services::open().await;
+    let services = open().await;
     let bench = services.bench();
     let ended = bench.kit.run("TaskProcessing", &import());
     let result: Value = ended.result();

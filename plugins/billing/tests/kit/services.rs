@@ -1,13 +1,8 @@
 //! The services that billing asks, and what is in their books before anything begins.
 
-use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::atomic::{AtomicUsize, Ordering};
-
 use serde_json::{Value, json};
-use tenterhook_testkit::{Kit, Plugin};
-use tenterhook_tests::standin::{
-    Book, Contract, Days, Import, InvoiceStatus, Operation, Plan, StandIn, Switch, Terms,
-};
+use tenterhook_tests::services::Services;
+use tenterhook_tests::standin::{Book, Contract, Days, Import, InvoiceStatus, Plan, Terms};
 
 /// The services' configuration keys, without `_url`, and the names of the same in the stand-in.
 const SERVICES: &[&str] = &[
@@ -24,71 +19,9 @@ const SERVICES: &[&str] = &[
 pub(crate) const MARCH: &str = "2026-03-01";
 pub(crate) const APRIL: &str = "2026-04-01";
 
-/// The services of one test. Each kit has a book of its own.
-pub(crate) struct Services {
-    standin: StandIn,
-    books: AtomicUsize,
-}
-
-/// A kit, and the book that its plugin writes into.
-pub(crate) struct Bench<'a> {
-    pub(crate) kit: Kit,
-    services: &'a Services,
-    book: String,
-}
-
-impl Services {
-    pub(crate) async fn open() -> Self {
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        Self {
-            standin: StandIn::start_closing(address).await.unwrap(),
-            books: AtomicUsize::new(0),
-        }
-    }
-
-    /// A kit whose activities run, and a furnished book.
-    pub(crate) fn bench(&self) -> Bench<'_> {
-        let mut kit = Kit::new(&plugin());
-        let book = self.connect(&mut kit);
-        Bench {
-            kit,
-            services: self,
-            book,
-        }
-    }
-
-    /// Has the activities of a kit run, on a furnished book; answers its name.
-    pub(crate) fn connect(&self, kit: &mut Kit) -> String {
-        let book = format!("book-{}", self.books.fetch_add(1, Ordering::Relaxed));
-        kit.all_real()
-            .grant_http(&self.standin.address().to_string());
-        let base = self.standin.base_url(&book);
-        for service in SERVICES {
-            kit.configure(&format!("{service}_url"), &format!("{base}/{service}"));
-        }
-        self.standin.edit(&book, furnish);
-        book
-    }
-
-    pub(crate) fn book(&self, name: &str) -> Book {
-        self.standin.book(name)
-    }
-}
-
-/// The component that is tested.
-pub(crate) fn plugin() -> Plugin {
-    Plugin::guest("billing")
-}
-
-impl Bench<'_> {
-    pub(crate) fn book(&self) -> Book {
-        self.services.book(&self.book)
-    }
-
-    /// Has an operation of the services misbehave.
-    pub(crate) fn switch(&self, operation: Operation, switch: Switch) {
-        self.services.standin.switch(&self.book, operation, switch);
-    }
+/// The services of one test.
+pub(crate) async fn open() -> Services {
+    Services::open("billing", SERVICES, furnish).await.unwrap()
 }
 
 /// Three subscriptions of `pro` whose March is over, a user in `first`, and an import of 95 rows, five of them bad.

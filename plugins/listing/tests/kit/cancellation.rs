@@ -4,19 +4,19 @@ use serde_json::Value;
 use tenterhook_testkit::Message;
 
 use crate::services::{
-    DAY, EXPIRES, HOUR, REVIEW, Services, WARNS, clear, doubtful, listing, live, place,
+    DAY, EXPIRES, HOUR, REVIEW, WARNS, bench_of, clear, doubtful, listing, live, open, place,
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cancelled_approval_gives_the_listing_back() {
-    let services = Services::open().await;
+    let services = open().await;
     for step in [
         "ValidateListing",
         "UpdateListingStatus",
         "RunAutomatedChecks",
         "ApproveListing",
     ] {
-        let bench = services.bench(clear());
+        let bench = bench_of(&services, clear());
         let mut review = bench.kit.start("Approval", &listing());
         review.until_called(step).cancel();
         let mut ended = review.finish();
@@ -27,7 +27,7 @@ async fn a_cancelled_approval_gives_the_listing_back() {
         assert_eq!(state["step"], "cancelled", "{step}");
     }
     // Once it is to be found, it is published.
-    let bench = services.bench(clear());
+    let bench = bench_of(&services, clear());
     let mut review = bench.kit.start("Approval", &listing());
     review.until_called("PublishToSearchIndex").cancel();
     assert!(review.finish().is_completed());
@@ -36,9 +36,9 @@ async fn a_cancelled_approval_gives_the_listing_back() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cancelled_review_gives_the_listing_back() {
-    let services = Services::open().await;
+    let services = open().await;
     for time in [HOUR, REVIEW + HOUR] {
-        let bench = services.bench(doubtful());
+        let bench = bench_of(&services, doubtful());
         let mut review = bench.kit.start("Approval", &listing());
         review.at(time, Message::cancel());
         let ended = review.finish();
@@ -50,9 +50,9 @@ async fn a_cancelled_review_gives_the_listing_back() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cancelled_expiration_leaves_the_listing_published() {
-    let services = Services::open().await;
+    let services = open().await;
     for time in [DAY, WARNS, WARNS + DAY] {
-        let bench = services.bench(live());
+        let bench = bench_of(&services, live());
         let mut waiting = bench.kit.start("Expiration", &listing());
         waiting.at(time, Message::cancel());
         let mut ended = waiting.finish();
@@ -67,8 +67,8 @@ async fn a_cancelled_expiration_leaves_the_listing_published() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_being_expired_expires() {
-    let services = Services::open().await;
-    let bench = services.bench(live());
+    let services = open().await;
+    let bench = bench_of(&services, live());
     let mut waiting = bench.kit.start("Expiration", &listing());
     waiting.until_called("ExpireListing").cancel();
     let ended = waiting.finish();

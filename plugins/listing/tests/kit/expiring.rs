@@ -2,12 +2,14 @@
 
 use serde_json::{Value, json};
 
-use crate::services::{DAY, EXPIRES, HOUR, Services, WARNS, extend, listing, live, place};
+use crate::services::{
+    DAY, EXPIRES, HOUR, WARNS, bench_of, change, extend, listing, live, open, place, statuses,
+};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn extend_moves_the_expiry_wherever_it_is() {
-    let services = Services::open().await;
-    let bench = services.bench(live());
+    let services = open().await;
+    let bench = bench_of(&services, live());
     let mut waiting = bench.kit.start("Expiration", &listing());
     waiting.at(DAY, extend("2026-01-21T12:00:00Z"));
     // No such day: left out.
@@ -30,32 +32,32 @@ async fn extend_moves_the_expiry_wherever_it_is() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_extension_takes_the_warning_back() {
-    let services = Services::open().await;
-    let bench = services.bench(live());
+    let services = open().await;
+    let bench = bench_of(&services, live());
     let mut waiting = bench.kit.start("Expiration", &listing());
     waiting.advance(WARNS + DAY);
     let expiry: Value = waiting.query("expiry", &()).unwrap();
     assert_eq!(expiry["step"], "warned");
     waiting.signal("extend", &json!({ "until": "2026-01-31T12:00:00Z" }));
     waiting.settle();
-    assert_eq!(bench.statuses(), ["expiring", "published"]);
+    assert_eq!(statuses(&bench), ["expiring", "published"]);
     let ended = waiting.finish();
     assert_eq!(ended.elapsed(), 30 * DAY);
     assert_eq!(
-        bench.statuses(),
+        statuses(&bench),
         ["expiring", "published", "expiring", "expired"]
     );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_sold_meanwhile_stays_sold() {
-    let services = Services::open().await;
+    let services = open().await;
     // Before it is marked, and after.
     for sold in [WARNS - DAY, EXPIRES - DAY] {
-        let bench = services.bench(live());
+        let bench = bench_of(&services, live());
         let mut waiting = bench.kit.start("Expiration", &listing());
         waiting.advance(sold);
-        bench.edit(|listing| listing.status = "sold".to_owned());
+        change(&bench, |listing| listing.status = "sold".to_owned());
         let result: Value = waiting.finish().result();
         assert_eq!(
             (&result["expired"], &result["status"]),
@@ -66,18 +68,18 @@ async fn what_is_sold_meanwhile_stays_sold() {
     }
 
     // Neither an extension nor a cancellation brings it back.
-    let bench = services.bench(live());
+    let bench = bench_of(&services, live());
     let mut waiting = bench.kit.start("Expiration", &listing());
     waiting.advance(EXPIRES - DAY);
-    bench.edit(|listing| listing.status = "sold".to_owned());
+    change(&bench, |listing| listing.status = "sold".to_owned());
     waiting.signal("extend", &json!({ "until": "2026-01-31T12:00:00Z" }));
     assert_eq!(waiting.finish().result::<Value>()["expired"], false);
     assert_eq!(bench.book().listings["l-1"].status, "sold");
 
-    let bench = services.bench(live());
+    let bench = bench_of(&services, live());
     let mut waiting = bench.kit.start("Expiration", &listing());
     waiting.advance(EXPIRES - DAY);
-    bench.edit(|listing| listing.status = "sold".to_owned());
+    change(&bench, |listing| listing.status = "sold".to_owned());
     waiting.cancel();
     assert!(waiting.finish().is_cancelled());
     assert_eq!(bench.book().listings["l-1"].status, "sold");

@@ -3,18 +3,18 @@
 use serde_json::{Value, json};
 use tenterhook_tests::standin::{Operation, Switch};
 
-use crate::services::{Services, clear, doubtful, listing, live, place};
+use crate::services::{bench_of, change, clear, doubtful, listing, live, open, place, statuses};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_cannot_be_published_is_submitted_again() {
-    let services = Services::open().await;
+    let services = open().await;
     let mut unsearchable = clear();
     unsearchable.title = "unsearchable".to_owned();
-    let bench = services.bench(unsearchable);
+    let bench = bench_of(&services, unsearchable);
     let mut ended = bench.kit.run("Approval", &listing());
     assert!(ended.failure().is("ValidationError"), "{ended:?}");
     ended.never_called("RemoveFromSearchIndex");
-    assert_eq!(bench.statuses(), ["in_review", "approved", "submitted"]);
+    assert_eq!(statuses(&bench), ["in_review", "approved", "submitted"]);
     let state: Value = ended.query("review_state").unwrap();
     assert_eq!(state["step"], "failed");
     assert!(state["reason"].as_str().unwrap().contains("unsearchable"));
@@ -22,8 +22,8 @@ async fn what_cannot_be_published_is_submitted_again() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_done_is_undone_in_reverse() {
-    let services = Services::open().await;
-    let bench = services.bench(clear());
+    let services = open().await;
+    let bench = bench_of(&services, clear());
     // The last step, which is another call of the second one's activity: that one is let through.
     let mut review = bench.kit.start("Approval", &listing());
     review.until_called("PublishToSearchIndex");
@@ -40,8 +40,8 @@ async fn what_was_done_is_undone_in_reverse() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_publication_without_an_answer_is_asked_again_and_removed() {
-    let services = Services::open().await;
-    let bench = services.bench(clear());
+    let services = open().await;
+    let bench = bench_of(&services, clear());
     let lost = Switch {
         drop_after_booking: 3,
         ..Switch::default()
@@ -60,13 +60,13 @@ async fn a_publication_without_an_answer_is_asked_again_and_removed() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_step_that_fails_gives_the_listing_back() {
-    let services = Services::open().await;
+    let services = open().await;
     for (operation, decided) in [
         (Operation::Checks, false),
         (Operation::Notices, false),
         (Operation::Documents, true),
     ] {
-        let bench = services.bench(if decided { clear() } else { doubtful() });
+        let bench = bench_of(&services, if decided { clear() } else { doubtful() });
         bench.switch(operation, Switch::failing(3, 503));
         let ended = bench.kit.run("Approval", &listing());
         assert!(
@@ -79,8 +79,8 @@ async fn each_step_that_fails_gives_the_listing_back() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_wrong_is_not_reviewed() {
-    let services = Services::open().await;
-    let bench = services.bench(live());
+    let services = open().await;
+    let bench = bench_of(&services, live());
     let ended = bench.kit.run("Approval", &listing());
     assert!(ended.failure().is("Conflict"), "{ended:?}");
     let mut unknown = listing();
@@ -92,22 +92,22 @@ async fn what_is_wrong_is_not_reviewed() {
     let ended = bench.kit.run("Approval", &crossed);
     assert!(ended.failure().is("ValidationError"), "{ended:?}");
     assert!(ended.steps().is_empty());
-    assert!(bench.statuses().is_empty());
+    assert!(statuses(&bench).is_empty());
 
     let mut free = clear();
     free.price = 0;
-    let bench = services.bench(free);
+    let bench = bench_of(&services, free);
     let ended = bench.kit.run("Approval", &listing());
     assert!(ended.failure().is("ValidationError"), "{ended:?}");
-    assert!(bench.statuses().is_empty());
+    assert!(statuses(&bench).is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_index_is_insisted_on() {
-    let services = Services::open().await;
+    let services = open().await;
     // More failures than any preset but one without end has attempts; and what looks like a refusal.
     for (times, status) in [(5, 503), (3, 403)] {
-        let bench = services.bench(live());
+        let bench = bench_of(&services, live());
         bench.switch(Operation::DocumentRemovals, Switch::failing(times, status));
         let ended = bench.kit.run("Expiration", &listing());
         assert_eq!(ended.result::<Value>()["expired"], true, "{status}");
@@ -117,15 +117,15 @@ async fn the_index_is_insisted_on() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_cannot_expire_is_published_again() {
-    let services = Services::open().await;
-    let bench = services.bench(live());
+    let services = open().await;
+    let bench = bench_of(&services, live());
     let mut waiting = bench.kit.start("Expiration", &listing());
     waiting.until_called("UpdateListingStatus");
     bench.switch(Operation::ListingStatuses, Switch::failing(1, 409));
     let mut ended = waiting.finish();
     assert!(ended.failure().is("Conflict"), "{ended:?}");
     ended.never_called("RemoveFromSearchIndex");
-    assert_eq!(bench.statuses(), ["expiring", "published"]);
+    assert_eq!(statuses(&bench), ["expiring", "published"]);
     assert_eq!(place(&bench.book()), ("published", true));
     let expiry: Value = ended.query("expiry").unwrap();
     assert_eq!(expiry["step"], "failed");
@@ -133,16 +133,16 @@ async fn what_cannot_expire_is_published_again() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_wrong_does_not_expire() {
-    let services = Services::open().await;
-    let bench = services.bench(clear());
+    let services = open().await;
+    let bench = bench_of(&services, clear());
     let result: Value = bench.kit.run("Expiration", &listing()).result();
     assert_eq!(
         (&result["expired"], &result["status"]),
         (&false.into(), &"submitted".into())
     );
 
-    let bench = services.bench(live());
-    bench.edit(|listing| listing.expires_at = None);
+    let bench = bench_of(&services, live());
+    change(&bench, |listing| listing.expires_at = None);
     let ended = bench.kit.run("Expiration", &listing());
     assert!(ended.failure().is("ValidationError"), "{ended:?}");
     let mut no_day = listing();
@@ -153,5 +153,5 @@ async fn what_is_wrong_does_not_expire() {
     unknown["listing_id"] = json!("l-9");
     let ended = bench.kit.run("Expiration", &unknown);
     assert!(ended.failure().is("NotFound"), "{ended:?}");
-    assert!(bench.statuses().is_empty());
+    assert!(statuses(&bench).is_empty());
 }

@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 use tenterhook_testkit::Ended;
 
 use crate::services::{
-    DAY, EXPIRES, HOUR, REVIEW, Services, clear, doubtful, hopeless, listing, live, place, word,
+    DAY, EXPIRES, HOUR, REVIEW, bench_of, clear, doubtful, hopeless, listing, live, open, place,
+    statuses, word,
 };
 
 const HISTORIES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/kit/histories");
@@ -15,8 +16,8 @@ fn records(ended: &Ended, name: &str) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_clear_listing_is_published_at_once() {
-    let services = Services::open().await;
-    let bench = services.bench(clear());
+    let services = open().await;
+    let bench = bench_of(&services, clear());
     let ended = bench.kit.run("Approval", &listing());
     let result: Value = ended.result();
     assert_eq!(
@@ -34,15 +35,15 @@ async fn a_clear_listing_is_published_at_once() {
             "UpdateListingStatus"
         ]
     );
-    assert_eq!(bench.statuses(), ["in_review", "approved", "published"]);
+    assert_eq!(statuses(&bench), ["in_review", "approved", "published"]);
     assert_eq!(place(&bench.book()), ("published", true));
     records(&ended, "approval");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hopeless_listing_is_rejected_at_once() {
-    let services = Services::open().await;
-    let bench = services.bench(hopeless());
+    let services = open().await;
+    let bench = bench_of(&services, hopeless());
     let ended = bench.kit.run("Approval", &listing());
     let result: Value = ended.result();
     assert_eq!(
@@ -55,8 +56,8 @@ async fn a_hopeless_listing_is_rejected_at_once() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_doubtful_listing_is_a_reviewers() {
-    let services = Services::open().await;
-    let bench = services.bench(doubtful());
+    let services = open().await;
+    let bench = bench_of(&services, doubtful());
     let mut review = bench.kit.start("Approval", &listing());
     review.at(HOUR, word("approve"));
     let ended = review.finish();
@@ -76,8 +77,8 @@ async fn a_doubtful_listing_is_a_reviewers() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobodys_word_is_a_rejection_after_an_escalation() {
-    let services = Services::open().await;
-    let bench = services.bench(doubtful());
+    let services = open().await;
+    let bench = bench_of(&services, doubtful());
     let ended = bench.kit.run("Approval", &listing());
     let result: Value = ended.result();
     assert_eq!(
@@ -94,8 +95,8 @@ async fn nobodys_word_is_a_rejection_after_an_escalation() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_listing_is_marked_and_then_expires() {
-    let services = Services::open().await;
-    let bench = services.bench(live());
+    let services = open().await;
+    let bench = bench_of(&services, live());
     let ended = bench.kit.run("Expiration", &listing());
     let expected = json!({
         "listing_id": "l-1",
@@ -121,7 +122,7 @@ async fn a_listing_is_marked_and_then_expires() {
         (marked.name.as_str(), marked.at),
         ("UpdateListingStatus", 7 * DAY)
     );
-    assert_eq!(bench.statuses(), ["expiring", "expired"]);
+    assert_eq!(statuses(&bench), ["expiring", "expired"]);
     assert_eq!(place(&bench.book()), ("expired", false));
     records(&ended, "expiration");
 }

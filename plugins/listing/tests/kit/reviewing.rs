@@ -3,12 +3,12 @@
 use serde_json::{Value, json};
 use tenterhook_testkit::Message;
 
-use crate::services::{HOUR, REVIEW, Services, doubtful, listing, place, word};
+use crate::services::{HOUR, REVIEW, bench_of, doubtful, listing, open, place, word};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_first_word_counts() {
-    let services = Services::open().await;
-    let bench = services.bench(doubtful());
+    let services = open().await;
+    let bench = bench_of(&services, doubtful());
     let mut review = bench.kit.start("Approval", &listing());
     review.settle();
     let waiting: Value = review.query("review_state", &()).unwrap();
@@ -44,8 +44,8 @@ async fn the_first_word_counts() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_word_before_reviewers_are_asked_counts_once_they_are() {
-    let services = Services::open().await;
-    let bench = services.bench(doubtful());
+    let services = open().await;
+    let bench = bench_of(&services, doubtful());
     let mut review = bench.kit.start("Approval", &listing());
     review.after("ValidateListing", word("approve"));
     let ended = review.finish();
@@ -56,8 +56,8 @@ async fn a_word_before_reviewers_are_asked_counts_once_they_are() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_reviewer_decides_after_the_escalation() {
-    let services = Services::open().await;
-    let bench = services.bench(doubtful());
+    let services = open().await;
+    let bench = bench_of(&services, doubtful());
     let mut review = bench.kit.start("Approval", &listing());
     review.advance(REVIEW + HOUR);
     let waiting: Value = review.query("review_state", &()).unwrap();
@@ -77,8 +77,8 @@ async fn a_reviewer_decides_after_the_escalation() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_word_after_the_decision_changes_nothing() {
-    let services = Services::open().await;
-    let bench = services.bench(doubtful());
+    let services = open().await;
+    let bench = bench_of(&services, doubtful());
     let mut review = bench.kit.start("Approval", &listing());
     review.at(HOUR, word("approve"));
     review.after(

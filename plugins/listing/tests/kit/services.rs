@@ -1,12 +1,11 @@
 //! The services that the plugin asks, and what is in their books before anything begins.
 
-use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tenterhook_testkit::{Kit, Message, Plugin};
-use tenterhook_tests::standin::{Book, Listing, Operation, StandIn, Switch};
+use tenterhook_testkit::Message;
+use tenterhook_tests::services::{Bench, Services};
+use tenterhook_tests::standin::{Book, Listing};
 
 /// The services' configuration keys, without `_url`, and the names of the same in the stand-in.
 const SERVICES: &[&str] = &["listings", "checks", "reviewers", "search"];
@@ -21,92 +20,39 @@ pub(crate) const EXPIRES: Duration = Duration::from_secs(10 * 24 * 60 * 60);
 /// When it is marked: three days before that.
 pub(crate) const WARNS: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
-/// The services of one test. Each kit has a book of its own.
-pub(crate) struct Services {
-    standin: StandIn,
-    books: AtomicUsize,
+/// The services of one test.
+pub(crate) async fn open() -> Services {
+    Services::open("listing", SERVICES, |_| ()).await.unwrap()
 }
 
-/// A kit, and the book that its plugin writes into.
-pub(crate) struct Bench<'a> {
-    pub(crate) kit: Kit,
-    services: &'a Services,
-    book: String,
+/// A kit whose activities run, and a book with `listing`.
+pub(crate) fn bench_of(services: &Services, listing: Listing) -> Bench<'_> {
+    let bench = services.bench();
+    bench.edit(|book| enter(book, listing));
+    bench
 }
 
-impl Services {
-    pub(crate) async fn open() -> Self {
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        Self {
-            standin: StandIn::start_closing(address).await.unwrap(),
-            books: AtomicUsize::new(0),
-        }
+/// Enters `listing`, as far as its status says it has come.
+pub(crate) fn enter(book: &mut Book, listing: Listing) {
+    if listing.status == "published" {
+        let document = json!({ "title": listing.title });
+        book.documents.insert("l-1".to_owned(), document);
     }
-
-    /// A kit whose activities run, and a book with `listing`.
-    pub(crate) fn bench(&self, listing: Listing) -> Bench<'_> {
-        let mut kit = Kit::new(&plugin());
-        let book = self.connect(&mut kit, listing);
-        Bench {
-            kit,
-            services: self,
-            book,
-        }
-    }
-
-    /// Has the activities of a kit run, on a furnished book; answers its name.
-    pub(crate) fn connect(&self, kit: &mut Kit, listing: Listing) -> String {
-        let book = format!("book-{}", self.books.fetch_add(1, Ordering::Relaxed));
-        kit.all_real()
-            .grant_http(&self.standin.address().to_string());
-        let base = self.standin.base_url(&book);
-        for service in SERVICES {
-            kit.configure(&format!("{service}_url"), &format!("{base}/{service}"));
-        }
-        self.standin.edit(&book, |book| {
-            if listing.status == "published" {
-                let document = json!({ "title": listing.title });
-                book.documents.insert("l-1".to_owned(), document);
-            }
-            book.listings.insert("l-1".to_owned(), listing);
-        });
-        book
-    }
-
-    pub(crate) fn book(&self, name: &str) -> Book {
-        self.standin.book(name)
-    }
+    book.listings.insert("l-1".to_owned(), listing);
 }
 
-/// The component that is tested.
-pub(crate) fn plugin() -> Plugin {
-    Plugin::guest("listing")
+/// Changes the one listing.
+pub(crate) fn change(bench: &Bench<'_>, change: impl FnOnce(&mut Listing)) {
+    bench.edit(|book| change(book.listings.get_mut("l-1").unwrap()));
 }
 
-impl Bench<'_> {
-    pub(crate) fn book(&self) -> Book {
-        self.services.book(&self.book)
-    }
-
-    /// Changes the one listing.
-    pub(crate) fn edit(&self, change: impl FnOnce(&mut Listing)) {
-        let book = |book: &mut Book| change(book.listings.get_mut("l-1").unwrap());
-        self.services.standin.edit(&self.book, book);
-    }
-
-    /// The statuses that the listing was given, in their order.
-    pub(crate) fn statuses(&self) -> Vec<String> {
-        let book = self.book();
-        let history = book.listings["l-1"].history.iter();
-        history
-            .map(|it| it["status"].as_str().unwrap().to_owned())
-            .collect()
-    }
-
-    /// Has an operation of the services misbehave.
-    pub(crate) fn switch(&self, operation: Operation, switch: Switch) {
-        self.services.standin.switch(&self.book, operation, switch);
-    }
+/// The statuses that the listing was given, in their order.
+pub(crate) fn statuses(bench: &Bench<'_>) -> Vec<String> {
+    let book = bench.book();
+    let history = book.listings["l-1"].history.iter();
+    history
+        .map(|it| it["status"].as_str().unwrap().to_owned())
+        .collect()
 }
 
 /// The one listing's status, and whether it can be found.

@@ -4,7 +4,7 @@ use tenterhook_testkit::{Ended, Kit, Sweep, Swept};
 use tenterhook_tests::standin::{Book, Listing};
 
 use crate::services::{
-    HOUR, Services, WARNS, clear, doubtful, extend, hopeless, listing, live, place, plugin, word,
+    HOUR, WARNS, clear, doubtful, enter, extend, hopeless, listing, live, open, place, word,
 };
 
 /// Fewer runs than this with two faults show that the second ones are not put in.
@@ -19,7 +19,7 @@ async fn sweep(
     runs: impl Fn(&Kit) -> Ended,
     holds: impl Fn(&Book, &Ended),
 ) {
-    let swept = swept(Sweep::of(&plugin()), &of, runs, holds).await;
+    let swept = swept(|sweep| sweep, &of, runs, holds).await;
     let made = swept.holds();
     println!(
         "{name}: {made} runs, faults at each of {} steps",
@@ -29,14 +29,15 @@ async fn sweep(
 }
 
 async fn swept(
-    sweep: Sweep,
+    with: fn(Sweep) -> Sweep,
     of: &Listing,
     runs: impl Fn(&Kit) -> Ended,
     holds: impl Fn(&Book, &Ended),
 ) -> Swept {
-    let services = Services::open().await;
-    sweep.run(|kit| {
-        let book = services.connect(kit, of.clone());
+    let services = open().await;
+    with(Sweep::of(&services.plugin())).run(|kit| {
+        let book = services.connect(kit);
+        services.edit(&book, |book| enter(book, of.clone()));
         let ended = runs(kit);
         holds(&services.book(&book), &ended);
         Ok(())
@@ -50,7 +51,7 @@ async fn sweep_pairs(
     runs: impl Fn(&Kit) -> Ended,
     holds: impl Fn(&Book, &Ended),
 ) {
-    let swept = swept(Sweep::of(&plugin()).pairs(), &of, runs, holds).await;
+    let swept = swept(Sweep::pairs, &of, runs, holds).await;
     let made = swept.holds();
     println!("{name}: {made} runs with up to two faults");
     assert!(made > PAIRS_MIN, "{name}: {made}");

@@ -3,13 +3,13 @@
 use tenterhook_testkit::Message;
 use tenterhook_tests::standin::{Operation, SubscriptionStatus};
 
-use crate::services::{DECLINED, JANUARY, Services, booked, charge, days, kept, status};
+use crate::services::{DECLINED, JANUARY, booked, change, charge, days, kept, open, start, status};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_period_that_is_paid_stays_paid() {
-    let services = Services::open().await;
+    let services = open().await;
     let bench = services.bench();
-    let mut execution = bench.start();
+    let mut execution = start(&bench);
     execution.at(days(10), Message::cancel());
     let ended = execution.finish();
     assert!(ended.is_cancelled(), "{ended:?}");
@@ -24,7 +24,7 @@ async fn a_period_that_is_paid_stays_paid() {
     // Under way, a charge is booked before the workflow ends.
     for after in ["ProcessPaymentGateway", "UpdateSubscription"] {
         let bench = services.bench();
-        let mut execution = bench.start();
+        let mut execution = start(&bench);
         execution.after(after, Message::cancel());
         assert!(execution.finish().is_cancelled(), "{after}");
         let book = bench.book();
@@ -38,17 +38,17 @@ async fn a_period_that_is_paid_stays_paid() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_charged_any_more() {
-    let services = Services::open().await;
+    let services = open().await;
     let bench = services.bench();
-    let mut execution = bench.start();
+    let mut execution = start(&bench);
     execution.after("GetSubscriptionDetails", Message::cancel());
     let ended = execution.finish();
     assert!(ended.is_cancelled(), "{ended:?}");
     assert!(bench.book().counts(Operation::Charges).calls <= 1);
 
     let bench = services.bench();
-    bench.change(|it| it.payment_method = DECLINED.to_owned());
-    let mut execution = bench.start();
+    change(&bench, |it| it.payment_method = DECLINED.to_owned());
+    let mut execution = start(&bench);
     execution.at(days(12), Message::cancel());
     let ended = execution.finish();
     assert!(ended.is_cancelled(), "{ended:?}");
@@ -60,10 +60,10 @@ async fn nothing_is_charged_any_more() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_charge_that_nobody_heard_of_is_given_back() {
-    let services = Services::open().await;
+    let services = open().await;
     let mut bench = services.bench();
     bench.kit.inject("2:answer-lost".parse().unwrap());
-    let mut execution = bench.start();
+    let mut execution = start(&bench);
     // In the pause after ten attempts, which take minutes.
     execution.at(days(1), Message::cancel());
     let ended = execution.finish();

@@ -2,10 +2,11 @@
 
 use serde_json::{Value, json};
 use tenterhook_testkit::Message;
+use tenterhook_tests::services::{Bench, Services};
 use tenterhook_tests::standin::{Operation, SubscriptionStatus, Switch};
 
 use crate::services::{
-    Bench, DECLINED, JANUARY, Services, booked, charge, days, kept, payments, status,
+    DECLINED, JANUARY, booked, change, charge, days, kept, open, payments, start, status,
 };
 
 /// Attempts of the preset `aggressive`.
@@ -14,15 +15,15 @@ const ATTEMPTS: u64 = 10;
 /// A book whose subscription is paid by a card that is declined.
 fn declined(services: &Services) -> Bench<'_> {
     let bench = services.bench();
-    bench.change(|it| it.payment_method = DECLINED.to_owned());
+    change(&bench, |it| it.payment_method = DECLINED.to_owned());
     bench
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn dunning_then_past_due_then_cancelled() {
-    let services = Services::open().await;
+    let services = open().await;
     let bench = declined(&services);
-    let mut execution = bench.start();
+    let mut execution = start(&bench);
     for (time, step, said) in [
         (days(0), "dunning", 1),
         (days(2), "dunning", 2),
@@ -59,12 +60,12 @@ async fn dunning_then_past_due_then_cancelled() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_dunning_ends_with_another_card_or_with_the_subscription() {
-    let services = Services::open().await;
+    let services = open().await;
     for late in [days(2), days(12)] {
         let bench = declined(&services);
-        let mut execution = bench.start();
+        let mut execution = start(&bench);
         execution.advance(late);
-        bench.change(|it| it.payment_method = "card".to_owned());
+        change(&bench, |it| it.payment_method = "card".to_owned());
         execution.at(days(20), Message::signal("cancel", &()));
         assert_eq!(execution.finish().result::<Value>()["periods_paid"], 1);
         let book = bench.book();
@@ -73,7 +74,7 @@ async fn the_dunning_ends_with_another_card_or_with_the_subscription() {
     }
 
     let bench = declined(&services);
-    let mut execution = bench.start();
+    let mut execution = start(&bench);
     execution.at(days(12), Message::signal("cancel", &()));
     let ended = execution.finish();
     assert_eq!(ended.result::<Value>()["reason"], "cancelled");
@@ -82,9 +83,9 @@ async fn the_dunning_ends_with_another_card_or_with_the_subscription() {
 
     // At the service; it is seen before the next charge.
     let bench = declined(&services);
-    let mut execution = bench.start();
+    let mut execution = start(&bench);
     execution.advance(days(2));
-    bench.change(|it| it.status = SubscriptionStatus::Cancelled);
+    change(&bench, |it| it.status = SubscriptionStatus::Cancelled);
     let ended = execution.finish();
     assert_eq!(ended.result::<Value>()["reason"], "cancelled");
     assert_eq!(bench.book().counts(Operation::Charges).calls, 2);
@@ -92,10 +93,10 @@ async fn the_dunning_ends_with_another_card_or_with_the_subscription() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_charge_without_an_answer_is_asked_for_again_and_not_made_twice() {
-    let services = Services::open().await;
+    let services = open().await;
     let mut bench = services.bench();
     bench.kit.inject("2:answer-lost".parse().unwrap());
-    let mut execution = bench.start();
+    let mut execution = start(&bench);
     execution.at(days(20), Message::signal("cancel", &()));
     let ended = execution.finish();
     assert_eq!(ended.result::<Value>()["periods_paid"], 1);
@@ -107,12 +108,12 @@ async fn a_charge_without_an_answer_is_asked_for_again_and_not_made_twice() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_cannot_be_booked_is_refunded_and_what_was_booked_is_not() {
-    let services = Services::open().await;
+    let services = open().await;
     let bench = services.bench();
     bench.switch(Operation::SubscriptionChanges, Switch::failing(1, 409));
     // The refund is insisted on.
     bench.switch(Operation::Refunds, Switch::failing(5, 503));
-    let mut ended = bench.start().finish();
+    let mut ended = start(&bench).finish();
     assert!(ended.failure().is("Conflict"), "{ended:?}");
     let called = ended.called();
     assert_eq!(
@@ -128,7 +129,7 @@ async fn what_cannot_be_booked_is_refunded_and_what_was_booked_is_not() {
     // That it is booked is heard only after all attempts.
     let mut bench = services.bench();
     bench.kit.inject("3:answer-lost".parse().unwrap());
-    let mut execution = bench.start();
+    let mut execution = start(&bench);
     execution.at(days(20), Message::signal("cancel", &()));
     let ended = execution.finish();
     assert_eq!(ended.result::<Value>()["periods_paid"], 1);
@@ -139,7 +140,7 @@ async fn what_cannot_be_booked_is_refunded_and_what_was_booked_is_not() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn unknown_subscriptions_and_wrong_inputs_fail() {
-    let services = Services::open().await;
+    let services = open().await;
     let bench = services.bench();
     let unknown = json!({ "subscription_id": "s-9" });
     let ended = bench.kit.run("SubscriptionPayment", &unknown);
@@ -157,14 +158,14 @@ async fn unknown_subscriptions_and_wrong_inputs_fail() {
         assert!(ended.failure().is("ValidationError"), "{field}: {ended:?}");
         assert!(ended.steps().is_empty(), "{field}");
     }
-    bench.change(|it| it.price = 0);
-    let ended = bench.start().finish();
+    change(&bench, |it| it.price = 0);
+    let ended = start(&bench).finish();
     assert!(ended.failure().is("ValidationError"), "{ended:?}");
     ended.never_called("ProcessPaymentGateway");
 
     let bench = services.bench();
     bench.switch(Operation::SubscriptionReads, Switch::failing(3, 503));
-    let ended = bench.start().finish();
+    let ended = start(&bench).finish();
     assert!(ended.failure().is("ExternalServiceError"), "{ended:?}");
     assert!(bench.book().charges.is_empty());
 }

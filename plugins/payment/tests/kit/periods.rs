@@ -7,7 +7,7 @@ use tenterhook_testkit::Message;
 use tenterhook_tests::standin::SubscriptionStatus;
 
 use crate::services::{
-    FEBRUARY, JANUARY, MARCH, Services, booked, charge, days, kept, pro, status,
+    FEBRUARY, JANUARY, MARCH, booked, change, charge, days, kept, open, pro, start, status,
 };
 
 const HISTORY: &str = concat!(
@@ -19,9 +19,9 @@ const UNTIL_MARCH: Duration = Duration::from_secs((59 * 24 - 4) * 3_600);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_period_is_charged_once_until_the_signal_cancel() {
-    let services = Services::open().await;
+    let services = open().await;
     let bench = services.bench();
-    let mut execution = bench.start();
+    let mut execution = start(&bench);
     execution.at(days(40), Message::signal("cancel", &()));
     execution.advance(days(10));
     let seen: Value = execution.query("status", &()).unwrap();
@@ -68,9 +68,9 @@ async fn each_period_is_charged_once_until_the_signal_cancel() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn change_plan_holds_from_the_next_period_on_and_the_last_word_counts() {
-    let services = Services::open().await;
+    let services = open().await;
     let bench = services.bench();
-    let mut execution = bench.start();
+    let mut execution = start(&bench);
     let cheap = json!({ "plan": "cheap", "price": 900, "currency": "EUR" });
     execution.at(days(10), Message::signal("change_plan", &cheap));
     execution.at(days(11), Message::signal("change_plan", &pro()));
@@ -90,12 +90,12 @@ async fn change_plan_holds_from_the_next_period_on_and_the_last_word_counts() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_paid_is_not_charged_and_what_was_missed_is_made_up_for() {
-    let services = Services::open().await;
+    let services = open().await;
     // January is paid already, by an execution before this one.
     let bench = services.bench();
-    bench.change(|it| it.period_start = JANUARY.to_owned());
-    bench.change(|it| it.period_end = FEBRUARY.to_owned());
-    let mut execution = bench.start();
+    change(&bench, |it| it.period_start = JANUARY.to_owned());
+    change(&bench, |it| it.period_end = FEBRUARY.to_owned());
+    let mut execution = start(&bench);
     execution.at(days(1), Message::signal("cancel", &()));
     let result: Value = execution.finish().result();
     assert_eq!(result["periods_paid"], 0);
@@ -103,24 +103,24 @@ async fn what_is_paid_is_not_charged_and_what_was_missed_is_made_up_for() {
 
     // The first one, which nobody has paid, as it stands at the service.
     let bench = services.bench();
-    bench.change(|it| {
+    change(&bench, |it| {
         it.status = SubscriptionStatus::Pending;
         it.period_start = JANUARY.to_owned();
         it.period_end = FEBRUARY.to_owned();
     });
-    let mut execution = bench.start();
+    let mut execution = start(&bench);
     execution.at(days(1), Message::signal("cancel", &()));
     assert!(execution.finish().is_completed());
     assert_eq!(kept(&bench.book()), [charge(JANUARY, 1_900)]);
 
     // Three were missed: charged one after the other, at once. They end as the first began, at nine in Berlin.
     let bench = services.bench();
-    bench.change(|it| {
+    change(&bench, |it| {
         it.started_at = "2025-08-31T09:00:00+02:00".to_owned();
         it.period_start = "2025-08-31T09:00:00+02:00".to_owned();
         it.period_end = "2025-09-30T09:00:00+02:00".to_owned();
     });
-    let mut execution = bench.start();
+    let mut execution = start(&bench);
     execution.settle();
     let book = bench.book();
     let starts = [
@@ -137,9 +137,9 @@ async fn what_is_paid_is_not_charged_and_what_was_missed_is_made_up_for() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_cancels_before_anything_is_paid_pays_nothing() {
-    let services = Services::open().await;
+    let services = open().await;
     let bench = services.bench();
-    let mut execution = bench.start();
+    let mut execution = start(&bench);
     execution.signal("cancel", &());
     let ended = execution.finish();
     assert_eq!(ended.result::<Value>()["reason"], "cancelled");
@@ -148,11 +148,11 @@ async fn who_cancels_before_anything_is_paid_pays_nothing() {
 
     // At the service, to the end of the period, and at once.
     let bench = services.bench();
-    bench.change(|it| it.cancel_at_period_end = true);
-    let ended = bench.start().finish();
+    change(&bench, |it| it.cancel_at_period_end = true);
+    let ended = start(&bench).finish();
     assert_eq!(ended.result::<Value>()["reason"], "cancelled");
     assert_eq!(status(&bench.book()), SubscriptionStatus::Cancelled);
-    let ended = bench.start().finish();
+    let ended = start(&bench).finish();
     assert_eq!(ended.called(), ["GetSubscriptionDetails"]);
     assert!(bench.book().charges.is_empty());
 }

@@ -1,15 +1,12 @@
 //! The services that payments of subscriptions ask, and what is in their books before anything begins.
 
 use std::collections::BTreeSet;
-use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tenterhook_testkit::{Execution, Kit, Plugin};
-use tenterhook_tests::standin::{
-    Book, Operation, Period, StandIn, Subscription, SubscriptionStatus, Switch,
-};
+use tenterhook_testkit::Execution;
+use tenterhook_tests::services::{Bench, Services};
+use tenterhook_tests::standin::{Book, Period, Subscription, SubscriptionStatus};
 
 /// The services' configuration keys, without `_url`, and the names of the same in the stand-in.
 const SERVICES: &[&str] = &["gateway", "subscriptions"];
@@ -22,92 +19,24 @@ pub(crate) const MARCH: &str = "2026-03-01T08:00:00Z";
 /// The card that the gateway declines.
 pub(crate) const DECLINED: &str = "card_declined";
 
-/// The services of one test. Each kit has a book of its own.
-pub(crate) struct Services {
-    standin: StandIn,
-    books: AtomicUsize,
+/// The services of one test.
+pub(crate) async fn open() -> Services {
+    Services::open("payment", SERVICES, furnish).await.unwrap()
 }
 
-/// A kit, and the book that its plugin writes into.
-pub(crate) struct Bench<'a> {
-    pub(crate) kit: Kit,
-    services: &'a Services,
-    pub(crate) name: String,
+/// Has somebody else change the subscription.
+pub(crate) fn change(bench: &Bench<'_>, act: impl FnOnce(&mut Subscription)) {
+    bench.edit(|book| act(book.subscriptions.get_mut("s-1").unwrap()));
 }
 
-impl Services {
-    pub(crate) async fn open() -> Self {
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        Self {
-            standin: StandIn::start(address).await.unwrap(),
-            books: AtomicUsize::new(0),
-        }
-    }
-
-    /// A kit whose activities run, and a book with the subscription `s-1`.
-    pub(crate) fn bench(&self) -> Bench<'_> {
-        let mut kit = Kit::new(&plugin());
-        let name = self.connect(&mut kit);
-        Bench {
-            kit,
-            services: self,
-            name,
-        }
-    }
-
-    /// Has the activities of a kit run, on a furnished book; answers its name.
-    pub(crate) fn connect(&self, kit: &mut Kit) -> String {
-        let book = format!("book-{}", self.books.fetch_add(1, Ordering::Relaxed));
-        kit.all_real()
-            .grant_http(&self.standin.address().to_string());
-        let base = self.standin.base_url(&book);
-        for service in SERVICES {
-            kit.configure(&format!("{service}_url"), &format!("{base}/{service}"));
-        }
-        self.edit(&book, |book| {
-            book.subscriptions.insert("s-1".to_owned(), subscription());
-        });
-        book
-    }
-
-    pub(crate) fn book(&self, name: &str) -> Book {
-        self.standin.book(name)
-    }
-
-    pub(crate) fn edit<T>(&self, name: &str, act: impl FnOnce(&mut Book) -> T) -> T {
-        self.standin.edit(name, act)
-    }
-
-    pub(crate) fn switch(&self, name: &str, operation: Operation, switch: Switch) {
-        self.standin.switch(name, operation, switch);
-    }
+/// The workflow, begun.
+pub(crate) fn start(bench: &Bench<'_>) -> Execution {
+    bench.kit.start("SubscriptionPayment", &payments())
 }
 
-/// The component that is tested.
-pub(crate) fn plugin() -> Plugin {
-    Plugin::guest("payment")
-}
-
-impl Bench<'_> {
-    pub(crate) fn book(&self) -> Book {
-        self.services.book(&self.name)
-    }
-
-    /// Has an operation of the services misbehave.
-    pub(crate) fn switch(&self, operation: Operation, switch: Switch) {
-        self.services.switch(&self.name, operation, switch);
-    }
-
-    /// Has somebody else change the subscription.
-    pub(crate) fn change(&self, act: impl FnOnce(&mut Subscription)) {
-        let change = |book: &mut Book| act(book.subscriptions.get_mut("s-1").unwrap());
-        self.services.edit(&self.name, change);
-    }
-
-    /// The workflow, begun.
-    pub(crate) fn start(&self) -> Execution {
-        self.kit.start("SubscriptionPayment", &payments())
-    }
+/// The subscription `s-1`.
+fn furnish(book: &mut Book) {
+    book.subscriptions.insert("s-1".to_owned(), subscription());
 }
 
 /// One of EUR 19.00 a month, whose last period was over four hours before a kit begins.

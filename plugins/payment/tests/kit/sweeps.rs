@@ -1,9 +1,10 @@
 //! Every fault at every step of `SubscriptionPayment`, and what must hold whatever happens.
 
 use tenterhook_testkit::{Ended, Message, Sweep};
+use tenterhook_tests::services::Services;
 use tenterhook_tests::standin::{Book, Operation, SubscriptionStatus, Switch};
 
-use crate::services::{DECLINED, Services, booked, days, kept, payments, plugin, pro, status};
+use crate::services::{DECLINED, booked, days, kept, open, payments, pro, status};
 
 /// Every period that is written down as paid is paid once, and no other money is kept. It is over for the service where
 /// the workflow says so, and nowhere else.
@@ -27,8 +28,8 @@ async fn sweep(
     before: impl Fn(&Services, &str),
     messages: &[(u64, Message)],
 ) {
-    let services = Services::open().await;
-    let swept = Sweep::of(&plugin()).run(|kit| {
+    let services = open().await;
+    let swept = Sweep::of(&services.plugin()).run(|kit| {
         let book = services.connect(kit);
         before(&services, &book);
         let mut execution = kit.start("SubscriptionPayment", &payments());

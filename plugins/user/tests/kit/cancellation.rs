@@ -5,11 +5,11 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tenterhook_testkit::Message;
 
-use crate::services::{DAY, HOUR, Services, notification, onboarding};
+use crate::services::{DAY, HOUR, notification, onboarding, open, user};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cancelled_notification_sends_nothing_more() {
-    let services = Services::open().await;
+    let services = open().await;
     let bench = services.bench();
     let mut sending = bench.kit.start("SendNotification", &notification());
     sending.until_called("ProcessNotification").cancel();
@@ -29,7 +29,7 @@ async fn a_cancelled_notification_sends_nothing_more() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_onboarding_is_cancelled_between_its_steps() {
-    let services = Services::open().await;
+    let services = open().await;
     let bench = services.bench();
     let mut coming = bench.kit.start("Onboarding", &onboarding());
     coming.until_called("SendWelcomePackage").cancel();
@@ -38,8 +38,8 @@ async fn an_onboarding_is_cancelled_between_its_steps() {
     ended.never_called("UpdateUserStatus");
     let progress: Value = ended.query("progress").unwrap();
     assert_eq!(progress["step"], "cancelled");
-    let user = bench.user();
-    assert_eq!((user.status.as_str(), user.packages.len()), ("new", 1));
+    let ada = user(&bench);
+    assert_eq!((ada.status.as_str(), ada.packages.len()), ("new", 1));
 
     let bench = services.bench();
     let mut coming = bench.kit.start("Onboarding", &onboarding());
@@ -47,12 +47,12 @@ async fn an_onboarding_is_cancelled_between_its_steps() {
     let ended = coming.finish();
     assert!(ended.is_cancelled(), "{ended:?}");
     assert_eq!(ended.elapsed(), Duration::ZERO);
-    assert_eq!(bench.user().status, "active", "what was done stays");
+    assert_eq!(user(&bench).status, "active", "what was done stays");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_onboarding_is_cancelled_while_it_waits() {
-    let services = Services::open().await;
+    let services = open().await;
     let bench = services.bench();
     let mut coming = bench.kit.start("Onboarding", &onboarding());
     coming.at(HOUR, Message::cancel());
@@ -60,12 +60,12 @@ async fn an_onboarding_is_cancelled_while_it_waits() {
     assert!(ended.is_cancelled(), "{ended:?}");
     assert_eq!(ended.elapsed(), HOUR);
     ended.never_called("SendEmail");
-    assert_eq!(bench.user().status, "active");
+    assert_eq!(user(&bench).status, "active");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_last_step_is_not_interrupted() {
-    let services = Services::open().await;
+    let services = open().await;
     let mut bench = services.bench();
     let taking = Duration::from_secs(10);
     let mail = |_: Value| Ok(json!({ "message_id": "m-1" }));

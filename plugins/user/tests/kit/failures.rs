@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tenterhook_tests::standin::{Channel, Operation, Switch};
 
-use crate::services::{DAY, Services, notification, onboarding, taken};
+use crate::services::{DAY, change, notification, onboarding, open, taken, user};
 
 /// What became of each channel, in the order in which they were wanted.
 fn outcomes(result: &Value) -> Vec<&str> {
@@ -15,9 +15,9 @@ fn outcomes(result: &Value) -> Vec<&str> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_channels_failure_does_not_fail_the_others() {
-    let services = Services::open().await;
+    let services = open().await;
     let bench = services.bench();
-    bench.edit(|user| {
+    change(&bench, |user| {
         user.email = Some("ada@bounce.example".to_owned());
         user.push_device = Some("gone-device".to_owned());
     });
@@ -49,9 +49,9 @@ async fn one_channels_failure_does_not_fail_the_others() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_is_not_to_be_reached_is_not() {
-    let services = Services::open().await;
+    let services = open().await;
     let bench = services.bench();
-    bench.edit(|user| {
+    change(&bench, |user| {
         user.opted_out = vec![Channel::InApp];
         user.push_device = None;
     });
@@ -63,7 +63,7 @@ async fn who_is_not_to_be_reached_is_not() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lost_answer_sends_no_second_message() {
-    let services = Services::open().await;
+    let services = open().await;
     let bench = services.bench();
     for channel in [Operation::Mails, Operation::Pushes] {
         let lost = Switch {
@@ -86,7 +86,7 @@ async fn a_lost_answer_sends_no_second_message() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_message_to_nobody_and_a_wrong_one_are_not_sent() {
-    let services = Services::open().await;
+    let services = open().await;
     let bench = services.bench();
     let mut unknown = notification();
     unknown["user_id"] = json!("u-9");
@@ -110,7 +110,7 @@ async fn a_message_to_nobody_and_a_wrong_one_are_not_sent() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_cannot_be_welcomed_or_activated_does_not_come_in() {
-    let services = Services::open().await;
+    let services = open().await;
     let bench = services.bench();
     bench.switch(Operation::Packages, Switch::failing(1, 409));
     let mut ended = bench.kit.run("Onboarding", &onboarding());
@@ -118,21 +118,21 @@ async fn who_cannot_be_welcomed_or_activated_does_not_come_in() {
     ended.never_called("UpdateUserStatus");
     let progress: Value = ended.query("progress").unwrap();
     assert_eq!(progress["step"], "failed");
-    assert_eq!(bench.user().status, "new");
+    assert_eq!(user(&bench).status, "new");
 
     let bench = services.bench();
     bench.switch(Operation::UserStatuses, Switch::failing(3, 503));
     let ended = bench.kit.run("Onboarding", &onboarding());
     assert!(ended.failure().is("ExternalServiceError"), "{ended:?}");
     assert_eq!(ended.attempts("UpdateUserStatus"), 3);
-    let user = bench.user();
-    assert_eq!((user.status.as_str(), user.packages.len()), ("new", 1));
+    let ada = user(&bench);
+    assert_eq!((ada.status.as_str(), ada.packages.len()), ("new", 1));
     assert!(bench.book().messages.is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_service_that_says_when_is_asked_then() {
-    let services = Services::open().await;
+    let services = open().await;
     let bench = services.bench();
     let limited = Switch {
         retry_after: Some(120),
@@ -142,12 +142,12 @@ async fn a_service_that_says_when_is_asked_then() {
     let ended = bench.kit.run("Onboarding", &onboarding());
     assert!(ended.is_completed(), "{ended:?}");
     assert_eq!(ended.elapsed(), Duration::from_secs(120) + DAY);
-    assert_eq!(bench.user().packages.len(), 1);
+    assert_eq!(user(&bench).packages.len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_reminder_that_cannot_be_sent_turns_nobody_away() {
-    let services = Services::open().await;
+    let services = open().await;
     let bench = services.bench();
     let mut input = onboarding();
     input["email"] = json!("ada@bounce.example");
@@ -159,7 +159,7 @@ async fn a_reminder_that_cannot_be_sent_turns_nobody_away() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_wrong_onboarding_begins_nothing() {
-    let services = Services::open().await;
+    let services = open().await;
     let bench = services.bench();
     for (field, wrong) in [
         ("email", json!("nowhere")),

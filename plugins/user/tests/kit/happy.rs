@@ -6,13 +6,13 @@ use serde_json::{Value, json};
 use tenterhook_testkit::Message;
 use tenterhook_tests::standin::Channel;
 
-use crate::services::{DAY, HOUR, Services, notification, onboarding, taken};
+use crate::services::{DAY, HOUR, notification, onboarding, open, taken, user};
 
 const HISTORIES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/kit/histories");
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_message_is_delivered_on_every_channel() {
-    let services = Services::open().await;
+    let services = open().await;
     let bench = services.bench();
     let ended = bench.kit.run("SendNotification", &notification());
     let result: Value = ended.result();
@@ -42,7 +42,7 @@ async fn a_message_is_delivered_on_every_channel() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_channel_waits_for_another() {
-    let services = Services::open().await;
+    let services = open().await;
     let mut bench = services.bench();
     let slow = Duration::from_secs(10);
     for activity in ["SendEmail", "SendNotification"] {
@@ -56,7 +56,7 @@ async fn no_channel_waits_for_another() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_completes_the_profile_is_not_reminded() {
-    let services = Services::open().await;
+    let services = open().await;
     let bench = services.bench();
     let mut coming = bench.kit.start("Onboarding", &onboarding());
     coming.at(HOUR, Message::signal("profile_completed", &()));
@@ -67,9 +67,9 @@ async fn who_completes_the_profile_is_not_reminded() {
     assert_eq!(ended.result::<Value>(), expected);
     assert_eq!(ended.called(), ["SendWelcomePackage", "UpdateUserStatus"]);
     assert_eq!(ended.elapsed(), HOUR);
-    let user = bench.user();
+    let ada = user(&bench);
     assert_eq!(
-        (user.status.as_str(), user.packages),
+        (ada.status.as_str(), ada.packages),
         ("active", vec!["welcome".to_owned()])
     );
     ended.fixture(format!("{HISTORIES}/onboarding.json"));
@@ -77,7 +77,7 @@ async fn who_completes_the_profile_is_not_reminded() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_does_not_is_reminded_after_a_day() {
-    let services = Services::open().await;
+    let services = open().await;
     let bench = services.bench();
     let mut ended = bench.kit.run("Onboarding", &onboarding());
     let result: Value = ended.result();

@@ -5,11 +5,11 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tenterhook_testkit::Message;
 
-use crate::services::{DAY, HOUR, Services, onboarding};
+use crate::services::{DAY, HOUR, onboarding, open};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn progress_tells_where_it_stands_and_until_when_it_waits() {
-    let services = Services::open().await;
+    let services = open().await;
     let bench = services.bench();
     let mut coming = bench.kit.start("Onboarding", &onboarding());
     coming.until_called("SendWelcomePackage");
@@ -38,7 +38,7 @@ async fn progress_tells_where_it_stands_and_until_when_it_waits() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_profile_that_is_complete_before_anybody_waits_is_not_waited_for() {
-    let services = Services::open().await;
+    let services = open().await;
     let bench = services.bench();
     let mut coming = bench.kit.start("Onboarding", &onboarding());
     coming.until_called("SendWelcomePackage");
@@ -53,7 +53,7 @@ async fn a_profile_that_is_complete_before_anybody_waits_is_not_waited_for() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_profile_that_comes_with_the_reminder_is_too_late() {
-    let services = Services::open().await;
+    let services = open().await;
     let mut bench = services.bench();
     let taking = Duration::from_secs(10);
     let mail = |_: Value| Ok(json!({ "message_id": "m-1" }));

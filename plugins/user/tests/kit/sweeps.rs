@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use tenterhook_testkit::{Ended, Kit, Message, Sweep};
 use tenterhook_tests::standin::{Book, Channel};
 
-use crate::services::{HOUR, Services, notification, onboarding, plugin, taken};
+use crate::services::{HOUR, notification, onboarding, open, taken};
 
 /// Runs a workflow once without a fault, and then with each fault at each step that this run took. Ten kinds of faults
 /// make sense at an activity, three at a timer.
@@ -14,8 +14,8 @@ async fn sweep(
     runs: impl Fn(&Kit) -> Ended,
     holds: impl Fn(&Book, &Ended),
 ) {
-    let services = Services::open().await;
-    let swept = Sweep::of(&plugin()).run(|kit| {
+    let services = open().await;
+    let swept = Sweep::of(&services.plugin()).run(|kit| {
         let book = services.connect(kit);
         let ended = runs(kit);
         holds(&services.book(&book), &ended);

@@ -188,6 +188,7 @@ pub mod __private {
         Guest as MetadataGuest, MessageType, Plugin, WantedGrants, WorkflowType,
     };
     pub use crate::metadata::{PluginBuilder, WorkflowBuilder};
+    pub use crate::payload::fields;
     pub use {schemars, serde, serde_json};
 
     /// The two exports of ours, where they are only checked.

@@ -8,7 +8,8 @@ use std::any::Any;
 use std::fmt;
 
 use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error as _, Unexpected};
+use serde_json::{Map, Value};
 
 pub(crate) use crate::generated::tenterhook::plugin::values::Payload;
 
@@ -89,6 +90,36 @@ fn from_bytes<T: 'static>(payload: Payload) -> Result<T, PayloadError> {
         .map_err(|_| unknown())
 }
 
+/// The fields of the struct `name`, from its JSON.
+///
+/// # Errors
+/// When the JSON is no object.
+#[doc(hidden)]
+pub fn fields(json: Value, name: &str) -> Result<Map<String, Value>, serde_json::Error> {
+    match json {
+        Value::Object(fields) => Ok(fields),
+        other => {
+            let expected = format!("an object with the fields of {name}");
+            Err(serde_json::Error::invalid_type(
+                found(&other),
+                &expected.as_str(),
+            ))
+        }
+    }
+}
+
+/// JSON in the words of serde's errors.
+fn found(json: &Value) -> Unexpected<'_> {
+    match json {
+        Value::Null => Unexpected::Unit,
+        Value::Bool(value) => Unexpected::Bool(*value),
+        Value::Number(_) => Unexpected::Other("number"),
+        Value::String(text) => Unexpected::Str(text),
+        Value::Array(_) => Unexpected::Seq,
+        Value::Object(_) => Unexpected::Map,
+    }
+}
+
 fn payload(encoding: &[u8], data: Vec<u8>) -> Payload {
     Payload {
         metadata: vec![(ENCODING.to_owned(), encoding.to_vec())],
@@ -142,6 +173,17 @@ mod tests {
         assert_eq!(
             odd.to_string(),
             "encoding \"binary/protobuf\" is not understood here"
+        );
+    }
+
+    #[test]
+    fn a_struct_is_an_object() {
+        let object = serde_json::json!({ "name": "Ada" });
+        assert!(fields(object, "Guest").is_ok_and(|fields| fields.contains_key("name")));
+        let array = fields(serde_json::json!(["Ada"]), "Guest").expect_err("no names of fields");
+        assert_eq!(
+            array.to_string(),
+            "invalid type: sequence, expected an object with the fields of Guest"
         );
     }
 }

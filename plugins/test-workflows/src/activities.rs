@@ -2,17 +2,15 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tenterhook_sdk::{
-    ActivityContext, ActivityError, JsonSchema, activity, config, http, info, warn,
-};
+use tenterhook_sdk::{ActivityContext, ActivityError, activity, config, http, info, payload, warn};
 
 /// How often [`WaitForCancel`] heartbeats.
 const HEARTBEAT_EVERY: Duration = Duration::from_millis(50);
 
 /// What [`Fail`] fails with.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct Failing {
     /// The failure's type.
     pub(crate) kind: String,
@@ -34,7 +32,8 @@ pub(crate) struct Failing {
 }
 
 /// What [`Count`] counts.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct Counting {
     /// Counts up to this, a heartbeat each.
     pub(crate) to: u32,
@@ -44,7 +43,8 @@ pub(crate) struct Counting {
 }
 
 /// What [`Count`] tells.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct Counted {
     /// Where the last attempt began: what the attempt before had kept by heartbeat.
     pub(crate) resumed_from: u32,
@@ -52,7 +52,8 @@ pub(crate) struct Counted {
 }
 
 /// What an attempt knows of itself.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct Facts {
     pub(crate) activity_id: String,
     pub(crate) workflow_id: String,
@@ -70,7 +71,8 @@ pub(crate) struct Facts {
 }
 
 /// A request that [`Fetch`] makes.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct Fetching {
     /// The whole URL; without it the configuration key `fetch_url`.
     #[serde(default)]
@@ -93,7 +95,8 @@ pub(crate) struct Fetching {
 }
 
 /// What [`Fetch`] got.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct Fetched {
     pub(crate) status: u16,
     pub(crate) bytes: usize,

@@ -3,18 +3,18 @@
 use std::collections::{HashMap, HashSet};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use serde::{Deserialize, Serialize};
 use temporalio_workflow::{
     SyncWorkflowContext, WorkflowContext, WorkflowResult, workflow, workflow_methods,
 };
-use tenterhook_sdk::JsonSchema;
 use tenterhook_sdk::log::{self, Level};
+use tenterhook_sdk::payload;
 use tenterhook_sdk::presets::{Retry, Timeout, activity_options};
 
 use crate::activities::Echo;
 
 /// What was seen at one moment.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Sight {
     /// Temporal's workflow time, in milliseconds since the Unix epoch.
     pub(crate) workflow_ms: u64,

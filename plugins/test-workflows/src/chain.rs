@@ -1,15 +1,15 @@
 //! A failure as a workflow sees it, link by link, so that a test can tell whether anything was lost on the way.
 
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use temporalio_workflow::common::protos::temporal::api::common::v1::Payloads;
 use temporalio_workflow::common::protos::temporal::api::failure::v1::{
     Failure, failure::FailureInfo,
 };
-use tenterhook_sdk::JsonSchema;
+use tenterhook_sdk::payload;
 
 /// One link of a failure's chain.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Link {
     /// `application`, `timeout`, `cancelled`, `activity`, `child`, or `other`.
     pub(crate) what: String,

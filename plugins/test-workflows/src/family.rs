@@ -2,20 +2,20 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
 use temporalio_workflow::common::error::ApplicationFailure;
 use temporalio_workflow::{
     ChildWorkflowCancellationType, ChildWorkflowOptions, ParentClosePolicy, SignalWorkflowOptions,
     SyncWorkflowContext, WorkflowContext, WorkflowContextView, WorkflowResult, workflow,
     workflow_methods,
 };
-use tenterhook_sdk::JsonSchema;
+use tenterhook_sdk::payload;
 
 use crate::chain::{Link, chain};
 use crate::messages::Signalled;
 
 /// What [`Parent`] does with its child.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Plan {
     /// Signals it to finish, and takes its result.
@@ -31,7 +31,8 @@ pub(crate) enum Plan {
 }
 
 /// The input of [`Parent`].
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct Upbringing {
     pub(crate) plan: Plan,
     /// The child's id; without it Temporal's SDK makes one.
@@ -40,7 +41,8 @@ pub(crate) struct Upbringing {
 }
 
 /// What came of it.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Raised {
     pub(crate) result: Option<String>,
     pub(crate) run_id: String,

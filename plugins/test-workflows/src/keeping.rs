@@ -1,15 +1,15 @@
 //! Activities on what the plugin keeps and is given, as one group: key-value state, batches, configuration.
 
-use serde::{Deserialize, Serialize};
 use tenterhook_sdk::batch::Batches;
-use tenterhook_sdk::{ActivityContext, ActivityError, JsonSchema, activities, config, kv};
+use tenterhook_sdk::{ActivityContext, ActivityError, activities, config, kv, payload};
 
 /// The group.
 #[derive(Default)]
 pub(crate) struct Keeping;
 
 /// What [`CompareAndSet`] does.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct Swapping {
     pub(crate) key: String,
     pub(crate) expected: Option<String>,
@@ -17,7 +17,8 @@ pub(crate) struct Swapping {
 }
 
 /// What [`Walk`] walks.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct Walking {
     pub(crate) items: usize,
     pub(crate) size: usize,
@@ -27,7 +28,8 @@ pub(crate) struct Walking {
 }
 
 /// What [`Walk`] saw: over all attempts, but for the first field.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Walked {
     /// Where the last attempt began.
     pub(crate) resumed_from: usize,
@@ -36,7 +38,8 @@ pub(crate) struct Walked {
 }
 
 /// What the tenant configured.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct Settings {
     pub(crate) greeting: String,
     pub(crate) fetch_url: Option<String>,

@@ -2,20 +2,20 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use temporalio_workflow::common::error::ApplicationFailure;
 use temporalio_workflow::{
     ContinueAsNewOptions, MemoValues, SyncWorkflowContext, WorkflowContext, WorkflowContextView,
     WorkflowResult, workflow, workflow_methods,
 };
-use tenterhook_sdk::JsonSchema;
+use tenterhook_sdk::payload;
 use tenterhook_sdk::presets::{Retry, Timeout, activity_options};
 
 use crate::activities::Echo;
 
 /// What [`Fails`] fails with.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct Ending {
     pub(crate) kind: String,
     pub(crate) message: String,
@@ -70,7 +70,8 @@ impl FailsTask {
 }
 
 /// The input of [`ContinuesAsNew`], and its result in the last run.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct Countdown {
     /// Runs still to come.
     pub(crate) remaining: u32,

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use temporalio_workflow::common::ActivityDefinition;
 use temporalio_workflow::workflows::join_all;
@@ -12,7 +11,7 @@ use temporalio_workflow::{
     WorkflowContext, WorkflowResult, workflow, workflow_methods,
 };
 use tenterhook_sdk::presets::{Retry, Timeout, activity_options};
-use tenterhook_sdk::{ActivityOutcome, JsonSchema};
+use tenterhook_sdk::{ActivityOutcome, payload};
 
 use crate::activities::{Echo, WaitForCancel};
 use crate::chain::{Link, chain};
@@ -33,7 +32,8 @@ impl ActivityDefinition for Named {
 }
 
 /// Which activity to run, and how.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct Run {
     /// The name inside the plugin, or `plugin.Name`.
     pub(crate) activity: String,
@@ -64,7 +64,8 @@ fn one() -> u32 {
 }
 
 /// What came of it.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Ran {
     pub(crate) result: Value,
     /// The failure's chain; empty after a success.
@@ -182,7 +183,8 @@ impl ManyActivities {
 }
 
 /// How [`CancelsActivity`] cancels.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone, Debug)]
 pub(crate) struct Cancelling {
     /// `try_cancel`, `wait_cancellation_completed` or `abandon`.
     pub(crate) cancellation: String,

@@ -1,8 +1,8 @@
 //! What `#[payload]` expands to: serde's and schemars' derives, and a way to decode that is in a component once.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{TokenStream, TokenTree};
 use quote::quote;
-use syn::{Data, DeriveInput};
+use syn::{Data, DeriveInput, Fields};
 
 use crate::function::error;
 
@@ -24,6 +24,7 @@ pub(crate) fn expand(options: &TokenStream, item: TokenStream) -> syn::Result<To
         ));
     }
     let name = &item.ident;
+    let source = source(&item);
     Ok(quote! {
         #[derive(
             ::tenterhook_sdk::__private::serde::Serialize,
@@ -54,8 +55,30 @@ pub(crate) fn expand(options: &TokenStream, item: TokenStream) -> syn::Result<To
             // Once, whatever was decoded from.
             #[inline(never)]
             fn from_json(value: serde_json::Value) -> ::core::result::Result<#name, serde_json::Error> {
-                #name::deserialize(value)
+                #name::deserialize(#source)
             }
         };
     })
+}
+
+/// What a type is decoded from: its fields if it has names for them, for serde would also take them from an array, by
+/// their order, and the code for that is a third of what decodes a struct.
+fn source(item: &DeriveInput) -> TokenStream {
+    match &item.data {
+        Data::Struct(data) if matches!(data.fields, Fields::Named(_)) && !is_transparent(item) => {
+            let name = item.ident.to_string();
+            quote!(::tenterhook_sdk::__private::fields(value, #name)?)
+        }
+        _ => quote!(value),
+    }
+}
+
+/// Whether `#[serde(transparent)]` writes the one field in place of the struct.
+fn is_transparent(item: &DeriveInput) -> bool {
+    let attributes = item.attrs.iter();
+    attributes
+        .filter(|attribute| attribute.path().is_ident("serde"))
+        .filter_map(|attribute| attribute.meta.require_list().ok())
+        .flat_map(|list| list.tokens.clone())
+        .any(|token| matches!(token, TokenTree::Ident(word) if word == "transparent"))
 }

@@ -16,6 +16,7 @@ use crate::{
 /// What a new plugin consists of: where each file goes, and what stands in it.
 const TEMPLATE: &[(&str, &str)] = &[
     ("Cargo.toml", include_str!("template/manifest.toml")),
+    (".cargo/config.toml", include_str!("template/config.toml")),
     ("README.md", include_str!("template/README.md")),
     (".gitignore", "/target\n/.tenterhook\n"),
     ("src/lib.rs", include_str!("template/plugin.rs")),

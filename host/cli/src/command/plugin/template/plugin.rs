@@ -1,21 +1,21 @@
 //! Greets guests, and waits for what they say.
 
-use serde::{Deserialize, Serialize};
 use temporalio_workflow::{
     SyncWorkflowContext, WorkflowContext, WorkflowContextView, WorkflowResult, workflow,
     workflow_methods,
 };
-use tenterhook_sdk::{ActivityContext, ActivityError, JsonSchema, activity, info, plugin};
+use tenterhook_sdk::{ActivityContext, ActivityError, activity, info, payload, plugin};
 
 /// Who comes.
-#[derive(Clone, Serialize, Deserialize, JsonSchema)]
+#[payload]
+#[derive(Clone)]
 struct Guest {
     /// As the greeting says it; not empty.
     name: String,
 }
 
 /// What a guest said.
-#[derive(Serialize, Deserialize, JsonSchema)]
+#[payload]
 struct Answer {
     guest: Guest,
     words: String,

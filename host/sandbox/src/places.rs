@@ -29,14 +29,37 @@ pub struct Places {
 
 #[derive(Debug)]
 struct State {
-    number: usize,
     free: usize,
-    /// Of a tenant with weight one.
-    share: usize,
-    kept_free: usize,
+    bounds: Bounds,
     /// How many of one tenant may wait, and how many of all.
     waiting_max: (usize, usize),
     tenants: HashMap<TenantId, Tenant>,
+}
+
+/// What is whose, in places.
+#[derive(Debug, Clone, Copy)]
+struct Bounds {
+    /// Of a tenant with weight one.
+    share: usize,
+    /// Of any tenant: however many shares it has, what is never lent is others'.
+    own_max: usize,
+    kept_free: usize,
+}
+
+impl Bounds {
+    fn of(number: usize) -> Self {
+        let kept_free = number / KEPT_FREE;
+        Self {
+            share: (number / SHARES).max(1),
+            own_max: (number - kept_free).max(1),
+            kept_free,
+        }
+    }
+
+    /// How many are a tenant's own.
+    fn own(self, weight: usize) -> usize {
+        (self.share * weight).min(self.own_max)
+    }
 }
 
 #[derive(Debug)]
@@ -58,10 +81,8 @@ impl Places {
     /// So many places, for which at most `of_tenant_max` of one tenant wait, and `of_all_max` of all.
     pub fn new(number: usize, of_tenant_max: usize, of_all_max: usize) -> Self {
         let state = State {
-            number,
             free: number,
-            share: (number / SHARES).max(1),
-            kept_free: number / KEPT_FREE,
+            bounds: Bounds::of(number),
             waiting_max: (of_tenant_max, of_all_max),
             tenants: HashMap::new(),
         };
@@ -94,6 +115,13 @@ impl Places {
         };
         self.hand_out();
         waiting.await.ok()
+    }
+
+    /// True if a tenant with `weight` shares has fewer places than are its own.
+    pub(crate) fn owes(&self, tenant: &TenantId, weight: u16) -> bool {
+        let state = self.lock();
+        let taken = state.tenants.get(tenant).map_or(0, |tenant| tenant.taken);
+        taken < state.bounds.own(usize::from(weight.max(1)))
     }
 
     /// Gives free places to those who wait for them.
@@ -168,12 +196,10 @@ impl State {
 
     /// Who gets a place now: of those who may have one, the tenant with fewest.
     fn next(&mut self) -> Option<(TenantId, oneshot::Sender<Place>)> {
-        let (free, share, kept_free) = (self.free, self.share, self.kept_free);
-        // However many shares it has, what is never lent is others'.
-        let own_max = (self.number - kept_free).max(1);
+        let (free, bounds) = (self.free, self.bounds);
         let may_have = |tenant: &Tenant| {
-            let own = (share * tenant.weight).min(own_max);
-            !tenant.waiting.is_empty() && free > if tenant.taken < own { 0 } else { kept_free }
+            let is_owed = tenant.taken < bounds.own(tenant.weight);
+            !tenant.waiting.is_empty() && free > if is_owed { 0 } else { bounds.kept_free }
         };
         loop {
             let tenants = self.tenants.iter_mut();

@@ -20,6 +20,8 @@ use crate::{
 /// Of these a tenant's own is one, and two are not lent.
 const CONNECTIONS: usize = 8;
 const BORROWED_MAX: usize = 6;
+/// How long a connection may lie idle before it is closed for that alone.
+const IDLE: Duration = Duration::from_secs(30);
 /// For what is bounded by nothing but the machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -83,4 +85,27 @@ async fn a_greedy_tenant_never_takes_the_last_connections() {
     let _others = hold(&module, &silent, "late/production", 2);
     let all = BORROWED_MAX + 2;
     until("connections come back", || silent.connections() >= all).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn idle_connections_give_way_to_a_tenant_that_has_none() {
+    let place = Place::with_connections(CONNECTIONS, Arc::<Counted>::default());
+    let module = place.load(&guest("payment")).await.activities().unwrap();
+    let first_charge = async |scope| {
+        let server = Server::start(Answer::charged()).await;
+        let mut access = Access::to(&server);
+        access.scope = scope;
+        charge(&module, &access, LONG).await.unwrap().unwrap();
+        server
+    };
+    // Each server has a connection that stays open after its request.
+    let mut servers = Vec::new();
+    for _ in 0..BORROWED_MAX {
+        servers.push(first_charge("greedy/production").await);
+    }
+    servers.push(first_charge("acme/production").await);
+    servers.push(first_charge("globex/production").await);
+    let begun = Instant::now();
+    first_charge("late/production").await;
+    assert!(begun.elapsed() < IDLE / 2, "{:?}", begun.elapsed());
 }

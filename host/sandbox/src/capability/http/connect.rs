@@ -3,7 +3,7 @@
 use std::{
     io,
     net::{IpAddr, SocketAddr},
-    pin::Pin,
+    pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll},
     time::Duration,
@@ -19,14 +19,14 @@ use wasmtime_wasi_http::Error;
 
 use super::{
     Reach,
-    pool::IDLE_TIMEOUT,
+    pool::{GIVE_WAY, IDLE_TIMEOUT, Neighbours},
     port_of,
     resolve::{Resolver, resolve},
     transport::{Stream, Transport},
 };
-use crate::places::Places;
+use crate::places::{Place, Places};
 
-/// Longest time to wait for a place: a tenant's own idle connections give theirs back in it.
+/// Longest time to wait for a place: idle connections that are used now and then give theirs back in it too.
 const PLACE_TIMEOUT: Duration = IDLE_TIMEOUT.saturating_add(Duration::from_secs(5));
 /// Longest time to connect to one address, TLS included.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -104,6 +104,7 @@ pub(super) struct Connector {
     pub(super) resolver: Arc<dyn Resolver>,
     /// Those of all tenants.
     pub(super) places: Places,
+    pub(super) neighbours: Neighbours,
     pub(super) tenant: TenantId,
     pub(super) weight: u16,
     pub(super) reach: Reach,
@@ -133,8 +134,7 @@ impl Connector {
         let host = uri.host().ok_or(ConnectError::NoHost)?;
         let host = host.trim_start_matches('[').trim_end_matches(']');
         let plain = uri.scheme() == Some(&Scheme::HTTP);
-        let place = self.places.take(&self.tenant, self.weight);
-        let place = tokio::time::timeout(PLACE_TIMEOUT, place).await;
+        let place = tokio::time::timeout(PLACE_TIMEOUT, self.place()).await;
         let Ok(Some(place)) = place else {
             return Err(ConnectError::NoPlace);
         };
@@ -150,6 +150,21 @@ impl Connector {
             }
         }
         Err(failed)
+    }
+
+    /// A place, which idle connections give up where none is free: the tenant's own, and those of all where it has
+    /// fewer than are its own.
+    async fn place(&self) -> Option<Place> {
+        let mut place = pin!(self.places.take(&self.tenant, self.weight));
+        let mut patience = Duration::ZERO;
+        loop {
+            if let Ok(place) = tokio::time::timeout(patience, place.as_mut()).await {
+                return place;
+            }
+            let is_owed = self.places.owes(&self.tenant, self.weight);
+            self.neighbours.give_way(&self.tenant, is_owed);
+            patience = GIVE_WAY;
+        }
     }
 
     async fn connect_to(
@@ -223,6 +238,7 @@ mod tests {
             tls: Arc::new(tls),
             resolver: Arc::new(System),
             places: Places::new(8, 8, 8),
+            neighbours: Neighbours::default(),
             tenant: "acme".parse().unwrap(),
             weight: 1,
             reach: Reach {

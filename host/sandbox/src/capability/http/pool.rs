@@ -2,8 +2,8 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    time::{Duration, Instant},
 };
 
 use hyper_util::{
@@ -27,6 +27,8 @@ const POOLS_MAX: usize = 1000;
 const IDLE_MAX: usize = 8;
 /// How long a connection is kept idle.
 pub(super) const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+/// Where somebody waits for a place, idle connections of pools that were not used for so long give theirs.
+pub(super) const GIVE_WAY: Duration = Duration::from_secs(1);
 /// Most bytes of an answer's head.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
 
@@ -45,10 +47,46 @@ struct Key {
     weight: u16,
 }
 
+/// The pools, and who used them when.
 #[derive(Default)]
 struct Pools {
-    by_key: HashMap<Key, (HttpClient, u64)>,
+    by_key: HashMap<Key, Pool>,
     uses: u64,
+}
+
+struct Pool {
+    client: HttpClient,
+    /// The number of its last use, and when that was.
+    used: u64,
+    last: Instant,
+}
+
+/// The pools as the connections in them know them, which are made for who waits for places.
+#[derive(Clone, Default)]
+pub(super) struct Neighbours {
+    pools: Weak<Mutex<Pools>>,
+}
+
+impl Neighbours {
+    /// Closes idle connections of pools that nobody used of late: those of `tenant`, or those `of_all`. A connection
+    /// with a request under way closes after it.
+    pub(super) fn give_way(&self, tenant: &TenantId, of_all: bool) {
+        let Some(pools) = self.pools.upgrade() else {
+            return;
+        };
+        let gone: Vec<(Key, Pool)> = lock(&pools)
+            .by_key
+            .extract_if(|key, pool| {
+                (of_all || key.scope.tenant == *tenant) && pool.last.elapsed() >= GIVE_WAY
+            })
+            .collect();
+        // Not under the lock: each connection gives its place to somebody.
+        drop(gone);
+    }
+}
+
+fn lock(pools: &Mutex<Pools>) -> MutexGuard<'_, Pools> {
+    pools.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// All outbound connections of the host.
@@ -56,7 +94,7 @@ pub(crate) struct Outbound {
     tls: Arc<ClientConfig>,
     resolver: Arc<dyn Resolver>,
     places: Places,
-    pools: Mutex<Pools>,
+    pools: Arc<Mutex<Pools>>,
 }
 
 impl Outbound {
@@ -85,7 +123,7 @@ impl Outbound {
             tls: Arc::new(tls),
             resolver: resolver.unwrap_or_else(|| Arc::new(System)),
             places: Places::new(connections, waiting, 2 * waiting),
-            pools: Mutex::default(),
+            pools: Arc::default(),
         })
     }
 
@@ -97,20 +135,25 @@ impl Outbound {
             reach,
             weight,
         };
-        let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut pools = lock(&self.pools);
         pools.uses += 1;
         let now = pools.uses;
-        if let Some((client, used)) = pools.by_key.get_mut(&key) {
-            *used = now;
-            return client.clone();
+        if let Some(pool) = pools.by_key.get_mut(&key) {
+            (pool.used, pool.last) = (now, Instant::now());
+            return pool.client.clone();
         }
         if pools.by_key.len() >= POOLS_MAX {
             // Rare, and a thousand entries: looking at each is cheaper than keeping an order.
             let horizon = now.saturating_sub(POOLS_MAX as u64 / 2);
-            pools.by_key.retain(|_, (_, used)| *used > horizon);
+            pools.by_key.retain(|_, pool| pool.used > horizon);
         }
         let client = self.new_client(&owner.scope.tenant, weight, reach);
-        pools.by_key.insert(key, (client.clone(), now));
+        let pool = Pool {
+            client: client.clone(),
+            used: now,
+            last: Instant::now(),
+        };
+        pools.by_key.insert(key, pool);
         client
     }
 
@@ -127,6 +170,9 @@ impl Outbound {
                 tls: self.tls.clone(),
                 resolver: self.resolver.clone(),
                 places: self.places.clone(),
+                neighbours: Neighbours {
+                    pools: Arc::downgrade(&self.pools),
+                },
                 tenant: tenant.clone(),
                 weight,
                 reach,

@@ -45,7 +45,7 @@ struct Queue {
     state: Mutex<State>,
     /// There is more to do, or something is allowed now.
     more: Condvar,
-    /// Something runs, after nothing did.
+    /// Something runs, and nobody watches yet.
     started: Condvar,
     /// What jobs find as the current Tokio runtime.
     runtime: Option<Handle>,
@@ -56,6 +56,8 @@ struct State {
     jobs: FairQueue<Job>,
     running: HashMap<u64, Running>,
     started: u64,
+    /// The thread that looks after long jobs is up, and looks again without being told.
+    watched: bool,
     overtime: Overtime,
     closed: bool,
 }
@@ -134,7 +136,8 @@ impl Queue {
     }
 
     fn enter(&self, state: &mut State, turn: Turn, thread: Thread) -> u64 {
-        if state.running.is_empty() {
+        if !state.watched {
+            state.watched = true;
             self.started.notify_one();
         }
         state.started += 1;

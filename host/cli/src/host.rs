@@ -22,11 +22,16 @@ use std::{
 };
 
 use anyhow::Context as _;
-use tenterhook_domain::{clock::SystemClock, limit::LimitOverrides};
+use tenterhook_domain::{
+    clock::{Clock as _, SystemClock},
+    limit::LimitOverrides,
+};
 use tenterhook_release::Rehearsals;
 use tenterhook_server::{ApiState, Metrics, Server};
 use tenterhook_store::Store;
-use tenterhook_worker::{Codec, Directory, Gate, Gateway, Temporal, VisibilityCensus};
+use tenterhook_worker::{
+    Codec, Directory, Gate, Gateway, Temporal, VisibilityCensus, follow_context_keys,
+};
 use tokio::{
     signal::unix::{SignalKind, signal},
     task::JoinHandle,
@@ -187,13 +192,13 @@ async fn start(parts: Parts) -> anyhow::Result<Running> {
     if role.serves() {
         data.admin_token(&store).await?;
     }
-    let keys = Arc::new(store.context_keys.load_or_create().await?);
+    let now = SystemClock.now_millis();
+    let key_set = store.context_keys.load_or_create(now).await?;
+    let keys = Arc::new(key_set.at(now));
     let temporal = Temporal::connect(&target).await?;
     temporal.ensure_search_attributes().await?;
     let clock = Arc::new(SystemClock);
-    let share = is_shared
-        .then(|| sandbox::share(&store, &keys))
-        .transpose()?;
+    let share = is_shared.then(|| sandbox::share(&store, &keys));
     let metrics = Arc::new(Metrics::new()?);
     let sandbox = sandbox::open(
         &data,
@@ -241,7 +246,7 @@ async fn start(parts: Parts) -> anyhow::Result<Running> {
     let address = format!("http://{}", server.local_addr());
     let leaving = CancellationToken::new();
     let readiness = temporal::Readiness::new(temporal.clone(), store.clone(), leaving.clone());
-    let gateway = Arc::new(Gateway::new(directory.clone(), keys, codec.clone()));
+    let gateway = Arc::new(Gateway::new(directory.clone(), keys.clone(), codec.clone()));
     let state = ApiState {
         store: store.clone(),
         executions: gateway.clone(),
@@ -262,6 +267,8 @@ async fn start(parts: Parts) -> anyhow::Result<Running> {
         readiness: Arc::new(readiness),
     };
     let stopping = CancellationToken::new();
+    let following = follow_context_keys(store.clone(), key_set, keys, stopping.clone());
+    tokio::spawn(following);
     tokio::spawn(gateway.keep_schedules_signed(stopping.clone()));
     let serving = match role.serves() {
         true => tokio::spawn(server.serve(state, stopping.clone())),

@@ -33,10 +33,11 @@ pub struct AuditEntry {
     #[serde(flatten)]
     pub author: Author,
     /// What: `upload`, `state`, `promote`, `ramp`, `advance`, `pause`, `resume`, `halt`, `roll-back`, `policy`,
-    /// `trust`, `secret`, `lane`, `non-deterministic`.
+    /// `trust`, `secret`, `encryption`, `lane`, `context-key`, `non-deterministic`.
     pub action: String,
-    /// Of which tenant.
-    pub tenant: TenantId,
+    /// Of which tenant; none where it is of the hosts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<TenantId>,
     /// In which environment; none where it is the tenant's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub environment: Option<EnvironmentName>,

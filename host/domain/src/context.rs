@@ -4,9 +4,10 @@
 //! stands before it. It is bound to one workflow id, so a header taken from one execution is worth nothing
 //! on another. The one of a schedule is bound to the ids of what it starts (`schedule`).
 
+mod key;
 mod schedule;
 
-use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -19,6 +20,10 @@ use crate::{
     name::{EnvironmentName, PluginName, Scope, TenantId, TypeName},
 };
 
+pub use key::{
+    CONTEXT_KEY_DELAY_MILLIS, CONTEXT_KEY_DELAY_MILLIS_MAX, CONTEXT_KEY_GRACE_MILLIS,
+    CONTEXT_KEYS_MAX, ContextKey, ContextKeyEntry, ContextKeySet, ContextKeyState, KeptContextKey,
+};
 pub use schedule::ScheduleContext;
 
 /// The Temporal header field that carries the token.
@@ -30,6 +35,8 @@ pub const TOKEN_BYTES_MAX: usize = 4 * 1024;
 /// long as it takes.
 pub const CONTEXT_LIFE_MILLIS: u64 = 24 * 60 * 60 * 1_000;
 const VERSION: &str = "v1";
+/// So much of a key's id is repeated to who meets it; ours are shorter.
+const KEY_ID_CHARS_SHOWN: usize = 16;
 
 /// What a context header says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,7 +51,7 @@ pub struct Context {
     /// parent's for children of the same plugin.
     pub digest: Option<Digest>,
     /// When what it is of must have begun at the latest, in milliseconds since the Unix epoch. None where nobody knows
-    /// when that will be.
+    /// when that will be. Of one that was read it is earlier where its key was retired earlier.
     pub begins_by: Option<u64>,
 }
 
@@ -54,13 +61,16 @@ impl Context {
     /// # Errors
     /// `context-invalid`.
     pub fn check_begun(&self, began_at: u64) -> Result<()> {
-        match self.begins_by {
-            Some(by) if began_at > by => Err(Error::new(
-                Code::ContextInvalid,
-                "the context header is refused: it has expired, for what it was signed for should have begun before",
-            )),
-            _ => Ok(()),
-        }
+        check_begun(self.begins_by, began_at)
+    }
+}
+
+fn check_begun(begins_by: Option<u64>, began_at: u64) -> Result<()> {
+    match begins_by {
+        Some(by) if began_at > by => Err(refused(
+            "it has expired or its key was retired, for what it was signed for should have begun before",
+        )),
+        _ => Ok(()),
     }
 }
 
@@ -79,22 +89,26 @@ struct Claims {
     begins_by: Option<u64>,
 }
 
-/// A secret that signs contexts.
-#[derive(Clone)]
-pub struct ContextKey {
-    id: String,
-    secret: [u8; 32],
+/// The keys that a host signs and verifies with: one signs, every one verifies. Who holds them follows the key set of the
+/// database without being told: see [`ContextKeys::follow`].
+#[derive(Debug)]
+pub struct ContextKeys {
+    now: RwLock<Arc<Keys>>,
+}
+
+#[derive(Debug)]
+struct Keys {
+    signing: ContextKey,
+    verifying: Vec<ContextKey>,
+}
+
+impl Keys {
+    fn all(&self) -> impl Iterator<Item = &ContextKey> {
+        std::iter::once(&self.signing).chain(&self.verifying)
+    }
 }
 
 impl ContextKey {
-    /// A key of its public id and its secret.
-    pub fn new(id: impl Into<String>, secret: [u8; 32]) -> Self {
-        Self {
-            id: id.into(),
-            secret,
-        }
-    }
-
     fn mac(&self, signed: &str) -> Result<Hmac<Sha256>> {
         let mut mac = Hmac::<Sha256>::new_from_slice(&self.secret).map_err(|error| {
             Error::new(Code::Internal, "the context key has no usable length").caused_by(error)
@@ -104,28 +118,35 @@ impl ContextKey {
     }
 }
 
-impl fmt::Debug for ContextKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ContextKey")
-            .field("id", &self.id)
-            .finish_non_exhaustive()
-    }
-}
-
-/// The keys in force: the first signs, every one verifies, so that keys rotate without a gap.
-#[derive(Debug, Clone)]
-pub struct ContextKeys {
-    signing: ContextKey,
-    verifying: Vec<ContextKey>,
-}
-
 impl ContextKeys {
-    /// `signing` signs; `retired` are still accepted.
-    pub fn new(signing: ContextKey, retired: Vec<ContextKey>) -> Self {
-        Self {
+    /// `signing` signs; `others` are accepted too.
+    pub fn new(signing: ContextKey, others: Vec<ContextKey>) -> Self {
+        let keys = Keys {
             signing,
-            verifying: retired,
+            verifying: others,
+        };
+        Self {
+            now: RwLock::new(Arc::new(keys)),
         }
+    }
+
+    /// Puts `newer` in the place of these keys, for all who hold them. True if another key signs now.
+    pub fn follow(&self, newer: Self) -> bool {
+        let newer = newer.now();
+        let mut now = self.now.write().unwrap_or_else(PoisonError::into_inner);
+        let changed = now.signing.id != newer.signing.id;
+        *now = newer;
+        changed
+    }
+
+    fn now(&self) -> Arc<Keys> {
+        let now = self.now.read().unwrap_or_else(PoisonError::into_inner);
+        now.clone()
+    }
+
+    /// The id of the key that signs now.
+    pub fn signing_id(&self) -> String {
+        self.now().signing.id.clone()
     }
 
     /// The token for `context`.
@@ -149,18 +170,21 @@ impl ContextKeys {
         let json = serde_json::to_vec(claims).map_err(|error| {
             Error::new(Code::Internal, "the context's claims do not serialise").caused_by(error)
         })?;
-        let signed = format!("{VERSION}.{}.{}", self.signing.id, BASE64.encode(json));
-        let mac = BASE64.encode(self.signing.mac(&signed)?.finalize().into_bytes());
+        let now = self.now();
+        let signed = format!("{VERSION}.{}.{}", now.signing.id, BASE64.encode(json));
+        let mac = BASE64.encode(now.signing.mac(&signed)?.finalize().into_bytes());
         Ok(format!("{signed}.{mac}"))
     }
 
-    /// Secrets for another purpose, one for each key in force; the first belongs to the key that signs. They tell nothing
-    /// of the keys, nor of the secrets for other purposes.
+    /// Secrets for another purpose, one for each key that is not retired; the first belongs to the key that signs. They tell
+    /// nothing of the keys, nor of the secrets for other purposes.
     ///
     /// # Errors
     /// `internal` only: the keys have a usable length.
     pub fn derive(&self, purpose: &str) -> Result<Vec<[u8; 32]>> {
-        let keys = std::iter::once(&self.signing).chain(&self.verifying);
+        let now = self.now();
+        let coming = now.verifying.iter().filter(|key| key.begins_by.is_none());
+        let keys = std::iter::once(&now.signing).chain(coming);
         // What is signed as a token begins with a version, so none is ever mistaken for a purpose.
         keys.map(|key| {
             Ok(key
@@ -175,7 +199,8 @@ impl ContextKeys {
     /// Reads and checks `token`, which must be of the execution `workflow_id`.
     ///
     /// # Errors
-    /// `context-invalid` when it is malformed, signed by no key in force, or of another execution.
+    /// `context-invalid` when it is malformed, forged, or of another execution; `context-key-unknown` when it names a key
+    /// that is not among these.
     pub fn verify(&self, token: &str, workflow_id: &str) -> Result<Context> {
         let claims = self.read(token)?;
         if claims.starts.is_some() || claims.workflow != workflow_id {
@@ -184,7 +209,7 @@ impl ContextKeys {
         Ok(claims.into_context())
     }
 
-    /// What `token` says, if a key in force signed it.
+    /// What `token` says, if one of the keys signed it. A key that another follows narrows when it must have begun.
     fn read(&self, token: &str) -> Result<Claims> {
         if token.len() > TOKEN_BYTES_MAX {
             return Err(refused("it is too long"));
@@ -198,10 +223,11 @@ impl ContextKeys {
         else {
             return Err(refused("it is malformed"));
         };
-        let key = std::iter::once(&self.signing)
-            .chain(&self.verifying)
+        let now = self.now();
+        let key = now
+            .all()
             .find(|key| key.id == key_id)
-            .ok_or_else(|| refused("its key is not in force"))?;
+            .ok_or_else(|| unknown(key_id))?;
         let mac = BASE64.decode(mac).map_err(|_| refused("it is malformed"))?;
         key.mac(signed)?
             .verify_slice(&mac)
@@ -209,7 +235,10 @@ impl ContextKeys {
         let claims = BASE64
             .decode(claims)
             .map_err(|_| refused("it is malformed"))?;
-        serde_json::from_slice(&claims).map_err(|_| refused("its claims cannot be read"))
+        let mut claims: Claims =
+            serde_json::from_slice(&claims).map_err(|_| refused("its claims cannot be read"))?;
+        claims.begins_by = claims.begins_by.into_iter().chain(key.begins_by).min();
+        Ok(claims)
     }
 }
 
@@ -229,6 +258,18 @@ fn refused(why: &str) -> Error {
     Error::new(
         Code::ContextInvalid,
         format!("the context header is refused: {why}"),
+    )
+}
+
+/// Said apart from a forgery: the key may be one that this host has not heard of yet, so the work is tried again.
+fn unknown(key_id: &str) -> Error {
+    let shown: String = key_id.chars().take(KEY_ID_CHARS_SHOWN).collect();
+    Error::new(
+        Code::ContextKeyUnknown,
+        format!(
+            "the context header is signed with key {shown:?}, which this host does not know: it is forged, or the host has \
+             not heard of a new key yet"
+        ),
     )
 }
 
@@ -266,7 +307,7 @@ mod tests {
                 .verify(&token, "acme/production/p-1")
                 .unwrap_err()
                 .code(),
-            Code::ContextInvalid
+            Code::ContextKeyUnknown
         );
     }
 

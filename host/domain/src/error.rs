@@ -209,6 +209,10 @@ codes! {
     ActivityPlacesTaken = "activity-places-taken", Unavailable;
     /// The context header is missing, forged, or of another execution.
     ContextInvalid = "context-invalid", Forbidden;
+    /// The context header is signed with a key that the host does not know, or not yet: the work is tried again.
+    ContextKeyUnknown = "context-key-unknown", Unavailable;
+    /// There are as many context keys as there may be.
+    ContextKeysFull = "context-keys-full", Conflict;
     /// An outbound request goes where the grants do not allow.
     OutboundDenied = "outbound-denied", Plugin;
     /// Instances hold all the memory that the host has for them: the task or attempt is tried again later.

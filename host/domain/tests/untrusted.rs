@@ -42,7 +42,9 @@ proptest! {
         chars.splice(at..to, put.chars());
         let text: String = chars.into_iter().collect();
         prop_assume!(text != token());
-        prop_assert_eq!(keys().verify(&text, ID).unwrap_err().code(), Code::ContextInvalid);
+        let refused = keys().verify(&text, ID).unwrap_err().code();
+        // With the key's id changed, it may be one that is not known yet.
+        prop_assert!(matches!(refused, Code::ContextInvalid | Code::ContextKeyUnknown), "{refused}");
     }
 
     #[test]

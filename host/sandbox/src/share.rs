@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use tenterhook_domain::{Digest, component::CompiledShelf};
+use tenterhook_domain::{Digest, component::CompiledShelf, context::ContextKeys};
 
 use crate::{compiler::Codes, engine::Kind};
 
@@ -17,12 +17,15 @@ const SEAL_BYTES: usize = blake3::OUT_LEN;
 /// Bytes that say how long the heading is.
 const LENGTH_BYTES: usize = 4;
 
-/// Where hosts leave compiled code, and the secrets that seal it.
+/// What the secrets that seal are derived for.
+const PURPOSE: &str = "compiled code";
+
+/// Where hosts leave compiled code, and the keys whose secrets seal it.
 pub struct Share {
     /// Where it lies.
     pub shelf: Arc<dyn CompiledShelf>,
-    /// The first seals; each of them is accepted.
-    pub secrets: Vec<[u8; 32]>,
+    /// The one that signs seals. What was sealed with a retired one is not taken: it may be in other hands.
+    pub keys: Arc<ContextKeys>,
 }
 
 /// What stands before the code.
@@ -62,7 +65,8 @@ impl Share {
     }
 
     fn seal(&self, digest: &Digest, engines: &str, codes: &Codes) -> Option<Bytes> {
-        let secret = self.secrets.first()?;
+        let secrets = self.keys.derive(PURPOSE).ok()?;
+        let secret = secrets.first()?;
         let kinds = codes.iter().map(|(kind, code)| (*kind, code.len() as u64));
         let heading = Heading {
             digest: *digest,
@@ -87,7 +91,7 @@ impl Share {
         let seal = blake3::Hash::from_bytes(*seal);
         // Compared in constant time, by the type's own equality.
         let is_ours = |secret: &[u8; 32]| blake3::keyed_hash(secret, rest) == seal;
-        if !self.secrets.iter().any(is_ours) {
+        if !self.keys.derive(PURPOSE).ok()?.iter().any(is_ours) {
             return None;
         }
         let (length, rest) = rest.split_first_chunk::<LENGTH_BYTES>()?;

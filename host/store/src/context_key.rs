@@ -1,19 +1,22 @@
 //! The keys that sign contexts, shared by all hosts of one database.
 
 use async_trait::async_trait;
-use tenterhook_domain::{Result, context::ContextKeys};
+use tenterhook_domain::{Result, audit::Author, context::ContextKeySet};
 
-/// Most keys that verify at once; a rotation drops the oldest beyond it.
-pub const CONTEXT_KEYS_MAX: usize = 4;
-
-/// Where the context keys are kept.
+/// Where the context keys are kept. None is ever dropped: an open execution may have been signed with the oldest.
 ///
 /// # Errors
 /// Every operation: `store-failed`, and `internal` when the system gives no randomness.
 #[async_trait]
 pub trait ContextKeyRing: Send + Sync + 'static {
-    /// The keys in force. Makes the first one; of hosts that do so at once, all get the same.
-    async fn load_or_create(&self) -> Result<ContextKeys>;
-    /// Makes a new key that signs from now on; the older ones still verify.
-    async fn rotate(&self) -> Result<ContextKeys>;
+    /// All keys. Makes the first one, which signs at once; of hosts that do so together, all get the same.
+    async fn load_or_create(&self, now_millis: u64) -> Result<ContextKeySet>;
+    /// Makes a new key, which signs from `signs_from` on, and notes it in the audit log. Answers all keys.
+    /// `context-keys-full` when there are [`CONTEXT_KEYS_MAX`](tenterhook_domain::context::CONTEXT_KEYS_MAX).
+    async fn rotate(
+        &self,
+        signs_from: u64,
+        author: &Author,
+        now_millis: u64,
+    ) -> Result<ContextKeySet>;
 }

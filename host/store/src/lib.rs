@@ -39,7 +39,7 @@ pub use allowance::{Allowances, Kept, Taken};
 pub use blob::{BLOB_BYTES_MAX, Blob, Blobs, ObjectBlobs};
 pub use change::{CHANGES_QUEUED_MAX, Change, ChangeListener, Changes};
 pub use config::StoreConfig;
-pub use context_key::{CONTEXT_KEYS_MAX, ContextKeyRing};
+pub use context_key::ContextKeyRing;
 pub use lane::Lanes;
 pub use line::{AuditFilter, AuditLog, Lines};
 pub use page::{Cursor, PAGE_ITEMS_MAX};

@@ -79,7 +79,7 @@ pub trait AuditLog: Send + Sync + 'static {
                 limit: PAGE_ITEMS_MAX,
             };
             let page = self.entries(filter, part).await?;
-            let own = |entry: &AuditEntry| entry.tenant == *tenant;
+            let own = |entry: &AuditEntry| entry.tenant.as_ref() == Some(tenant);
             found.extend(page.items.into_iter().filter(own));
             after = page.next;
             if after.is_none() {

@@ -3,7 +3,7 @@
 use std::{
     path::Path,
     process::Command,
-    sync::Mutex,
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
@@ -11,7 +11,11 @@ use anyhow::{Context as _, bail};
 use serde_json::json;
 use tempfile::TempDir;
 use temporalio_client::Connection;
-use tenterhook_domain::{Scope, context::ContextKeys};
+use tenterhook_domain::{
+    Scope,
+    clock::{Clock as _, SystemClock},
+    context::ContextKeys,
+};
 use tenterhook_embedded::{Config, EmbeddedTemporal, Places, Status, TemporalProgram, Ui};
 use tenterhook_store::Store;
 
@@ -95,9 +99,10 @@ impl Stage {
         let world = World::make(&ready(&mut host, &data).await?, "host").await?;
         // The host keeps its store open; SQLite's write-ahead log lets others read beside it.
         let store = Store::open(&data).await?;
-        let keys = store.context_keys.load_or_create().await?;
+        let now = SystemClock.now_millis();
+        let keys = store.context_keys.load_or_create(now).await?.at(now);
         store.database.close().await;
-        let host_starter = starter(&connection, "host", HOST_QUEUE, Some(keys))?;
+        let host_starter = starter(&connection, "host", HOST_QUEUE, Some(Arc::new(keys)))?;
         Ok(Self {
             host: Mutex::new(host),
             native: Mutex::new(native),
@@ -183,7 +188,7 @@ fn starter(
     connection: &Connection,
     tenant: &str,
     queue: &str,
-    keys: Option<ContextKeys>,
+    keys: Option<Arc<ContextKeys>>,
 ) -> anyhow::Result<Starter> {
     let scope = Scope::new(tenant.parse()?, "production".parse()?);
     Ok(Starter::new(

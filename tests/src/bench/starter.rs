@@ -4,7 +4,7 @@
 //! Both sides get the same request: same input, same search attributes, same fairness key. Only the host's
 //! has the signed context header beside, without which it refuses the work; the key comes from its store.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use anyhow::{Context as _, bail};
 use temporalio_client::{Connection, tonic::Request};
@@ -69,7 +69,7 @@ pub struct Starter {
     scope: Scope,
     plugin: PluginName,
     /// Signs contexts and puts the plugin's name before types, for the host's side.
-    keys: Option<ContextKeys>,
+    keys: Option<Arc<ContextKeys>>,
 }
 
 impl Starter {
@@ -79,7 +79,7 @@ impl Starter {
         task_queue: &str,
         scope: Scope,
         plugin: PluginName,
-        keys: Option<ContextKeys>,
+        keys: Option<Arc<ContextKeys>>,
     ) -> Self {
         Self {
             connection,

@@ -25,8 +25,8 @@ use tenterhook_tests::{
     raw::{NAMESPACE, context, history, temporal},
 };
 
-/// Starts a workflow as somebody would who can write to Temporal but has no key of the host's.
-async fn start_around_the_host(
+/// Starts a workflow as somebody would who can write to Temporal, with any context.
+pub(crate) async fn start_around_the_host(
     service: &mut Box<dyn WorkflowService>,
     id: &str,
     context: Option<Payload>,
@@ -60,9 +60,9 @@ fn now() -> u64 {
 /// A header that the keys of the host at `data` sign, for what begins by `begins_by`.
 async fn signed(data: &Path, id: &str, begins_by: u64) -> Payload {
     let store = Store::open(data).await.unwrap();
-    let keys = store.context_keys.load_or_create().await.unwrap();
+    let keys = store.context_keys.load_or_create(now()).await.unwrap();
     store.database.close().await;
-    let token = keys.sign(&Context {
+    let token = keys.at(now()).sign(&Context {
         scope: "acme/production".parse().unwrap(),
         plugin: "test-pin".parse().unwrap(),
         workflow_id: format!("acme/production/{id}"),
@@ -76,7 +76,7 @@ async fn signed(data: &Path, id: &str, begins_by: u64) -> Payload {
 }
 
 /// The message of the first failed task.
-async fn refusal(service: &mut Box<dyn WorkflowService>, id: &str) -> String {
+pub(crate) async fn refusal(service: &mut Box<dyn WorkflowService>, id: &str) -> String {
     let deadline = Instant::now() + Duration::from_secs(30);
     loop {
         let failed = history(service, id)
@@ -115,19 +115,21 @@ async fn work_without_this_hosts_signature_is_refused() {
         data: json!("v1.k.e30.AAAA").to_string().into_bytes(),
         ..Default::default()
     };
-    for (id, context) in [
-        ("acme/production/bare", None),
-        ("acme/production/forged", Some(forged)),
-        ("acme/production/stolen", stolen.clone()),
-        ("globex/production/mine", stolen),
+    let late = Some(signed(data.path(), "late", now() - 1_000).await);
+    for (id, context, code) in [
+        ("acme/production/bare", None, "context-invalid"),
         (
-            "acme/production/late",
-            Some(signed(data.path(), "late", now() - 1_000).await),
+            "acme/production/forged",
+            Some(forged),
+            "context-key-unknown",
         ),
+        ("acme/production/stolen", stolen.clone(), "context-invalid"),
+        ("globex/production/mine", stolen, "context-invalid"),
+        ("acme/production/late", late, "context-invalid"),
     ] {
         start_around_the_host(&mut service, id, context).await;
         let message = refusal(&mut service, id).await;
-        assert!(message.contains("context-invalid"), "{id}: {message}");
+        assert!(message.contains(code), "{id}: {message}");
     }
     // Only its time was wrong with the late one: it is the host's own signature.
     let in_time = signed(data.path(), "in-time", now() + 60_000).await;

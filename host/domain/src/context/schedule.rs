@@ -2,10 +2,10 @@
 //! with `-` and the stated time behind, and gives all of them the header that the schedule was made with.
 //!
 //! So the token is bound to ids of that shape, and to the one workflow type: taken from the schedule it starts nothing
-//! but what the schedule starts. It has no end of its own, for schedules live for years; hosts sign it anew under newer
-//! keys before its own goes out of force.
+//! but what the schedule starts. It has no end of its own, for schedules live for years; hosts sign it anew as soon as
+//! another key signs, for a retired one soon begins nothing.
 
-use super::{Claims, Context, ContextKeys, refused};
+use super::{Claims, Context, ContextKeys, check_begun, refused};
 use crate::{
     error::Result,
     name::{Scope, TypeName},
@@ -66,21 +66,28 @@ impl ContextKeys {
         })
     }
 
-    /// The token of a schedule signed anew, where another key signed it than the one that signs now.
+    /// The token of a schedule signed anew, where another key signed it than the one that signs now. `written_at` is when
+    /// the schedule was last written, by the server's own record, in milliseconds since the Unix epoch.
     ///
     /// # Errors
-    /// `context-invalid` when no key in force signed it, or it is not one of a schedule for `workflow_id`: what somebody
-    /// else wrote is never signed.
-    pub fn renew_schedule(&self, token: &str, workflow_id: &str) -> Result<Option<String>> {
-        let claims = self.read(token)?;
+    /// `context-invalid` when it is not one of a schedule for `workflow_id`, or was written after its key was retired;
+    /// `context-key-unknown`: what somebody else wrote is never signed.
+    pub fn renew_schedule(
+        &self,
+        token: &str,
+        workflow_id: &str,
+        written_at: u64,
+    ) -> Result<Option<String>> {
+        let mut claims = self.read(token)?;
         if claims.starts.is_none() || claims.workflow != workflow_id {
             return Err(refused("it belongs to another schedule"));
         }
-        let current = token.split('.').nth(1) == Some(self.signing.id.as_str());
-        match current {
-            true => Ok(None),
-            false => self.sign_claims(&claims).map(Some),
+        if token.split('.').nth(1) == Some(self.signing_id().as_str()) {
+            return Ok(None);
         }
+        // Its key's end, which is not the schedule's.
+        check_begun(claims.begins_by.take(), written_at)?;
+        self.sign_claims(&claims).map(Some)
     }
 }
 
@@ -111,7 +118,10 @@ fn is_time(text: &str) -> bool {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use super::{super::ContextKey, *};
+    use super::{
+        super::{CONTEXT_KEY_GRACE_MILLIS, ContextKey, ContextKeySet, KeptContextKey},
+        *,
+    };
     use crate::error::Code;
 
     const START: &str = "acme/production/daily-2026-11-22T04:00:00Z";
@@ -184,42 +194,59 @@ mod tests {
                 .is_err()
         );
         assert!(
-            keys.renew_schedule(&token, "acme/production/daily")
+            keys.renew_schedule(&token, "acme/production/daily", 0)
                 .is_err()
         );
     }
 
+    /// The keys `a` and `b` as they are at `now`; `b` signs from 100 on.
+    fn rotated(now: u64) -> ContextKeys {
+        let key = |id: &str, byte: u8, signs_from| KeptContextKey {
+            id: id.into(),
+            secret: [byte; 32],
+            made_at: 0,
+            signs_from,
+        };
+        let set = ContextKeySet::new(vec![key("b", 2, 100), key("a", 1, 0)]);
+        set.unwrap().at(now)
+    }
+
     #[test]
-    fn a_token_is_signed_anew_while_its_key_is_in_force() {
-        let old = ContextKeys::new(key("a", 1), vec![]);
-        let token = old.sign_schedule(&daily()).unwrap();
+    fn a_token_is_signed_anew_when_another_key_signs() {
         let base = "acme/production/daily";
-        assert_eq!(old.renew_schedule(&token, base).unwrap(), None);
-        let rotated = ContextKeys::new(key("b", 2), vec![key("a", 1)]);
-        let renewed = rotated.renew_schedule(&token, base).unwrap().unwrap();
-        let later = ContextKeys::new(key("c", 3), vec![key("b", 2)]);
-        assert!(
-            later
-                .verify_work(&renewed, START, "analytics.DailyReport")
-                .is_ok()
+        let token = rotated(0).sign_schedule(&daily()).unwrap();
+        assert_eq!(rotated(99).renew_schedule(&token, base, 0).unwrap(), None);
+        let renewed = rotated(100).renew_schedule(&token, base, 0).unwrap();
+        let renewed = renewed.unwrap();
+        assert_eq!(
+            rotated(100).renew_schedule(&renewed, base, 0).unwrap(),
+            None
         );
-        assert!(
-            later
-                .verify_work(&token, START, "analytics.DailyReport")
-                .is_err()
-        );
-        assert!(
-            later.renew_schedule(&token, base).is_err(),
-            "its key is gone"
-        );
-        assert!(
-            rotated
-                .renew_schedule(&token, "acme/production/other")
-                .is_err()
-        );
-        let forged = ContextKeys::new(key("a", 9), vec![])
-            .sign_schedule(&daily())
-            .unwrap();
-        assert!(rotated.renew_schedule(&forged, base).is_err(), "forged");
+        // A key has an end once another one follows, what is signed anew has none.
+        let starts = |token: &str| rotated(100).verify_work(token, START, "analytics.DailyReport");
+        let end = 100 + CONTEXT_KEY_GRACE_MILLIS;
+        assert_eq!(starts(&token).unwrap().begins_by, Some(end));
+        assert_eq!(starts(&renewed).unwrap().begins_by, None);
+    }
+
+    #[test]
+    fn only_what_the_hosts_wrote_is_signed_anew() {
+        let base = "acme/production/daily";
+        let token = rotated(0).sign_schedule(&daily()).unwrap();
+        let renew = |token: &str, base: &str, written_at| {
+            let renewed = rotated(100).renew_schedule(token, base, written_at);
+            renewed.map_err(|error| error.code())
+        };
+        let end = 100 + CONTEXT_KEY_GRACE_MILLIS;
+        assert!(renew(&token, base, end).is_ok());
+        // Who has a retired key writes a schedule with it too late.
+        assert_eq!(renew(&token, base, end + 1), Err(Code::ContextInvalid));
+        let other = "acme/production/other";
+        assert_eq!(renew(&token, other, 0), Err(Code::ContextInvalid));
+        let signed_by = |key| ContextKeys::new(key, vec![]).sign_schedule(&daily());
+        let forged = signed_by(key("a", 9)).unwrap();
+        assert_eq!(renew(&forged, base, 0), Err(Code::ContextInvalid));
+        let unknown = signed_by(key("c", 3)).unwrap();
+        assert_eq!(renew(&unknown, base, 0), Err(Code::ContextKeyUnknown));
     }
 }

@@ -8,7 +8,11 @@ use std::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use tempfile::TempDir;
-use tenterhook_domain::{Code, Digest, Error, Result, component::CompiledShelf};
+use tenterhook_domain::{
+    Code, Digest, Error, Result,
+    component::CompiledShelf,
+    context::{ContextKeySet, ContextKeys, KeptContextKey},
+};
 use tenterhook_sandbox::Share;
 
 use crate::{Place, guest, owner};
@@ -52,12 +56,26 @@ impl CompiledShelf for Shelf {
     }
 }
 
-/// A host with nothing compiled of its own, that knows `secrets`.
+/// Keys with these secrets, made one after another, the first of which is retired when there are others.
+fn keys(secrets: &[u8]) -> ContextKeys {
+    let key = |(at, byte): (usize, &u8)| KeptContextKey {
+        id: byte.to_string(),
+        secret: [*byte; 32],
+        made_at: 0,
+        // Those after the second one only come.
+        signs_from: if at < 2 { 0 } else { u64::MAX },
+    };
+    let kept: Vec<_> = secrets.iter().enumerate().map(key).collect();
+    let set = ContextKeySet::new(kept.into_iter().rev().collect());
+    set.unwrap().at(0)
+}
+
+/// A host with nothing compiled of its own, that knows the keys with these secrets.
 fn host(shelf: &Arc<Shelf>, secrets: &[u8]) -> (Place, TempDir) {
     let folder = TempDir::new().unwrap();
     let share = Share {
         shelf: shelf.clone(),
-        secrets: secrets.iter().map(|byte| [*byte; 32]).collect(),
+        keys: Arc::new(keys(secrets)),
     };
     (Place::with(folder.path(), None, Some(share)), folder)
 }
@@ -93,17 +111,20 @@ async fn one_host_compiles_for_all_that_know_its_secret() {
 }
 
 #[tokio::test]
-async fn what_an_older_secret_sealed_is_taken_and_what_another_one_sealed_is_not() {
+async fn what_the_next_key_sealed_is_taken_and_what_a_retired_one_sealed_is_not() {
     let shelf = Arc::new(Shelf::default());
-    let (first, _folder) = host(&shelf, &[1]);
+    let (first, _folder) = host(&shelf, &[1, 2]);
     first.load(&guest(GUEST)).await;
-    let (rotated, _folder) = host(&shelf, &[2, 1]);
-    assert!(has_it(&rotated).await);
-    let (stranger, _folder) = host(&shelf, &[2]);
+    // A host that has not gone over to the newest key yet.
+    let (behind, _folder) = host(&shelf, &[0, 1, 2]);
+    assert!(has_it(&behind).await);
+    let (rotated, _folder) = host(&shelf, &[2, 3]);
+    assert!(!has_it(&rotated).await);
+    let (stranger, _folder) = host(&shelf, &[9]);
     assert!(!has_it(&stranger).await);
-    // It compiles for itself and those who know its secret.
+    // It compiles for itself and those who know its key.
     stranger.load(&guest(GUEST)).await;
-    let (other, _folder) = host(&shelf, &[2]);
+    let (other, _folder) = host(&shelf, &[9]);
     assert!(has_it(&other).await);
 }
 

@@ -39,7 +39,7 @@ impl Row {
                 why: self.why,
             },
             action: self.action,
-            tenant: self.tenant.parse().map_err(unreadable("a tenant"))?,
+            tenant: given(&self.tenant).map_err(unreadable("a tenant"))?,
             environment: given(&self.environment).map_err(unreadable("an environment"))?,
             plugin: given(&self.plugin).map_err(unreadable("a plugin"))?,
             digest: read_digest(self.digest)?,
@@ -48,7 +48,7 @@ impl Row {
     }
 }
 
-/// What is empty where an entry is of a tenant alone.
+/// What is empty where an entry is of something wider.
 fn given<T: FromStr<Err = Error>>(text: &str) -> Result<Option<T>> {
     if text.is_empty() {
         return Ok(None);
@@ -91,6 +91,16 @@ pub(super) async fn write_of_tenant(
         now,
     )
     .await
+}
+
+/// The same of all hosts.
+pub(super) async fn write_of_hosts(
+    connection: &mut Connection,
+    action: Action,
+    author: &Author,
+    now: u64,
+) -> Result<()> {
+    write_at(connection, [""; 3], &[action], author, now).await
 }
 
 /// The same of a scope as a whole.

@@ -61,13 +61,13 @@ async fn every_step_is_written_down_with_its_author(fixture: Fixture) {
     assert_eq!(
         (
             newest.at,
-            &newest.tenant,
+            newest.tenant.as_ref(),
             &newest.environment,
             &newest.plugin
         ),
         (
             NOW,
-            &acme.tenant,
+            Some(&acme.tenant),
             &Some(acme.environment.clone()),
             &Some(payment())
         )
@@ -105,7 +105,7 @@ async fn the_log_is_filtered_and_comes_in_pages(fixture: Fixture) {
                     .await
                     .into_iter()
                     .map(|entry| {
-                        let scope = Scope::new(entry.tenant, entry.environment.unwrap());
+                        let scope = Scope::new(entry.tenant.unwrap(), entry.environment.unwrap());
                         (scope, entry.plugin.unwrap(), entry.digest.unwrap())
                     })
                     .collect();

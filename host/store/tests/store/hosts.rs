@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use tenterhook_domain::{Code, Scope, context::Context, grant::Grants};
 use tenterhook_store::{Change, ChangeListener, Store};
 
-use crate::{Fixture, Place, payment, postgres::Postgres, scope};
+use crate::{Fixture, NOW, Place, payment, postgres::Postgres, scope};
 
 /// How soon another host must have heard of a change.
 const HEARD_WITHIN: Duration = Duration::from_secs(1);
@@ -159,7 +159,7 @@ async fn hosts_that_start_at_once_share_tables_and_the_first_key() {
         let config = config.clone();
         hosts.spawn(async move {
             let store = Store::connect(&config).await.unwrap();
-            store.context_keys.load_or_create().await.unwrap()
+            store.context_keys.load_or_create(NOW).await.unwrap()
         });
     }
     let context = Context {
@@ -172,7 +172,7 @@ async fn hosts_that_start_at_once_share_tables_and_the_first_key() {
     let keys = hosts.join_all().await;
     let tokens: Vec<_> = keys
         .iter()
-        .map(|keys| keys.sign(&context).unwrap())
+        .map(|keys| keys.at(NOW).sign(&context).unwrap())
         .collect();
     assert!(tokens.iter().all(|token| *token == tokens[0]));
     assert_eq!(

@@ -7,6 +7,7 @@ mod allowances;
 mod audit;
 mod blobs;
 mod bucket;
+mod context_keys;
 mod encryption;
 mod fixture;
 mod hosts;

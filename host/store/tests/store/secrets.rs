@@ -1,20 +1,16 @@
-//! Tokens, signing keys, and who can read them.
+//! Tokens, and who can read what is secret.
 
 use std::path::Path;
 
 use tenterhook_domain::{
     Code,
-    context::Context,
     token::{self, Principal},
 };
-use tenterhook_store::{BLOBS_FOLDER, CONTEXT_KEYS_MAX, Cursor, DATABASE_FILE, Store};
+use tenterhook_store::{BLOBS_FOLDER, Cursor, DATABASE_FILE, Store};
 
-use crate::{Fixture, NOW, on_every_store, payment, scope};
+use crate::{Fixture, NOW, on_every_store, payment};
 
-on_every_store!(
-    tokens_of_every_role_are_found_by_id_until_deleted,
-    context_keys_are_shared_and_rotate_without_a_gap,
-);
+on_every_store!(tokens_of_every_role_are_found_by_id_until_deleted);
 
 async fn tokens_of_every_role_are_found_by_id_until_deleted(mut fixture: Fixture) {
     let acme = fixture.scope("acme/production").await;
@@ -72,40 +68,6 @@ async fn a_tokens_secret_is_not_kept() {
     assert!(stands(new.record.id.as_bytes()), "this is the file");
     let secret = token::parse(&new.text).unwrap().1.as_bytes();
     assert!(!stands(secret), "the secret stands in the file");
-}
-
-async fn context_keys_are_shared_and_rotate_without_a_gap(mut fixture: Fixture) {
-    let (store, other) = (&fixture.store, fixture.another_host().await);
-    let context = Context {
-        scope: scope("acme/production"),
-        plugin: payment(),
-        workflow_id: "acme/production/p-1".into(),
-        digest: None,
-        begins_by: None,
-    };
-    let (one, other) = tokio::join!(
-        store.context_keys.load_or_create(),
-        other.context_keys.load_or_create()
-    );
-    let token = one.unwrap().sign(&context).unwrap();
-    other
-        .unwrap()
-        .verify(&token, &context.workflow_id)
-        .expect("both made the same key");
-
-    fixture.reopen().await;
-    let store = &fixture.store;
-    let loaded = store.context_keys.load_or_create().await.unwrap();
-    assert_eq!(loaded.sign(&context).unwrap(), token);
-    for rotation in 1..=CONTEXT_KEYS_MAX {
-        let keys = store.context_keys.rotate().await.unwrap();
-        assert_ne!(keys.sign(&context).unwrap(), token);
-        assert_eq!(
-            keys.verify(&token, &context.workflow_id).is_ok(),
-            rotation < CONTEXT_KEYS_MAX,
-            "rotation {rotation}"
-        );
-    }
 }
 
 #[cfg(unix)]

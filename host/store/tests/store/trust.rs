@@ -78,7 +78,7 @@ async fn a_trust_policy_is_kept_and_written_down(mut fixture: Fixture) {
     assert_eq!((entry.action.as_str(), &entry.author), ("trust", &somebody));
     assert_eq!(
         (&entry.tenant, &entry.environment, &entry.plugin),
-        (&tenant, &None, &None)
+        (&Some(tenant), &None, &None)
     );
     assert_eq!(
         serde_json::from_str::<TrustPolicy>(&entry.detail).unwrap(),

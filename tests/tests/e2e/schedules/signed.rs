@@ -11,7 +11,11 @@ use temporalio_protos::temporal::api::{
     workflow::v1::NewWorkflowExecutionInfo,
     workflowservice::v1::{DescribeScheduleRequest, StartWorkflowExecutionRequest},
 };
-use tenterhook_domain::context::HEADER;
+use tenterhook_domain::{
+    audit::Author,
+    clock::{Clock as _, SystemClock},
+    context::HEADER,
+};
 use tenterhook_store::Store;
 use tenterhook_tests::{
     dev_server,
@@ -33,7 +37,7 @@ async fn action(service: &mut Box<dyn WorkflowService>, id: &str) -> NewWorkflow
     starts
 }
 
-async fn context(service: &mut Box<dyn WorkflowService>, id: &str) -> Payload {
+pub(crate) async fn context(service: &mut Box<dyn WorkflowService>, id: &str) -> Payload {
     let starts = action(service, id).await;
     starts.header.unwrap().fields.remove(HEADER).unwrap()
 }
@@ -119,16 +123,22 @@ async fn a_schedules_context_is_worth_nothing_on_another_execution() {
 }
 
 /// The id of the key that signed a context: its second part.
-fn key_of(context: &Payload) -> String {
+pub(crate) fn key_of(context: &Payload) -> String {
     let token: String = serde_json::from_slice(&context.data).unwrap();
     token.split('.').nth(1).unwrap().to_owned()
 }
 
 /// The host's newest keys, made while it is stopped.
 async fn rotate(data: &std::path::Path, times: usize) {
-    let store = Store::open(data).await.unwrap();
+    let (store, now) = (Store::open(data).await.unwrap(), SystemClock.now_millis());
+    let author = Author {
+        who: "a test".into(),
+        from: "here".into(),
+        why: String::new(),
+    };
     for _ in 0..times {
-        store.context_keys.rotate().await.unwrap();
+        let rotated = store.context_keys.rotate(now, &author, now).await;
+        rotated.unwrap();
     }
     store.database.close().await;
 }
@@ -155,7 +165,7 @@ async fn a_schedule_outlives_restarts_and_the_key_that_signed_it() {
     let first = key_of(&context(&mut service, "acme/production/tick").await);
 
     let mut last = first.clone();
-    // Four keys are in force at most: after four rotations the first one is gone.
+    // Also of keys that came and went while no host ran.
     for times in [1, 3] {
         assert!(host.stop().await.unwrap(), "{}", host.log());
         rotate(data.path(), times).await;

@@ -1,4 +1,5 @@
-//! Contexts of schedules, signed anew before their key goes out of force: a schedule lives for years, a key does not.
+//! Contexts of schedules, signed anew as soon as another key signs: a schedule lives for years, and with a retired key
+//! nothing soon begins.
 
 use std::time::Duration;
 
@@ -13,10 +14,9 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::{super::Gateway, LISTED_MAX, describe_schedule, list_schedules, refused, scope_of};
-use crate::{connection::Temporal, payload};
+use crate::{connection::Temporal, context_keys::LOOK_EVERY, gateway::millis, payload};
 
-/// Every host looks at all schedules when it starts, and then so often. A key verifies for longer than that after the next
-/// one signs.
+/// Every host looks at all schedules when it starts, when another key signs, and then so often.
 const EVERY: Duration = Duration::from_secs(3_600);
 /// After a round that failed half-way, the next one comes sooner.
 const AGAIN: Duration = Duration::from_secs(30);
@@ -25,6 +25,7 @@ impl Gateway {
     /// Looks after the contexts of all schedules until `stop`. Any number of hosts may do so at once.
     pub async fn keep_schedules_signed(self: std::sync::Arc<Self>, stop: CancellationToken) {
         loop {
+            let key = self.keys.signing_id();
             let round = self.renew_all();
             let done = tokio::select! {
                 done = round => done,
@@ -49,8 +50,16 @@ impl Gateway {
             };
             tokio::select! {
                 () = sleep(pause) => {}
+                () = self.signs_with_other_than(&key) => {}
                 () = stop.cancelled() => return,
             }
+        }
+    }
+
+    /// Until another key signs than `key`.
+    async fn signs_with_other_than(&self, key: &str) {
+        while self.keys.signing_id() == key {
+            sleep(LOOK_EVERY).await;
         }
     }
 
@@ -78,7 +87,7 @@ impl Gateway {
                     Ok(done) => renewed += usize::from(done),
                     // Taken away since it was listed.
                     Err(error) if error.code() == Code::ScheduleNotFound => {}
-                    Err(error) if error.code() == Code::ContextInvalid => tracing::warn!(
+                    Err(error) if is_refused(error.code()) => tracing::warn!(
                         code = %error.code(), %scope, schedule = %id,
                         "what a schedule starts is refused, put the schedule again: {error}"
                     ),
@@ -100,7 +109,9 @@ impl Gateway {
             return Ok(false);
         };
         let text = serde_json::from_slice::<String>(&context.data).unwrap_or_default();
-        let Some(token) = self.keys.renew_schedule(&text, schedule_id)? else {
+        let info = described.info.unwrap_or_default();
+        let written_at = info.update_time.or(info.create_time).map_or(0, millis);
+        let Some(token) = self.keys.renew_schedule(&text, schedule_id, written_at)? else {
             return Ok(false);
         };
         *context = payload::of_json(&token.into());
@@ -119,6 +130,11 @@ impl Gateway {
         updated.map_err(|status| refused(&status, id))?;
         Ok(true)
     }
+}
+
+/// True if a context is refused for what it is.
+fn is_refused(code: Code) -> bool {
+    matches!(code, Code::ContextInvalid | Code::ContextKeyUnknown)
 }
 
 fn context_of(schedule: &mut ProtoSchedule) -> Option<&mut Payload> {

@@ -4,9 +4,10 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::{
     command::{
-        completions::CompletionsCommand, environment::EnvironmentCommand, plugin::PluginCommand,
-        release::ReleaseCommand, schedule::ScheduleCommand, secret_key::SecretKeyCommand,
-        tenant::TenantCommand, token::TokenCommand, workflow::WorkflowCommand,
+        completions::CompletionsCommand, context_key::ContextKeyCommand,
+        environment::EnvironmentCommand, plugin::PluginCommand, release::ReleaseCommand,
+        schedule::ScheduleCommand, secret_key::SecretKeyCommand, tenant::TenantCommand,
+        token::TokenCommand, workflow::WorkflowCommand,
     },
     connection::ConnectionArguments,
     failure::{Failure, Result},
@@ -73,6 +74,8 @@ pub(crate) enum Command {
     Schedule(InScope<ScheduleCommand>),
     /// API tokens
     Token(Remote<TokenCommand>),
+    /// The keys that the hosts sign contexts with
+    ContextKey(Remote<ContextKeyCommand>),
     /// The keys that a host encrypts secrets under
     SecretKey(Remote<SecretKeyCommand>),
     /// The limits a plugin runs under, with their defaults and ranges

@@ -2,6 +2,7 @@
 
 mod assignment;
 pub(crate) mod completions;
+pub(crate) mod context_key;
 pub(crate) mod environment;
 mod limits;
 mod page;
@@ -128,6 +129,12 @@ async fn run_remote(command: Command, console: &Console) -> Result<()> {
                 .await
         }
         Command::Token(remote) => {
+            remote
+                .command
+                .run(&client(&remote.connection, console)?, console)
+                .await
+        }
+        Command::ContextKey(remote) => {
             remote
                 .command
                 .run(&client(&remote.connection, console)?, console)

@@ -5,6 +5,8 @@
 mod author;
 #[path = "cli/connecting.rs"]
 mod connecting;
+#[path = "cli/context_keys.rs"]
+mod context_keys;
 #[path = "cli/fake_host.rs"]
 mod fake_host;
 #[path = "cli/lanes.rs"]

@@ -5,6 +5,7 @@ pub(crate) mod audit;
 pub(crate) mod check;
 pub(crate) mod circuit;
 pub(crate) mod codec;
+pub(crate) mod context_key;
 pub(crate) mod contract;
 pub(crate) mod encryption;
 pub(crate) mod health;

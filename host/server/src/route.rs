@@ -131,6 +131,10 @@ routes! {
     DeleteToken: Delete "/v1/tokens/{token}" Admin => handle::token::delete;
     /// The audit log of the host, newest first.
     ListAudit: Get "/v1/audit" Admin => handle::audit::of_host;
+    /// The keys that the hosts sign contexts with, newest first.
+    ListContextKeys: Get "/v1/context-keys" Admin => handle::context_key::list;
+    /// Makes a new key to sign contexts with. Those before it still verify what began before it signs.
+    RotateContextKeys: Post "/v1/context-keys/rotate" Admin => handle::context_key::rotate;
     /// Encrypts secrets and payload keys of all tenants under the host's first key that are under another one, as many as
     /// one call may take.
     ResealSecrets: Post "/v1/secrets/reseal" Admin => handle::secret::reseal;

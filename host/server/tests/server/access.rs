@@ -39,6 +39,8 @@ fn row(operation: Operation) -> (u16, Body<'static>) {
         | O::GetPolicy
         | O::ListSecrets
         | O::ResealSecrets
+        | O::ListContextKeys
+        | O::RotateContextKeys
         | O::GetTrust
         | O::ListReleases
         | O::GetRelease

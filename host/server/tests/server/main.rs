@@ -5,6 +5,7 @@
 
 mod access;
 mod circuits;
+mod context_keys;
 mod document;
 mod encryption;
 mod fake;

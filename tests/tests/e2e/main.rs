@@ -5,6 +5,7 @@
 // What was measured is read where a test failed.
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
+mod context_keys;
 mod dedicated;
 mod double_runs;
 mod durability;

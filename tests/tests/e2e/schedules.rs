@@ -1,7 +1,7 @@
 //! Schedules: executions that Temporal starts by itself, each in its tenant's scope and under the host's signature.
 
 mod kept;
-mod signed;
+pub(crate) mod signed;
 
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,7 @@ use crate::shared::world;
 const WITHIN: Duration = Duration::from_secs(60);
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
-async fn put(world: &World, id: &str, schedule: &Value) -> Value {
+pub(crate) async fn put(world: &World, id: &str, schedule: &Value) -> Value {
     let path = world.path(&format!("schedules/{id}"));
     world.api.put(&path, schedule).await.unwrap().ok().unwrap()
 }
@@ -33,7 +33,7 @@ async fn delete(world: &World, id: &str) {
 }
 
 /// Looks at a schedule until `seen` says so.
-async fn until(world: &World, id: &str, seen: impl Fn(&Value) -> bool) -> Value {
+pub(crate) async fn until(world: &World, id: &str, seen: impl Fn(&Value) -> bool) -> Value {
     let deadline = Instant::now() + WITHIN;
     loop {
         let path = world.path(&format!("schedules/{id}"));
@@ -50,7 +50,7 @@ async fn until(world: &World, id: &str, seen: impl Fn(&Value) -> bool) -> Value 
 }
 
 /// Ids of what a schedule started last.
-fn started(schedule: &Value) -> Vec<String> {
+pub(crate) fn started(schedule: &Value) -> Vec<String> {
     let recent = schedule["recent"].as_array().unwrap().iter();
     recent
         .map(|start| start["id"].as_str().unwrap().to_owned())
@@ -58,7 +58,7 @@ fn started(schedule: &Value) -> Vec<String> {
 }
 
 /// Runs an activity with this number every second.
-fn every_second(number: u32) -> Value {
+pub(crate) fn every_second(number: u32) -> Value {
     json!({
         "action": {"type": "bench.OneActivity", "input": number, "memo": {"why": "a test"}},
         "intervals": [{"every": "1s"}],

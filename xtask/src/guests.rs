@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 use anyhow::Context as _;
 
@@ -42,39 +41,22 @@ pub(crate) fn build(workspace: &Workspace) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// One cargo invocation for `guests`, so that what they share is built once. Those that are libraries too have one of
-/// their own, as components alone: a library among them has cargo compile what all share twice over, as objects too, and
-/// that code is larger.
+/// One cargo invocation for all `guests`, so that what they share is built once.
 fn compile(
     workspace: &Workspace,
     what: &str,
     guests: &[&Guest],
     feature: &str,
 ) -> anyhow::Result<()> {
-    let (libraries, components): (Vec<&Guest>, Vec<&Guest>) =
-        guests.iter().partition(|guest| guest.is_library);
     let mut cargo = workspace.cargo();
-    cargo.arg("build");
-    step::run(what, choose(&mut cargo, &components, feature))?;
-    for library in libraries {
-        let mut cargo = workspace.cargo();
-        cargo.args(["rustc", "--lib", "--crate-type", "cdylib"]);
-        let what = format!("{what}: {}", library.name);
-        step::run(&what, choose(&mut cargo, &[library], feature))?;
-    }
-    Ok(())
-}
-
-/// Says what is built, and how.
-fn choose<'a>(cargo: &'a mut Command, guests: &[&Guest], feature: &str) -> &'a mut Command {
-    cargo.args(["--profile", PROFILE, "--target", WASM_TARGET]);
+    cargo.args(["build", "--profile", PROFILE, "--target", WASM_TARGET]);
     for guest in guests {
         cargo.args(["--package", &guest.package]);
         if !feature.is_empty() {
             cargo.args(["--features", &format!("{}/{feature}", guest.package)]);
         }
     }
-    cargo
+    step::run(what, &mut cargo)
 }
 
 /// Copies what was built to `guests/NAME<suffix>.wasm`, leaving files that are the same untouched.

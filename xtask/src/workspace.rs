@@ -33,8 +33,6 @@ pub(crate) struct Guest {
     pub(crate) package: String,
     /// The file that cargo builds, without `.wasm`.
     pub(crate) artifact: String,
-    /// Whether native code uses it as a library too.
-    pub(crate) is_library: bool,
     /// Whether it has a feature `v2`: the same guest after a change, for tests of releases.
     pub(crate) has_v2: bool,
 }
@@ -101,18 +99,16 @@ impl Guest {
         if folder.parent()? != plugins {
             return None;
         }
-        let is_a = |target: &Value, kind: &str| {
+        let is_component = |target: &&Value| {
             target["kind"]
                 .as_array()
-                .is_some_and(|kinds| kinds.contains(&kind.into()))
+                .is_some_and(|kinds| kinds.contains(&"cdylib".into()))
         };
-        let mut targets = package["targets"].as_array()?.iter();
-        let target = targets.find(|target| is_a(target, "cdylib"))?;
+        let target = package["targets"].as_array()?.iter().find(is_component)?;
         Some(Self {
             name: folder.file_name()?.to_str()?.to_owned(),
             package: package["name"].as_str()?.to_owned(),
             artifact: target["name"].as_str()?.replace('-', "_"),
-            is_library: is_a(target, "rlib"),
             has_v2: package["features"].get("v2").is_some(),
         })
     }
@@ -172,6 +168,5 @@ mod tests {
         assert_eq!(names, ["odd-one", "zoo"]);
         let odd = &workspace.guests[0];
         assert_eq!((odd.artifact.as_str(), odd.has_v2), ("odd_one", true));
-        assert!(!odd.is_library);
     }
 }

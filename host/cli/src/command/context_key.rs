@@ -15,11 +15,11 @@ use crate::{
 };
 
 const COLUMNS: &[Column] = &[
-    Column::new("Key", "/id"),
-    Column::new("State", "/state"),
-    Column::time("Made", "/made_at"),
-    Column::time("Signs from", "/signs_from"),
-    Column::time("Retired", "/retired_at"),
+    Column::new("KEY", "/id"),
+    Column::new("STATE", "/state"),
+    Column::time("MADE", "/made_at"),
+    Column::time("SIGNS FROM", "/signs_from"),
+    Column::time("RETIRED", "/retired_at"),
 ];
 
 /// `context-key …`.

@@ -258,7 +258,7 @@ async fn start(parts: Parts) -> anyhow::Result<Running> {
         registries: origins.registries,
         signatures: origins.signatures,
         secret_keys,
-        codec,
+        codec: codec.clone(),
         codec_origins,
         circuits,
         memory,
@@ -270,6 +270,7 @@ async fn start(parts: Parts) -> anyhow::Result<Running> {
     let following = follow_context_keys(store.clone(), key_set, keys, stopping.clone());
     tokio::spawn(following);
     tokio::spawn(gateway.keep_schedules_signed(stopping.clone()));
+    tokio::spawn(codec.follow_changes(stopping.clone()));
     let serving = match role.serves() {
         true => tokio::spawn(server.serve(state, stopping.clone())),
         false => tokio::spawn(server.serve_health(state, stopping.clone())),

@@ -21,6 +21,7 @@ use tenterhook_domain::{
     secret_key::SecretKeyring,
 };
 use tenterhook_store::{Change, ChangeListener, Store, TenantEncryption};
+use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::{
     crossing::{open, open_activation, open_what_opens, seal, seal_completion, seal_result},
@@ -102,6 +103,38 @@ impl Codec {
     fn last_known(&self, tenant: &TenantId) -> Option<Arc<PayloadRing>> {
         let remembered = self.lock();
         remembered.rings.get(tenant).map(|(ring, _)| ring.clone())
+    }
+
+    /// Reads anew what others change of tenants that have keys, until `stop`: so a key that was deleted leaves this host
+    /// also where nobody asks for it again.
+    pub async fn follow_changes(self: Arc<Self>, stop: CancellationToken) {
+        let mut changes = self.store.changes.subscribe();
+        loop {
+            let change = tokio::select! {
+                change = changes.next() => change,
+                () = stop.cancelled() => return,
+            };
+            // Without a store there is nothing to hear any more.
+            let Some(change) = change else { return };
+            for tenant in self.tenants_with_keys(&change) {
+                if self.ring(&tenant).await.is_ok_and(|ring| !ring.has_keys()) {
+                    tracing::info!(%tenant, "the payload keys of a tenant were deleted, and are forgotten here");
+                }
+            }
+        }
+    }
+
+    /// Tenants that `change` may be of, and whose keys are remembered.
+    fn tenants_with_keys(&self, change: &Change) -> Vec<TenantId> {
+        let remembered = self.lock();
+        let with_keys = remembered.rings.values().map(|(ring, _)| ring);
+        let with_keys = with_keys.filter(|ring| ring.has_keys());
+        let tenants = with_keys.map(|ring| ring.tenant());
+        let changed = tenants.filter(|tenant| match change {
+            Change::Plugin(scope, _) => scope.tenant == **tenant,
+            Change::Missed => true,
+        });
+        changed.cloned().collect()
     }
 
     async fn read(&self, tenant: &TenantId) -> Result<PayloadRing> {

@@ -1,6 +1,7 @@
 //! Encrypted payloads: what stands in Temporal, what callers read, what Temporal's own tools are shown, and what is left
 //! when the keys are gone.
 
+mod forgotten;
 mod opened;
 mod said;
 mod shredded;

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tenterhook_tests::host::{World, guest};
 
 /// Every host is on the new state so soon after a change was answered.
-const HEARD_WITHIN: Duration = Duration::from_secs(1);
+pub(crate) const HEARD_WITHIN: Duration = Duration::from_secs(1);
 /// How long anything else may take that a test waits for.
 const SOON: Duration = Duration::from_secs(60);
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
@@ -53,7 +53,7 @@ async fn promote(world: &World, digest: &str) {
 }
 
 /// Looks until `seen` says so.
-async fn until<F: Future<Output = bool>>(what: &str, seen: impl Fn() -> F) {
+pub(crate) async fn until<F: Future<Output = bool>>(what: &str, seen: impl Fn() -> F) {
     let deadline = Instant::now() + SOON;
     while !seen().await {
         assert!(Instant::now() < deadline, "not within {SOON:?}: {what}");

@@ -30,6 +30,8 @@ use crate::generated::wasi::config::store;
 /// let settings: Settings = config::load()?;
 /// ```
 ///
+/// The struct derives `Deserialize`; one with `#[payload]` does not say which fields it has.
+///
 /// # Errors
 /// `ValidationError` that names the key, if one is missing or does not fit. `DatabaseError` if the host could not read
 /// its store.

@@ -1,6 +1,9 @@
 //! Temporal's own command line, as somebody uses it who knows nothing of this host.
 
-use std::{path::PathBuf, process::Command};
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use anyhow::{Context as _, bail};
 use serde_json::Value;
@@ -24,6 +27,11 @@ impl TemporalCli {
             program: program.path().to_owned(),
             address: address.to_owned(),
         })
+    }
+
+    /// The program, for what is not a line that answers JSON.
+    pub fn program(&self) -> &Path {
+        &self.program
     }
 
     /// Runs `temporal LINE` with `arguments` behind it, and reads what it writes as JSON; null where that is none.

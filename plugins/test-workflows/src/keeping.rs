@@ -1,7 +1,8 @@
 //! Activities on what the plugin keeps and is given, as one group: key-value state, batches, configuration.
 
+use serde::{Deserialize, Serialize};
 use tenterhook_sdk::batch::Batches;
-use tenterhook_sdk::{ActivityContext, ActivityError, activities, config, kv, payload};
+use tenterhook_sdk::{ActivityContext, ActivityError, JsonSchema, activities, config, kv, payload};
 
 /// The group.
 #[derive(Default)]
@@ -38,8 +39,7 @@ pub(crate) struct Walked {
 }
 
 /// What the tenant configured.
-#[payload]
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Settings {
     pub(crate) greeting: String,
     pub(crate) fetch_url: Option<String>,

@@ -62,7 +62,9 @@ impl<'de> Deserializer<'de> for Keys<'_> {
 
     fn deserialize_any<V: Visitor<'de>>(self, _visitor: V) -> Result<V::Value, Unfit> {
         Err(Unfit::Wrong(
-            "configuration is loaded into a struct with named fields, without `flatten`".to_owned(),
+            "configuration is loaded into a struct with `#[derive(Deserialize)]` and named fields, without `flatten` and \
+             `#[payload]`"
+                .to_owned(),
         ))
     }
 

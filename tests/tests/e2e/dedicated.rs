@@ -154,10 +154,10 @@ async fn check_strangers(stage: &Stage) {
         data: json!("v1.k.e30.AAAA").to_string().into_bytes(),
         ..Default::default()
     };
-    for (id, context) in [
-        ("forged", Some(forged)),
-        ("globex/production/theirs", Some(theirs)),
-        ("globex/production/x", None),
+    for (id, context, code) in [
+        ("forged", Some(forged), "context-key-unknown"),
+        ("globex/production/theirs", Some(theirs), "context-invalid"),
+        ("globex/production/x", None, "context-invalid"),
     ] {
         if context.is_some() {
             let request = StartWorkflowExecutionRequest {
@@ -178,7 +178,7 @@ async fn check_strangers(stage: &Stage) {
             service.start_workflow_execution(request).await.unwrap();
         }
         let failed = stage.refusal(id).await;
-        assert!(failed.contains("context-invalid"), "{id}: {failed}");
+        assert!(failed.contains(code), "{id}: {failed}");
     }
 }
 

@@ -5,7 +5,10 @@ use std::process::Command;
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use serde_json::{Value, json};
 use temporalio_protos::temporal::api::common::v1::Payload;
-use tenterhook_tests::host::{Api, World};
+use tenterhook_tests::{
+    host::{Api, World},
+    temporal_cli::TemporalCli,
+};
 
 use super::{MARKER, Stage, input};
 use crate::features::{once, type_of};
@@ -51,8 +54,9 @@ async fn temporals_tools_see_what_the_tenants_token_opens() {
 
     // As an operator looks at it, with Temporal's own program.
     let api = &operators[0];
+    let temporal = TemporalCli::of(&stage.address).await.unwrap();
     let shown = |codec: bool| {
-        let mut command = Command::new("temporal");
+        let mut command = Command::new(temporal.program());
         command.args(["workflow", "show", "--workflow-id", "acme/production/first"]);
         command.args(["--output", "json", "--address", &stage.address]);
         if codec {

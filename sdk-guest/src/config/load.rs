@@ -307,6 +307,10 @@ mod tests {
     #[test]
     fn only_structs_are_loaded() {
         let error = load::<u32>(&|_| Ok(None)).expect_err("a number has no fields");
-        assert!(error.message().contains("struct with named fields"));
+        assert!(
+            error
+                .message()
+                .contains("a struct with `#[derive(Deserialize)]` and named fields")
+        );
     }
 }

@@ -38,7 +38,7 @@ const WAITING_PER_PLACE: usize = 1;
 type HttpClient = Client<Connector, WasiBody>;
 
 /// Whose connections, and to which networks.
-#[derive(PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 struct Key {
     scope: Scope,
     plugin: PluginName,
@@ -47,18 +47,12 @@ struct Key {
     weight: u16,
 }
 
-/// The pools, and who used them when.
-#[derive(Default)]
-struct Pools {
-    by_key: HashMap<Key, Pool>,
-    uses: u64,
-}
+type Pools = HashMap<Key, Pool>;
 
 struct Pool {
     client: HttpClient,
-    /// The number of its last use, and when that was.
-    used: u64,
-    last: Instant,
+    /// When it was used last.
+    used: Instant,
 }
 
 /// The pools as the connections in them know them, which are made for who waits for places.
@@ -75,9 +69,8 @@ impl Neighbours {
             return;
         };
         let gone: Vec<(Key, Pool)> = lock(&pools)
-            .by_key
             .extract_if(|key, pool| {
-                (of_all || key.scope.tenant == *tenant) && pool.last.elapsed() >= GIVE_WAY
+                (of_all || key.scope.tenant == *tenant) && pool.used.elapsed() >= GIVE_WAY
             })
             .collect();
         // Not under the lock: each connection gives its place to somebody.
@@ -136,24 +129,23 @@ impl Outbound {
             weight,
         };
         let mut pools = lock(&self.pools);
-        pools.uses += 1;
-        let now = pools.uses;
-        if let Some(pool) = pools.by_key.get_mut(&key) {
-            (pool.used, pool.last) = (now, Instant::now());
+        if let Some(pool) = pools.get_mut(&key) {
+            pool.used = Instant::now();
             return pool.client.clone();
         }
-        if pools.by_key.len() >= POOLS_MAX {
+        if pools.len() >= POOLS_MAX {
             // Rare, and a thousand entries: looking at each is cheaper than keeping an order.
-            let horizon = now.saturating_sub(POOLS_MAX as u64 / 2);
-            pools.by_key.retain(|_, pool| pool.used > horizon);
+            let oldest = pools.iter().min_by_key(|(_, pool)| pool.used);
+            if let Some(oldest) = oldest.map(|(key, _)| key.clone()) {
+                pools.remove(&oldest);
+            }
         }
         let client = self.new_client(&owner.scope.tenant, weight, reach);
         let pool = Pool {
             client: client.clone(),
-            used: now,
-            last: Instant::now(),
+            used: Instant::now(),
         };
-        pools.by_key.insert(key, pool);
+        pools.insert(key, pool);
         client
     }
 

@@ -154,7 +154,7 @@ struct Repeater {
 
 impl Repeater {
     fn work(mut self) {
-        Thread::current().set_priority(Priority::Background);
+        Thread::current().set_priority(Priority::Spare);
         while let Some((turn, recorded)) = self.waiting.next() {
             let before = processor::time_taken();
             let repeat = AssertUnwindSafe(|| self.repeat(&recorded, before));

@@ -9,7 +9,7 @@ use tenterhook_tests::host::{Host, World};
 use crate::TURN;
 
 /// Turns that take some tens of milliseconds.
-const TURNS: u64 = 30_000_000;
+const TURNS: u64 = 60_000_000;
 /// Requests under way at once while work is queued.
 const AT_ONCE: usize = 32;
 /// What the one with little work starts.
@@ -20,6 +20,8 @@ const ATTEMPTS_TIMES_MAX: u32 = 2;
 const FLOOD: usize = 400;
 /// What the other one queues.
 const MANY: usize = 2_000;
+/// How often each side is measured. The median counts: one round may meet with whatever else the machine does.
+const ROUNDS: usize = 3;
 
 /// Starts so many that compute.
 async fn start(world: &World, name: &str, number: usize) {
@@ -34,17 +36,27 @@ async fn start(world: &World, name: &str, number: usize) {
         .await;
 }
 
-/// Starts a few and waits until the last of them has ended. Answers what that took.
-async fn a_few(world: &World, name: &str) -> Duration {
-    let begun = Instant::now();
-    start(world, name, FEW).await;
-    stream::iter(0..FEW)
-        .for_each_concurrent(FEW, async |index| {
+/// Waits until so many have ended.
+async fn ended(world: &World, name: &str, number: usize) {
+    stream::iter(0..number)
+        .for_each_concurrent(AT_ONCE, async |index| {
             let outcome = world.outcome(&format!("{name}-{index}")).await.unwrap();
             assert_eq!(outcome["status"], "completed", "{outcome:#}");
         })
         .await;
+}
+
+/// Starts a few and waits until the last of them has ended. Answers what that took.
+async fn a_few(world: &World, name: &str) -> Duration {
+    let begun = Instant::now();
+    start(world, name, FEW).await;
+    ended(world, name, FEW).await;
     begun.elapsed()
+}
+
+fn median(mut times: [Duration; ROUNDS]) -> Duration {
+    times.sort();
+    times[ROUNDS / 2]
 }
 
 async fn two_tenants(host: &Host) -> [World; 2] {
@@ -68,10 +80,18 @@ async fn a_few_activations_do_not_wait_for_two_thousand() {
     let data = tempfile::tempdir().unwrap();
     let host = Host::start(data.path()).await.unwrap();
     let [greedy, modest] = two_tenants(&host).await;
-    start(&greedy, "equal", FEW).await;
-    let beside_few = a_few(&modest, "beside-few").await;
+    let mut beside_few = [Duration::ZERO; ROUNDS];
+    for (round, took) in beside_few.iter_mut().enumerate() {
+        let equal = format!("equal-{round}");
+        start(&greedy, &equal, FEW).await;
+        *took = a_few(&modest, &format!("beside-few-{round}")).await;
+        ended(&greedy, &equal, FEW).await;
+    }
     start(&greedy, "flood", MANY).await;
-    let beside_many = a_few(&modest, "beside-many").await;
+    let mut beside_many = [Duration::ZERO; ROUNDS];
+    for (round, took) in beside_many.iter_mut().enumerate() {
+        *took = a_few(&modest, &format!("beside-many-{round}")).await;
+    }
     let left = greedy
         .describe(&format!("flood-{}", MANY - 1))
         .await
@@ -82,7 +102,7 @@ async fn a_few_activations_do_not_wait_for_two_thousand() {
     );
     eprintln!("{FEW} beside {FEW}: {beside_few:?}, beside {MANY}: {beside_many:?}");
     assert!(
-        beside_many <= beside_few * 3 / 2,
+        median(beside_many) <= median(beside_few) * 3 / 2,
         "beside {FEW} it took {beside_few:?}, beside {MANY} {beside_many:?}"
     );
 }
@@ -90,7 +110,7 @@ async fn a_few_activations_do_not_wait_for_two_thousand() {
 /// Runs so many attempts at once that compute, and answers what that took.
 async fn attempts(world: &World, id: &str, number: usize) -> Duration {
     let begun = Instant::now();
-    let work = json!(["test-hostile.Compute", number, TURNS / 2]);
+    let work = json!(["test-hostile.Compute", number, TURNS / 4]);
     let done = world.execute("test-hostile.FansOut", id, work).await;
     assert_eq!(done.unwrap()["status"], "completed");
     begun.elapsed()
@@ -107,7 +127,7 @@ async fn a_few_attempts_that_compute_do_not_wait_for_many() {
         attempts(&greedy, "equal", FEW),
         attempts(&modest, "beside-few", FEW)
     );
-    let flood = json!(["test-hostile.Compute", FLOOD, TURNS / 2]);
+    let flood = json!(["test-hostile.Compute", FLOOD, TURNS / 4]);
     greedy
         .start("test-hostile.FansOut", "flood", flood)
         .await

@@ -63,6 +63,8 @@ pub(crate) enum Priority {
     Normal = 0,
     /// A thirtieth of what another thread gets, where both want the processor.
     Background = 15,
+    /// Less than half of what one in the background gets: for work that nobody waits for.
+    Spare = 19,
 }
 
 /// A thread as the kernel knows it.

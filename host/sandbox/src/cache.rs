@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use tenterhook_domain::{Digest, Result};
+use tenterhook_domain::Digest;
 use tokio::sync::OnceCell;
 
 use crate::component::LoadedComponent;
@@ -31,13 +31,13 @@ pub(crate) struct Cache {
 impl Cache {
     /// The component of `digest`, from `load` if nobody loaded it yet. Of several callers at once one loads and the
     /// others wait; if it fails or goes away, the next one tries.
-    pub(crate) async fn get_or_load<F>(
+    pub(crate) async fn get_or_load<F, E>(
         &self,
         digest: Digest,
         load: impl FnOnce() -> F,
-    ) -> Result<Arc<LoadedComponent>>
+    ) -> Result<Arc<LoadedComponent>, E>
     where
-        F: Future<Output = Result<Arc<LoadedComponent>>>,
+        F: Future<Output = Result<Arc<LoadedComponent>, E>>,
     {
         let slot = self.slot(digest);
         slot.get_or_try_init(load).await.cloned()

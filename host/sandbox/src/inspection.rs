@@ -146,12 +146,13 @@ async fn look(
         let detail = format!("the component has {size} bytes: {COMPONENT_BYTES_MAX} at most");
         return Err(Error::new(Code::ComponentTooLarge, detail));
     }
-    let (digest, outline) = blocking(move || {
-        let outline = Outline::read(&unread)?;
-        outline::validate(&unread)?;
-        Ok((Digest::of(&unread), outline))
-    })
-    .await?;
+    let read = blocking(move || Ok((Digest::of(&unread), Outline::read(&unread)?)));
+    let (digest, outline) = read.await?;
+    // What was compiled before was valid then, and its bytes are the same.
+    if sandbox.find(digest).await.is_none() {
+        let unread = bytes.clone();
+        blocking(move || outline::validate(&unread)).await?;
+    }
     found.passed(format!("a valid component of {size} bytes, {digest}"));
     found.begin("imports");
     outline.check_imports()?;

@@ -132,10 +132,7 @@ impl Sandbox {
         fetch: impl Future<Output = Result<Bytes>> + Send,
     ) -> Result<Arc<LoadedComponent>> {
         let load = || async {
-            if let Some(loaded) = self.load_compiled(digest).await? {
-                return Ok(loaded);
-            }
-            if let Some(loaded) = self.load_shared(digest).await {
+            if let Some(loaded) = self.compiled_before(digest).await? {
                 return Ok(loaded);
             }
             let bytes = fetch.await?;
@@ -163,6 +160,19 @@ impl Sandbox {
         component: Bytes,
     ) -> Result<(PluginName, Metadata)> {
         inspection::describe(self, unnamed, component).await
+    }
+
+    /// The component of `digest` if it was compiled before, here or by another host: then its bytes were found valid.
+    pub(crate) async fn find(&self, digest: Digest) -> Option<Arc<LoadedComponent>> {
+        let load = || async { self.compiled_before(digest).await.ok().flatten().ok_or(()) };
+        self.cache.get_or_load(digest, load).await.ok()
+    }
+
+    async fn compiled_before(&self, digest: Digest) -> Result<Option<Arc<LoadedComponent>>> {
+        match self.load_compiled(digest).await? {
+            Some(loaded) => Ok(Some(loaded)),
+            None => Ok(self.load_shared(digest).await),
+        }
     }
 
     async fn load_compiled(&self, digest: Digest) -> Result<Option<Arc<LoadedComponent>>> {

@@ -5,7 +5,6 @@
 //! more), by the child's id (one for a subscription and period), and by the invoice's reference.
 
 use std::collections::BTreeMap;
-use std::time::UNIX_EPOCH;
 
 use temporalio_workflow::{
     ActivityExecutionError, ChildWorkflowCancellationType, ChildWorkflowExecutionError,
@@ -14,7 +13,7 @@ use temporalio_workflow::{
     WorkflowTermination, workflow, workflow_methods,
 };
 use tenterhook_sdk::log::{self, Level};
-use tenterhook_sdk::{ActivityOutcome, fan_out, payload};
+use tenterhook_sdk::{ActivityOutcome, fan_out, payload, time};
 
 use crate::calculate_charges::{CalculateCharges, ChargesInput, Invoiced};
 use crate::date;
@@ -35,7 +34,8 @@ const FAILURES_TOLD_MAX: usize = 100;
 #[payload]
 #[derive(Clone, Debug)]
 pub(crate) struct CycleInput {
-    /// Subscriptions whose period is over at this instant (UTC, `2026-03-31T00:00:00Z`) are due; else when it begins.
+    /// Subscriptions whose period is over at this instant (UTC, `2026-03-31T00:00:00Z`) are due; else when it begins, or was
+    /// to begin by its schedule.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(regex(pattern = "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$"))]
     pub(crate) due_at: Option<String>,
@@ -108,7 +108,7 @@ impl BillingCycle {
     #[run]
     pub(crate) async fn run(ctx: &mut WorkflowContext<Self>) -> WorkflowResult<CycleDone> {
         let mut input = ctx.state(|workflow| workflow.input.clone());
-        let due_at = input.due_at.get_or_insert_with(|| now(ctx)).clone();
+        let due_at = input.due_at.get_or_insert_with(|| due(ctx)).clone();
         log::in_workflow(
             ctx,
             Level::Info,
@@ -147,12 +147,10 @@ impl BillingCycle {
 }
 
 /// The workflow's own time, which a replay has too.
-fn now(ctx: &WorkflowContext<BillingCycle>) -> String {
-    let since = ctx
-        .workflow_time()
-        .and_then(|time| time.duration_since(UNIX_EPOCH).ok());
-    let seconds = since.unwrap_or_default().as_secs();
-    date::instant(i64::try_from(seconds).unwrap_or_default())
+/// What a schedule starts is for the schedule's own time, which is long ago in a backfill.
+fn due(ctx: &WorkflowContext<BillingCycle>) -> String {
+    let due = time::scheduled(ctx).unwrap_or_else(|| time::now(ctx));
+    date::instant(due.timestamp())
 }
 
 async fn list(

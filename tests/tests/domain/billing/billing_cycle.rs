@@ -167,6 +167,32 @@ async fn a_schedule_whose_cycles_overlap_invoices_each_once() {
 }
 
 #[tokio::test]
+async fn a_cycle_that_is_made_up_for_invoices_what_was_due_at_its_time() {
+    let scene = scene("bill-then").await;
+    fill(&scene, 3);
+    let mut input = cycle();
+    input.as_object_mut().unwrap().remove("due_at");
+    let action = ("billing.BillingCycle", input);
+    let monthly = json!({
+        "cron": ["0 2 1 * *"], "time_zone": "UTC", "paused": true, "overlap": "allow_all",
+    });
+    let schedule = Schedule::put(&scene, "monthly", action, monthly).await;
+    // Two months, long ago: 2026-02-15T00:00Z to 2026-04-15T00:00Z. All are due at the second.
+    let (from, to) = (1_771_113_600_000_u64, 1_776_211_200_000_u64);
+    schedule
+        .ask("backfill", json!({ "from": from, "to": to }))
+        .await;
+    let ids = schedule.until_started(2).await;
+    let months = ["03", "04"].map(|month| format!("monthly-2026-{month}-01T02:00:00Z"));
+    assert_eq!(ids, months);
+    for (id, due) in ids.iter().zip([0, 3]) {
+        let result = schedule.result_on(&scene.digest, id).await;
+        assert_eq!(result["invoiced"], due, "{id}: {result:#}");
+    }
+    check(&scene.book(), 3);
+}
+
+#[tokio::test]
 async fn a_cycle_that_is_cancelled_leaves_no_invoice_half_made() {
     let scene = scene("bill-half").await;
     fill(&scene, 40);

@@ -212,6 +212,7 @@ async fn warn(
             listing_id: listing_id.clone(),
             status: status.to_owned(),
             only_from: only_from.iter().map(ToString::to_string).collect(),
+            insist: false,
         })
     };
     let warning = change(EXPIRING, &[APPROVED, PUBLISHED]);

@@ -19,7 +19,7 @@ pub(crate) const IN_REVIEW: &str = "in_review";
 pub(crate) const APPROVED: &str = "approved";
 pub(crate) const PUBLISHED: &str = "published";
 pub(crate) const EXPIRING: &str = "expiring";
-const REJECTED: &str = "rejected";
+pub(crate) const REJECTED: &str = "rejected";
 const EXPIRED: &str = "expired";
 
 #[payload]
@@ -55,6 +55,9 @@ pub(crate) struct StatusRequest {
     /// Set only where the listing has one of these now: what was sold meanwhile stays sold. Wherever, if there are none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) only_from: Vec<String>,
+    /// Where it has another, this is a `Conflict`; else the listing is left as it is.
+    #[serde(default)]
+    pub(crate) insist: bool,
 }
 
 /// A decision to write down.
@@ -132,7 +135,8 @@ pub(crate) fn get_listing_status(
     Ok(status)
 }
 
-/// Sets a listing's status, unless it has left those that it may come from. Tells the one that it has then.
+/// Sets a listing's status, unless it has left those that it may come from: tells the one that it has then, or is a
+/// `Conflict`.
 #[activity(timeout = Short)]
 pub(crate) fn update_listing_status(
     ctx: &ActivityContext,
@@ -142,6 +146,9 @@ pub(crate) fn update_listing_status(
         let listing_id = input.listing_id.clone();
         let now: ListingStatus = load(ctx, &ListingRef { listing_id })?;
         if !input.only_from.contains(&now.status) {
+            if input.insist {
+                return Err(left(&now));
+            }
             info!("listing {} is {}, and stays so", now.listing_id, now.status);
             return Ok(now);
         }
@@ -149,7 +156,7 @@ pub(crate) fn update_listing_status(
     set(ctx, &input.listing_id, &input.status, None, None)
 }
 
-/// Writes down that a listing is approved, and by whom.
+/// Writes down that a listing is approved, and by whom. One that is not under review any more is a `Conflict`.
 #[activity(timeout = Short)]
 pub(crate) fn approve_listing(
     ctx: &ActivityContext,
@@ -158,7 +165,7 @@ pub(crate) fn approve_listing(
     decide(ctx, &input, APPROVED)
 }
 
-/// Writes down that a listing is rejected, by whom, and why.
+/// Writes down that a listing is rejected, by whom, and why. One that is not under review any more is a `Conflict`.
 #[activity(timeout = Short)]
 pub(crate) fn reject_listing(
     ctx: &ActivityContext,
@@ -195,8 +202,22 @@ fn decide(
     input: &DecisionRequest,
     status: &str,
 ) -> Result<ListingStatus, ActivityError> {
+    let listing_id = input.listing_id.clone();
+    let now: ListingStatus = load(ctx, &ListingRef { listing_id })?;
+    // It has the status already where the answer to an attempt before was lost.
+    if ![IN_REVIEW, status].contains(&now.status.as_str()) {
+        return Err(left(&now));
+    }
     let comment = input.comment.as_deref();
     set(ctx, &input.listing_id, status, Some(&input.by), comment)
+}
+
+/// Somebody else gave the listing another status meanwhile: it was withdrawn, or sold.
+fn left(now: &ListingStatus) -> ActivityError {
+    ActivityError::conflict(format!(
+        "listing {} is {} meanwhile, and stays so",
+        now.listing_id, now.status
+    ))
 }
 
 fn set(

@@ -8,8 +8,9 @@ use tenterhook_sdk::{Activity, ActivityCall, Saga};
 
 use crate::approval::Approval;
 use crate::listings::{
-    DecisionRequest, IN_REVIEW, Listing, ListingRef, PUBLISHED, SUBMITTED, StatusRequest,
-    UpdateListingStatus, approve_listing, reject_listing, update_listing_status, validate_listing,
+    APPROVED, DecisionRequest, IN_REVIEW, Listing, ListingRef, PUBLISHED, REJECTED, SUBMITTED,
+    StatusRequest, UpdateListingStatus, approve_listing, reject_listing, update_listing_status,
+    validate_listing,
 };
 use crate::pace::{first_pause, paced};
 use crate::review::{Checked, NoticeRequest, notify_reviewers, run_automated_checks};
@@ -46,12 +47,16 @@ impl Steps {
     /// From here on nobody else takes the listing up, until it is decided on or submitted again.
     pub(crate) async fn take_up(&mut self, ctx: &Context) -> Done {
         let listing_id = self.listing_id.clone();
-        let take_up = self.step(self.status(IN_REVIEW)).activity_id("take-up");
+        let take_up = self.status(IN_REVIEW, &[SUBMITTED, IN_REVIEW]);
+        let take_up = self.step(take_up).activity_id("take-up");
+        // Whatever this review made of it; what was withdrawn meanwhile stays so.
+        let own = [IN_REVIEW, APPROVED, REJECTED, PUBLISHED].map(str::to_owned);
         let give_back = move |_: &_| {
             update_listing_status(StatusRequest {
                 listing_id: listing_id.clone(),
                 status: SUBMITTED.to_owned(),
-                only_from: Vec::new(),
+                only_from: own.to_vec(),
+                insist: false,
             })
         };
         self.saga.step(ctx, take_up, give_back).await.map(drop)
@@ -99,7 +104,7 @@ impl Steps {
         let publish = self.step(publish_to_search_index(listing));
         let remove = move |_: &_| remove_from_search_index(listing_ref.clone());
         self.saga.step(ctx, publish, remove).await?;
-        let call = self.step(self.status(PUBLISHED));
+        let call = self.step(self.status(PUBLISHED, &[APPROVED, PUBLISHED]));
         call.run(ctx).await.map(drop)
     }
 
@@ -114,11 +119,13 @@ impl Steps {
         }
     }
 
-    fn status(&self, status: &str) -> ActivityCall<UpdateListingStatus> {
+    /// A `Conflict` where the listing has none of `only_from`.
+    fn status(&self, status: &str, only_from: &[&str]) -> ActivityCall<UpdateListingStatus> {
         update_listing_status(StatusRequest {
             listing_id: self.listing_id.clone(),
             status: status.to_owned(),
-            only_from: Vec::new(),
+            only_from: only_from.iter().map(|&it| it.to_owned()).collect(),
+            insist: true,
         })
     }
 

@@ -1,9 +1,12 @@
 //! What fails for good, and how it is undone, in which order.
 
 use serde_json::{Value, json};
+use tenterhook_tests::services::Bench;
 use tenterhook_tests::standin::{Operation, Switch};
 
-use crate::services::{bench_of, change, clear, doubtful, listing, live, open, place, statuses};
+use crate::services::{
+    HOUR, bench_of, change, clear, doubtful, listing, live, open, place, statuses, word,
+};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_cannot_be_published_is_submitted_again() {
@@ -75,6 +78,35 @@ async fn each_step_that_fails_gives_the_listing_back() {
         );
         assert_eq!(place(&bench.book()), ("submitted", false), "{operation:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_withdrawn_meanwhile_stays_so() {
+    let services = open().await;
+    let withdraw = |bench: &Bench<'_>| change(bench, |it| it.status = "withdrawn".to_owned());
+
+    for verdict in ["approve", "reject"] {
+        let bench = bench_of(&services, doubtful());
+        let mut review = bench.kit.start("Approval", &listing());
+        review.until_called("NotifyReviewers");
+        withdraw(&bench);
+        review.at(HOUR, word(verdict));
+        let mut ended = review.finish();
+        assert!(ended.failure().is("Conflict"), "{verdict}: {ended:?}");
+        ended.never_called("PublishToSearchIndex");
+        assert_eq!(statuses(&bench), ["in_review"], "{verdict}");
+        assert_eq!(place(&bench.book()), ("withdrawn", false), "{verdict}");
+    }
+
+    // And where it is in the index already.
+    let bench = bench_of(&services, clear());
+    let mut review = bench.kit.start("Approval", &listing());
+    review.until_called("PublishToSearchIndex");
+    withdraw(&bench);
+    let ended = review.finish();
+    assert!(ended.failure().is("Conflict"), "{ended:?}");
+    assert_eq!(statuses(&bench), ["in_review", "approved"]);
+    assert_eq!(place(&bench.book()), ("withdrawn", false));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

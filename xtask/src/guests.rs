@@ -1,5 +1,6 @@
 //! Building the guests and putting them where tests, demo and bench find them.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
@@ -9,10 +10,8 @@ use crate::step;
 use crate::tools::{self, WASM_TARGET};
 use crate::workspace::{Guest, Workspace};
 
-/// The profile of the root manifest that makes components small.
-const PROFILE: &str = "guest";
-
-/// Builds every guest, and those with a feature `v2` a second time as `NAME-v2.wasm`.
+/// Builds every guest by the profile that its manifest names, and those with a feature `v2` a second time as
+/// `NAME-v2.wasm`.
 pub(crate) fn build(workspace: &Workspace) -> anyhow::Result<()> {
     tools::ensure_wasm_target(workspace)?;
     let folder = workspace.guests_folder();
@@ -21,22 +20,20 @@ pub(crate) fn build(workspace: &Workspace) -> anyhow::Result<()> {
         step::say("no guests under plugins/, nothing to build");
         return Ok(());
     }
-    let all: Vec<&Guest> = workspace.guests.iter().collect();
-    compile(workspace, "build the guest components", &all, "")?;
-    collect(workspace, &all, "")?;
-    let changed: Vec<&Guest> = workspace
-        .guests
-        .iter()
-        .filter(|guest| guest.has_v2)
-        .collect();
-    if !changed.is_empty() {
-        compile(
-            workspace,
-            "build the guests that have a second version",
-            &changed,
-            "v2",
-        )?;
-        collect(workspace, &changed, "-v2")?;
+    let mut by_profile: BTreeMap<&str, Vec<&Guest>> = BTreeMap::new();
+    for guest in &workspace.guests {
+        by_profile.entry(&guest.profile).or_default().push(guest);
+    }
+    for (profile, mut guests) in by_profile {
+        let what = format!("build the guest components of profile {profile}");
+        compile(workspace, &what, profile, &guests, "")?;
+        collect(workspace, profile, &guests, "")?;
+        guests.retain(|guest| guest.has_v2);
+        if !guests.is_empty() {
+            let what = "build the guests that have a second version";
+            compile(workspace, what, profile, &guests, "v2")?;
+            collect(workspace, profile, &guests, "-v2")?;
+        }
     }
     Ok(())
 }
@@ -45,11 +42,12 @@ pub(crate) fn build(workspace: &Workspace) -> anyhow::Result<()> {
 fn compile(
     workspace: &Workspace,
     what: &str,
+    profile: &str,
     guests: &[&Guest],
     feature: &str,
 ) -> anyhow::Result<()> {
     let mut cargo = workspace.cargo();
-    cargo.args(["build", "--profile", PROFILE, "--target", WASM_TARGET]);
+    cargo.args(["build", "--profile", profile, "--target", WASM_TARGET]);
     for guest in guests {
         cargo.args(["--package", &guest.package]);
         if !feature.is_empty() {
@@ -60,8 +58,13 @@ fn compile(
 }
 
 /// Copies what was built to `guests/NAME<suffix>.wasm`, leaving files that are the same untouched.
-fn collect(workspace: &Workspace, guests: &[&Guest], suffix: &str) -> anyhow::Result<()> {
-    let built = workspace.target.join(WASM_TARGET).join(PROFILE);
+fn collect(
+    workspace: &Workspace,
+    profile: &str,
+    guests: &[&Guest],
+    suffix: &str,
+) -> anyhow::Result<()> {
+    let built = workspace.target.join(WASM_TARGET).join(profile);
     for guest in guests {
         let from = built.join(format!("{}.wasm", guest.artifact));
         let to = workspace

@@ -10,6 +10,8 @@ use serde_json::Value;
 
 /// The folder of the guests, under the root.
 const PLUGINS: &str = "plugins";
+/// The profile of guests whose manifest names none under `package.metadata.component`: small.
+const PROFILE: &str = "guest";
 
 /// The repository as cargo sees it.
 #[derive(Debug)]
@@ -35,6 +37,8 @@ pub(crate) struct Guest {
     pub(crate) artifact: String,
     /// Whether it has a feature `v2`: the same guest after a change, for tests of releases.
     pub(crate) has_v2: bool,
+    /// The profile of the root manifest that it is built by.
+    pub(crate) profile: String,
 }
 
 impl Workspace {
@@ -110,6 +114,10 @@ impl Guest {
             package: package["name"].as_str()?.to_owned(),
             artifact: target["name"].as_str()?.replace('-', "_"),
             has_v2: package["features"].get("v2").is_some(),
+            profile: package["metadata"]["component"]["profile"]
+                .as_str()
+                .unwrap_or(PROFILE)
+                .to_owned(),
         })
     }
 }
@@ -149,12 +157,14 @@ mod tests {
                 ],
             })
         };
+        let mut zoo = package("/r/plugins/zoo/Cargo.toml", "cdylib", json!({}));
+        zoo["metadata"] = json!({ "component": { "profile": "fast" } });
         let metadata = json!({
             "workspace_root": "/r", "target_directory": "/elsewhere",
             "packages": [
                 package("/r/host/domain/Cargo.toml", "cdylib", json!({})),
                 package("/r/plugins/library/Cargo.toml", "lib", json!({})),
-                package("/r/plugins/zoo/Cargo.toml", "cdylib", json!({})),
+                zoo,
                 package("/r/plugins/odd-one/Cargo.toml", "cdylib", json!({ "v2": [] })),
             ],
         });
@@ -168,5 +178,7 @@ mod tests {
         assert_eq!(names, ["odd-one", "zoo"]);
         let odd = &workspace.guests[0];
         assert_eq!((odd.artifact.as_str(), odd.has_v2), ("odd_one", true));
+        assert_eq!(odd.profile, "guest");
+        assert_eq!(workspace.guests[1].profile, "fast");
     }
 }

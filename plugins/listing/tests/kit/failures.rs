@@ -91,7 +91,7 @@ async fn what_is_withdrawn_meanwhile_stays_so() {
         review.until_called("NotifyReviewers");
         withdraw(&bench);
         review.at(HOUR, word(verdict));
-        let mut ended = review.finish();
+        let ended = review.finish();
         assert!(ended.failure().is("Conflict"), "{verdict}: {ended:?}");
         ended.never_called("PublishToSearchIndex");
         assert_eq!(statuses(&bench), ["in_review"], "{verdict}");

@@ -3,7 +3,11 @@
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use reqwest::{Method, header, redirect};
+use reqwest::{
+    Method,
+    header::{self, HeaderValue},
+    redirect,
+};
 use serde_json::Value;
 use url::Url;
 
@@ -50,6 +54,8 @@ pub(crate) struct Call {
     query: Vec<(&'static str, String)>,
     body: Body,
     reason: Option<String>,
+    /// The version that is to be changed: another one is not.
+    tag: Option<HeaderValue>,
     timeout: Duration,
 }
 
@@ -64,6 +70,7 @@ impl Call {
             query: Vec::new(),
             body: Body::None,
             reason: None,
+            tag: None,
             timeout: ANSWER_TIMEOUT,
         }
     }
@@ -112,6 +119,12 @@ impl Call {
     /// Says why, where there is a reason.
     pub(crate) fn reason(mut self, reason: &ReasonArgument) -> Self {
         self.reason = reason.text().map(str::to_owned);
+        self
+    }
+
+    /// Changes only the version that was read under `tag`, where there is one.
+    pub(crate) fn if_match(mut self, tag: Option<HeaderValue>) -> Self {
+        self.tag = tag;
         self
     }
 
@@ -166,6 +179,15 @@ impl Client {
     /// The host's refusal under its code; `host-unreachable` when it does not answer, `answer-invalid` when
     /// what answers is no host.
     pub(crate) async fn call(&self, call: Call) -> Result<Value> {
+        let (answer, _) = self.call_tagged(call).await?;
+        Ok(answer)
+    }
+
+    /// The same, and the tag under which what is answered can be changed.
+    ///
+    /// # Errors
+    /// As [`Self::call`].
+    pub(crate) async fn call_tagged(&self, call: Call) -> Result<(Value, Option<HeaderValue>)> {
         let url = self.address(&call)?;
         let mut request = self
             .http
@@ -175,6 +197,9 @@ impl Client {
             .header(header::ACCEPT, "application/json, application/problem+json");
         if let Some(reason) = &call.reason {
             request = request.header(REASON, reason.as_bytes());
+        }
+        if let Some(tag) = call.tag {
+            request = request.header(header::IF_MATCH, tag);
         }
         request = match call.body {
             Body::None => request,
@@ -189,21 +214,23 @@ impl Client {
             .await
             .map_err(|error| self.unreachable(error, call.timeout))?;
         let status = answer.status();
+        let tag = answer.headers().get(header::ETAG).cloned();
         let body = self.body(answer, call.timeout).await?;
         if !status.is_success() {
             return Err(problem::failure(status, &body));
         }
         if body.is_empty() {
-            return Ok(Value::Null);
+            return Ok((Value::Null, tag));
         }
-        serde_json::from_slice(&body).map_err(|error| {
+        let document = serde_json::from_slice(&body).map_err(|error| {
             Failure::new(
                 code::ANSWER_INVALID,
                 format!("the answer of {} is not JSON", self.url()),
             )
             .caused_by(&error)
             .with_hint("is this the address of a Tenterhook host?")
-        })
+        })?;
+        Ok((document, tag))
     }
 
     fn address(&self, call: &Call) -> Result<Url> {

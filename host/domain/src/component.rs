@@ -1,5 +1,7 @@
 //! What a component says of itself, and what the host found when it looked.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -138,6 +140,12 @@ pub trait CompiledShelf: Send + Sync + 'static {
     /// # Errors
     /// `store-failed`.
     async fn put(&self, digest: &crate::Digest, engines: &str, code: bytes::Bytes) -> Result<()>;
+    /// The components of which something was put before `time`, in milliseconds since the Unix epoch, by the clock of
+    /// whatever holds it.
+    ///
+    /// # Errors
+    /// `store-failed`.
+    async fn put_before(&self, time: u64) -> Result<BTreeSet<crate::Digest>>;
     /// Removes what all engines made of `digest`.
     ///
     /// # Errors

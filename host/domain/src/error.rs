@@ -62,6 +62,11 @@ macro_rules! codes {
                 match self { $(Code::$name => Kind::$kind,)+ }
             }
 
+            /// True if what the store knows could not be had: who knew it before may go on with that.
+            pub const fn is_of_store(self) -> bool {
+                matches!(self, Code::StoreFailed | Code::StoreUnavailable)
+            }
+
             /// One sentence for lists of codes.
             pub const fn summary(self) -> &'static str {
                 match self { $(Code::$name => concat!($($doc),+),)+ }
@@ -263,6 +268,8 @@ codes! {
     HostStopping = "host-stopping", Unavailable;
     /// The host's store failed.
     StoreFailed = "store-failed", Internal;
+    /// The host's database does not answer.
+    StoreUnavailable = "store-unavailable", Unavailable;
     /// Another host uses this data folder.
     DataDirLocked = "data-dir-locked", Conflict;
     /// The host's configuration cannot be used.

@@ -298,7 +298,11 @@ fn bound(place: &SecretPlace, what: &str, key: &str) -> Vec<u8> {
     .into_bytes()
 }
 
-pub(crate) fn random<const N: usize>() -> Result<Zeroizing<[u8; N]>> {
+/// Bytes that nobody can guess.
+///
+/// # Errors
+/// `internal` when the system gives no randomness.
+pub fn random<const N: usize>() -> Result<Zeroizing<[u8; N]>> {
     let mut bytes = Zeroizing::new([0; N]);
     getrandom::fill(bytes.as_mut_slice()).map_err(|error| {
         Error::new(Code::Internal, "the system gives no randomness").caused_by(error.to_string())

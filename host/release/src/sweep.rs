@@ -93,6 +93,13 @@ impl Sweep {
                 break;
             }
         }
+        // Compiled of what was only looked at, or just after another host let go of it.
+        let old = now.saturating_sub(millis(ORPHAN_AGE));
+        for digest in self.store.compiled.put_before(old).await? {
+            if self.store.discard(&digest).await? {
+                tracing::info!(%digest, "compiled code of no release was removed");
+            }
+        }
         let mut missing = Vec::new();
         for &state in ReleaseState::ALL {
             if matches!(state, ReleaseState::Retired | ReleaseState::Refused) {

@@ -2,8 +2,9 @@
 //!
 //! Loading compiled code is as trusting as loading a shared library. So it is only ever loaded from a directory
 //! that this host's user alone may enter, only if this host wrote it, and only if it is byte for byte what was
-//! written: a manifest beside the files carries their BLAKE3 hashes (SHA-256 took most of the time of a load). Whatever does not fit is thrown away and compiled
-//! again. Nothing uploaded is ever taken for compiled code.
+//! written: a manifest beside the files carries their BLAKE3 hashes (SHA-256 took most of the time of a load), made with
+//! a secret of this host's that lies elsewhere, and over what each is the code of: who can only write there cannot make
+//! one. Whatever does not fit is thrown away and compiled again. Nothing uploaded is ever taken for compiled code.
 
 use std::{
     collections::BTreeMap,
@@ -18,8 +19,9 @@ use std::{
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use tenterhook_domain::{Code, Digest, Error, Result};
+use tenterhook_domain::{Code, Digest, Error, Result, secret_key};
 use wasmtime::component::Component;
+use zeroize::Zeroizing;
 
 use crate::engine::{Engines, Kind};
 
@@ -27,6 +29,9 @@ use crate::engine::{Engines, Kind};
 const AOT_BYTES_MAX: u64 = 4 * 1024 * 1024 * 1024;
 /// Largest manifest that is read, in bytes.
 const MANIFEST_BYTES_MAX: u64 = 4096;
+
+/// The secret under which code is hashed.
+type Secret = Zeroizing<[u8; blake3::KEY_LEN]>;
 
 /// The hash of each kind's compiled code, in hex.
 #[derive(Serialize, Deserialize)]
@@ -41,10 +46,11 @@ pub(crate) type Compiled = Vec<(Kind, Component)>;
 pub(crate) struct AotFiles {
     dir: PathBuf,
     compatibility: u64,
+    secret: Secret,
 }
 
 impl AotFiles {
-    /// Uses `dir`, which is made if it is not there, and closed to others if it is open.
+    /// Uses `dir`, which is made if it is not there, and closed to others if it is open. Its secret is a file beside it.
     pub(crate) fn open(dir: &Path, compatibility: u64) -> Result<Self> {
         let failed = |error: io::Error| {
             Error::new(
@@ -65,6 +71,7 @@ impl AotFiles {
         Ok(Self {
             dir: dir.to_owned(),
             compatibility,
+            secret: secret_at(&dir.with_extension("key")).map_err(failed)?,
         })
     }
 
@@ -94,13 +101,16 @@ impl AotFiles {
                 continue;
             };
             let path = self.code_path(digest, kind);
-            if hash_of(&path)? != *expected {
+            let code = fs::File::open(&path)?;
+            let hash = self.hasher(digest, kind).update_reader(code)?.finalize();
+            // Compared in constant time, by the type's own equality.
+            if blake3::Hash::from_hex(expected).ok() != Some(hash) {
                 return Err(io::Error::new(
                     io::ErrorKind::InvalidData,
                     "its hash is not the one it was written with",
                 ));
             }
-            // SAFETY: the bytes are those that `store` got (the hash in the manifest says so) from this wasmtime's
+            // SAFETY: the bytes are those that `store` got (the hash in the manifest, which only this host can make, says so) from this wasmtime's
             // compiler, in this process or in a child of the same program, or from another host of the system, whose
             // seal says that it got them in the same way; in a directory of mode 0700 into which only this host's user can write, under a name that
             // carries the engines' compatibility hash. The file is replaced only by rename, never written in place,
@@ -146,8 +156,17 @@ impl AotFiles {
     /// Writes the code of one kind; answers its name and hash.
     fn store_kind(&self, digest: &Digest, kind: Kind, code: &[u8]) -> io::Result<(String, String)> {
         self.replace(&self.code_path(digest, kind), code)?;
-        let hash = blake3::hash(code).to_hex().to_string();
-        Ok((kind.as_str().to_owned(), hash))
+        let hash = self.hasher(digest, kind).update(code).finalize();
+        Ok((kind.as_str().to_owned(), hash.to_hex().to_string()))
+    }
+
+    /// Begins the hash of code with whose it is, so that none passes for another's.
+    fn hasher(&self, digest: &Digest, kind: Kind) -> blake3::Hasher {
+        let mut hasher = blake3::Hasher::new_keyed(&self.secret);
+        let place = format!("{}\0{}\0", digest.hex(), kind.as_str());
+        hasher.update(place.as_bytes());
+        hasher.update(&self.compatibility.to_le_bytes());
+        hasher
     }
 
     /// Puts `bytes` at `path` whole or not at all. The disk is not waited for: what a power cut leaves half written has
@@ -240,8 +259,37 @@ impl Drop for TemporaryFile {
     }
 }
 
-fn hash_of(path: &Path) -> io::Result<String> {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update_reader(fs::File::open(path)?)?;
-    Ok(hasher.finalize().to_hex().to_string())
+/// The secret at `path`, made if there is none: then nothing is compiled yet, or all of it is compiled again.
+fn secret_at(path: &Path) -> io::Result<Secret> {
+    if let Some(secret) = read_secret(path)? {
+        return Ok(secret);
+    }
+    let secret = secret_key::random::<{ blake3::KEY_LEN }>().map_err(io::Error::other)?;
+    let mut file = TemporaryFile::create(path)?;
+    file.file
+        .set_permissions(fs::Permissions::from_mode(0o600))?;
+    file.file.write_all(secret.as_slice())?;
+    file.file.sync_all()?;
+    // Of two that start at once, one makes it, whole.
+    match fs::hard_link(&file.path, path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        _ => {}
+    }
+    read_secret(path)?.ok_or_else(|| io::ErrorKind::InvalidData.into())
+}
+
+/// None where there is none. What is no secret is removed.
+fn read_secret(path: &Path) -> io::Result<Option<Secret>> {
+    let bytes = match fs::read(path) {
+        Ok(bytes) => Zeroizing::new(bytes),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    match bytes.as_slice().try_into() {
+        Ok(secret) => Ok(Some(Zeroizing::new(secret))),
+        Err(_) => {
+            fs::remove_file(path)?;
+            Ok(None)
+        }
+    }
 }

@@ -199,7 +199,7 @@ impl CompilerCommand {
             Ok((Answer::Compiled, codes)) => Ok(Outcome::Answered(codes)),
             Ok((Answer::Refused(why), _)) => Err(self.refusal(&why)),
             Err(error) if error.kind() == io::ErrorKind::TimedOut => Err(refused(format!(
-                "the compiler needs more than {} ms (limit COMPILE_MILLIS_MAX): {SMALLER}",
+                "the compiler needs more than {} ms (limit compile_millis, the same for all): {SMALLER}",
                 self.limits.millis
             ))),
             Err(error) => self.read_death(status, &words, error),
@@ -231,7 +231,7 @@ impl CompilerCommand {
         let is = |other: Signal| signal == other.as_raw();
         if is(Signal::XCPU) {
             return Err(refused(format!(
-                "the compiler needs more than {} ms of processor time (limit COMPILE_CPU_MILLIS_MAX): {SMALLER}",
+                "the compiler needs more than {} ms of processor time (limit compile_cpu_millis, the same for all): {SMALLER}",
                 self.limits.cpu_millis
             )));
         }
@@ -252,7 +252,7 @@ impl CompilerCommand {
     fn refusal(&self, why: &str) -> Error {
         if why.contains(NO_MEMORY) || why.contains("Cannot allocate memory") {
             return refused(format!(
-                "the compiler needs more than {} bytes of memory (limit COMPILE_MEMORY_BYTES_MAX): {SMALLER}",
+                "the compiler needs more than {} bytes of memory (limit compile_memory_bytes, the same for all): {SMALLER}",
                 self.limits.memory_bytes
             ));
         }

@@ -248,7 +248,11 @@ impl Store {
         }
         let kept = match self.blobs.get(digest).await {
             Ok(bytes) => Some(bytes),
-            Err(error) if error.code() == Code::ComponentMissing => return Ok(true),
+            Err(error) if error.code() == Code::ComponentMissing => {
+                // Compiled from bytes that were never kept, or after another host had let go of them.
+                self.compiled.delete(digest).await?;
+                return Ok(true);
+            }
             // Damaged bytes are worth nothing to anybody.
             Err(_) => None,
         };

@@ -11,6 +11,8 @@ use crate::Cursor;
 
 /// PostgreSQL's word for a text that it cannot hold: one with a NUL character.
 const NOT_A_TEXT: &str = "22021";
+/// How PostgreSQL's words begin for a connection that it ends or does not take now.
+const AWAY: [&str; 4] = ["08", "57P", "53300", "55000"];
 
 /// Runs `work` to its end even if the caller goes away half-way: a change that is committed must be told.
 pub(crate) async fn to_the_end<T: Send + 'static>(
@@ -25,6 +27,10 @@ pub(crate) async fn to_the_end<T: Send + 'static>(
 pub(crate) fn failed(action: &'static str) -> impl Fn(sqlx::Error) -> Error {
     move |error| {
         let code = error.as_database_error().and_then(|error| error.code());
+        if is_away(&error, code.as_deref()) {
+            let detail = format!("the store could not {action}: its database does not answer");
+            return Error::new(Code::StoreUnavailable, detail).caused_by(error);
+        }
         if code.as_deref() == Some(NOT_A_TEXT) {
             return Error::new(
                 Code::RequestInvalid,
@@ -33,6 +39,13 @@ pub(crate) fn failed(action: &'static str) -> impl Fn(sqlx::Error) -> Error {
         }
         Error::new(Code::StoreFailed, format!("the store could not {action}")).caused_by(error)
     }
+}
+
+/// True if the database was not reached, whatever it was asked.
+fn is_away(error: &sqlx::Error, code: Option<&str>) -> bool {
+    use sqlx::Error::{Io, PoolClosed, PoolTimedOut, Tls};
+    matches!(error, Io(_) | Tls(_) | PoolTimedOut | PoolClosed)
+        || code.is_some_and(|code| AWAY.iter().any(|away| code.starts_with(away)))
 }
 
 /// The error for a row that holds what this version cannot read.

@@ -16,7 +16,7 @@ use std::{
 use async_trait::async_trait;
 use temporalio_protos::temporal::api::common::v1::Payload;
 use tenterhook_domain::{
-    Code, Result, TenantId,
+    Result, TenantId,
     payload_key::{PayloadCodec, PayloadRing, RemotePayload},
     secret_key::SecretKeyring,
 };
@@ -74,7 +74,7 @@ impl Codec {
             return Ok(ring);
         }
         let ring = match self.read(tenant).await {
-            Err(error) if error.code() == Code::StoreFailed => {
+            Err(error) if error.code().is_of_store() => {
                 // Cut off from the store the host goes on with what it knows.
                 return self.last_known(tenant).ok_or(error);
             }

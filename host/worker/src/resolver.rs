@@ -163,7 +163,7 @@ impl Resolver {
             return Ok(terms);
         }
         let snapshot = match self.store.plugins.snapshot(scope, plugin).await {
-            Err(error) if error.code() == Code::StoreFailed => {
+            Err(error) if error.code().is_of_store() => {
                 // Cut off from the store the host goes on with what it knows.
                 return self.last_known(&key).ok_or(error);
             }
@@ -286,10 +286,7 @@ impl Resolver {
 
 /// True if time, a push or a repaired store can bring what is not there.
 fn is_missing(code: Code) -> bool {
-    matches!(
-        code,
-        Code::ComponentMissing | Code::StoreFailed | Code::ReleaseNotFound
-    )
+    code.is_of_store() || matches!(code, Code::ComponentMissing | Code::ReleaseNotFound)
 }
 
 fn too_slow(digest: &Digest) -> Error {

@@ -200,6 +200,7 @@ mod tests {
             Code::Internal,
             Code::ComponentMissing,
             Code::StoreFailed,
+            Code::StoreUnavailable,
             Code::HostStopping,
         ] {
             assert!(!blamed(TaskFailure::new(code, "x")), "{code}");

@@ -2,6 +2,7 @@
 
 mod balancer;
 mod cold;
+mod compiled;
 mod cut;
 mod killed;
 mod news;

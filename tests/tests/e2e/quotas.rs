@@ -218,6 +218,7 @@ async fn a_plugin_keeps_no_more_than_it_may() {
     };
     assert_eq!(add("fits", 1).await, "");
     for (limit, value) in [
+        ("keyvalue_key_bytes", 1),
         ("keyvalue_keys", 1),
         ("keyvalue_bytes", 5),
         ("keyvalue_per_second", 0),

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tenterhook_tests::host::{World, guest};
 
-use crate::shared::world;
+use crate::shared::{variant, world};
 
 const PLUGIN: &str = "test-pairs";
 
@@ -293,4 +293,17 @@ async fn a_sample_is_bounded_and_has_each_path() {
         .collect();
     assert_eq!(sampled, ["q-5", "q-2"], "{second:#}");
     assert_eq!(second["replay"]["left_out"], 5);
+
+    // Closed ones where the policy wants them, and none that closed too long ago.
+    for (number, age, sampled) in [(1, 3_600, 1), (2, 0, 0)] {
+        let closed = json!({ "sample_open": 0, "sample_closed": 2, "sample_age_seconds": age });
+        world.api.put(&policy, &closed).await.unwrap().ok().unwrap();
+        let next = variant(guest("test-pairs-v2").unwrap(), number);
+        let next = world.push(PLUGIN, next).await.unwrap();
+        let next = release(&world, &next).await;
+        let histories = next["replay"]["histories"].as_array().unwrap();
+        assert_eq!(histories.len(), sampled, "{age} s: {next:#}");
+        let of_closed = |it: &Value| it["workflow_id"] == "CodeAdded" && it["open"] == false;
+        assert!(histories.iter().all(of_closed), "{next:#}");
+    }
 }

@@ -106,7 +106,7 @@ impl tenterhook_server::Readiness for Readiness {
             .await
             .unwrap_or_else(|_| {
                 Err(Error::new(
-                    Code::StoreFailed,
+                    Code::StoreUnavailable,
                     "the database does not answer",
                 ))
             })?;

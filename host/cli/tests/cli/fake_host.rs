@@ -9,12 +9,14 @@ use axum::{
     Router,
     body::{Body, Bytes, to_bytes},
     extract::{Request, State},
-    http::StatusCode,
+    http::{HeaderValue, StatusCode, header},
     response::Response,
 };
 use serde_json::Value;
 
 const BODY_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// The tag of everything that it answers.
+pub(crate) const TAG: &str = "\"7\"";
 
 /// What a host was asked.
 #[derive(Debug, Clone)]
@@ -25,6 +27,8 @@ pub(crate) struct Asked {
     pub(crate) authorization: String,
     /// The `Tenterhook-Reason` header.
     pub(crate) reason: String,
+    /// The `If-Match` header.
+    pub(crate) if_match: String,
     /// The `Content-Type` header.
     pub(crate) content_type: String,
     /// The `Content-Length` header.
@@ -113,6 +117,7 @@ async fn answer(State(script): State<Arc<Mutex<Script>>>, request: Request) -> R
         line: format!("{} {}", parts.method, parts.uri),
         authorization: header("authorization"),
         reason: header("tenterhook-reason"),
+        if_match: header("if-match"),
         content_type: header("content-type"),
         content_length: header("content-length").parse().ok(),
         body: to_bytes(body, BODY_BYTES_MAX).await.expect("a whole body"),
@@ -132,5 +137,7 @@ async fn answer(State(script): State<Arc<Mutex<Script>>>, request: Request) -> R
     script.asked.push(asked);
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = StatusCode::from_u16(status).expect("a status");
+    let tag = HeaderValue::from_static(TAG);
+    response.headers_mut().insert(header::ETAG, tag);
     response
 }

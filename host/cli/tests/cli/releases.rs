@@ -3,7 +3,10 @@
 use serde_json::{Value, json};
 use tenterhook_domain::Digest;
 
-use crate::{fake_host::FakeHost, program::Program};
+use crate::{
+    fake_host::{FakeHost, TAG},
+    program::Program,
+};
 
 const PLUGIN: &str = "/v1/tenants/acme/environments/production/plugins/payment";
 
@@ -248,6 +251,7 @@ async fn a_policy_is_changed_in_part() {
         ran.stdout
     );
     assert_eq!(host.asked()[1].json(), changed);
+    assert_eq!(host.asked()[1].if_match, TAG);
     let ran = program.run("plugin policy get payment").await.exited(0);
     assert!(
         ran.words().contains(&vec!["Open", "sampled", "20"]),

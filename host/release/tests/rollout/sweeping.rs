@@ -26,6 +26,43 @@ async fn a_component_without_a_release_goes_once_it_is_old() {
     assert!(sweep.missing().borrow().is_empty());
 }
 
+/// What was only looked at is compiled, and pushed a minute later or never.
+#[tokio::test]
+async fn shared_compiled_code_without_a_release_goes_once_it_is_old() {
+    let stage = Stage::set().await;
+    let kept = stage.release("one").await;
+    let looked_at = Digest::of(b"looked at");
+    let compiled = &stage.store.compiled;
+    for digest in [&kept, &looked_at] {
+        let put = compiled.put(digest, "engines", Bytes::from_static(b"code"));
+        put.await.unwrap();
+    }
+    let lies = async |digest| compiled.get(digest, "engines").await.unwrap().is_some();
+    stage.sweep().components().await.unwrap();
+    assert!(lies(&looked_at).await, "its release may come");
+    stage.clock.pass(millis(ORPHAN_AGE) + 1_000);
+    stage.sweep().components().await.unwrap();
+    assert!(!lies(&looked_at).await);
+    assert!(lies(&kept).await);
+}
+
+/// The host died between the two.
+#[tokio::test]
+async fn a_component_that_its_retired_release_left_goes_once_it_is_old() {
+    let stage = Stage::set().await;
+    let one = stage.release("one").await;
+    let two = stage.release("two").await;
+    stage.make(Move::Promote(two)).await;
+    stage.make(Move::Retire(one)).await;
+    let blobs = &stage.store.blobs;
+    assert!(blobs.contains(&one).await.unwrap());
+    stage.clock.pass(millis(ORPHAN_AGE) + 1_000);
+    stage.sweep().components().await.unwrap();
+    assert!(!blobs.contains(&one).await.unwrap());
+    assert!(blobs.contains(&two).await.unwrap());
+    assert!(stage.sweep().missing().borrow().is_empty());
+}
+
 #[tokio::test]
 async fn a_release_without_its_component_is_told_of() {
     let stage = Stage::set().await;

@@ -11,6 +11,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use serde_json::Value;
 use tempfile::TempDir;
 use tenterhook_domain::{Code, Digest, Error, component::CompiledCode as _};
 
@@ -88,6 +89,56 @@ async fn damaged_files_are_compiled_again() {
         let third = place_in(&dir).sandbox;
         third.load(digest, nothing_to_fetch()).await.unwrap();
     }
+}
+
+/// Who can write into the folder, and does not know the host's secret.
+#[tokio::test]
+async fn code_that_this_host_did_not_put_there_is_not_loaded() {
+    let bytes = guest("test-native-sdk");
+    let digest = Digest::of(&bytes);
+    let is_refused = async |dir: &TempDir| {
+        let again = place_in(dir).sandbox;
+        let refused = again.load(digest, nothing_to_fetch()).await;
+        assert_eq!(refused.unwrap_err().code(), Code::ComponentMissing);
+    };
+
+    // Other bytes, with a hash that fits them.
+    let dir = TempDir::new().unwrap();
+    place_in(&dir).load(&bytes).await;
+    let manifest = &files(&dir, "json")[0];
+    let mut said: Value = serde_json::from_slice(&fs::read(manifest).unwrap()).unwrap();
+    for (kind, hash) in said["kinds"].as_object_mut().unwrap() {
+        let of_kind = |file: &PathBuf| file.to_string_lossy().contains(kind.as_str());
+        let file = files(&dir, "aot").into_iter().find(of_kind).unwrap();
+        let mut code = fs::read(&file).unwrap();
+        let middle = code.len() / 2;
+        code[middle] ^= 0xff;
+        *hash = blake3::hash(&code).to_hex().to_string().into();
+        fs::write(&file, code).unwrap();
+    }
+    fs::write(manifest, said.to_string()).unwrap();
+    is_refused(&dir).await;
+
+    // What it made of another component, under this one's name.
+    let dir = TempDir::new().unwrap();
+    let other = guest("test-stamp");
+    place_in(&dir).load(&other).await;
+    let hex = |digest: Digest| digest.to_string().replace("sha256:", "");
+    for file in [files(&dir, "aot"), files(&dir, "json")].concat() {
+        let name = file.file_name().unwrap().to_string_lossy();
+        let name = name.replace(&hex(Digest::of(&other)), &hex(digest));
+        fs::rename(&file, file.with_file_name(name)).unwrap();
+    }
+    is_refused(&dir).await;
+
+    // Without the secret nothing is this host's.
+    let dir = TempDir::new().unwrap();
+    place_in(&dir).load(&bytes).await;
+    let secret = dir.path().join("aot.key");
+    let mode = fs::metadata(&secret).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    fs::remove_file(&secret).unwrap();
+    is_refused(&dir).await;
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! Compiled code that hosts leave for one another.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     sync::{Arc, Mutex},
 };
 
@@ -47,6 +47,11 @@ impl CompiledShelf for Shelf {
         let mut lies = self.lies.lock().unwrap();
         lies.insert((*digest, engines.to_owned()), code);
         Ok(())
+    }
+
+    async fn put_before(&self, _: u64) -> Result<BTreeSet<Digest>> {
+        let lies = self.lies.lock().unwrap();
+        Ok(lies.keys().map(|(digest, _)| *digest).collect())
     }
 
     async fn delete(&self, digest: &Digest) -> Result<()> {

@@ -318,6 +318,59 @@ async fn waiting_is_denied() {
     .await;
 }
 
+#[tokio::test]
+async fn tables_are_bounded() {
+    check_made_dies(
+        handmade::Workflow {
+            functions: "(table $many 1 funcref)",
+            activate: "(drop (table.grow $many (ref.null func) (i32.const 2000)))",
+            ..handmade::Workflow::default()
+        },
+        limits(|limits| limits.table_elements = 1_000),
+        Code::GuestMemoryExceeded,
+        &["table_elements", "1000"],
+    )
+    .await;
+}
+
+/// What `activate`, in WAT, leaves at 512, so many bytes of it.
+async fn computed(activate: &str, bytes: usize) -> Vec<u8> {
+    let activate = format!("{activate} (call $push (i32.const 512) (i32.const {bytes}))");
+    let made = handmade::Workflow {
+        activate: &activate,
+        ..handmade::Workflow::default()
+    };
+    let (_place, module) = handmade_module(made, Arc::default()).await;
+    let mut instance = make(&module, NOON);
+    instance.activate(&start(), NOON).unwrap();
+    instance.take_commands().concat()
+}
+
+/// Processors differ in the sign and the bits of a NaN that they make or pass on.
+#[tokio::test]
+async fn what_is_not_a_number_has_the_same_bits_everywhere() {
+    for made in [
+        "(f64.div (f64.load (i32.const 1024)) (f64.load (i32.const 1024)))",
+        "(f64.add (f64.const nan:0x8000000000123) (f64.load (i32.const 1024)))",
+        "(f64.sqrt (f64.const -1))",
+    ] {
+        let bits = computed(&format!("(f64.store (i32.const 512) {made})"), 8).await;
+        assert_eq!(bits, 0x7ff8_0000_0000_0000_u64.to_le_bytes(), "{made}");
+    }
+}
+
+/// Relaxed instructions answer what the processor does, but for workflows: an index out of range is zero.
+#[tokio::test]
+async fn relaxed_instructions_answer_the_same_everywhere() {
+    let of = |byte: &str| format!("(v128.const i8x16{})", format!(" {byte}").repeat(16));
+    let swizzled = format!(
+        "(v128.store (i32.const 512) (i8x16.relaxed_swizzle {} {}))",
+        of("7"),
+        of("16")
+    );
+    assert_eq!(computed(&swizzled, 16).await, [0; 16]);
+}
+
 /// The eight bytes that an import without parameters answers, as commands of successive activations.
 async fn observed(interface: &str, function: &str, moments: &[Moment]) -> Vec<u64> {
     let (_place, module) = handmade_module(

@@ -126,6 +126,22 @@ async fn what_was_changed_meanwhile_is_not_changed_again() {
             "{what}"
         );
     }
+    // What does another thing each time it is said.
+    let stale = admin.with("if-match", "\"stale\"");
+    for what in [
+        "rollout/advance",
+        "rollout/pause",
+        "rollout/resume",
+        "rollback",
+    ] {
+        let path = format!("{PLUGIN}/{what}");
+        let late = stale.send("POST", &path, Body::None).await;
+        assert_eq!(
+            (late.status.as_u16(), late.code()),
+            (412, "precondition-failed"),
+            "{what}"
+        );
+    }
     let nothing = format!("{PLUGIN}x/config");
     let refused = admin.with("if-match", "\"x\"").put(&nothing, "{}").await;
     assert_eq!(refused.code(), "plugin-not-found");

@@ -1,5 +1,7 @@
 //! Compiled code that hosts leave for one another, beside the components.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::TryStreamExt as _;
@@ -39,6 +41,21 @@ impl CompiledShelf for ObjectBlobs {
         let put = self.objects.put(&place(digest, engines), payload).await;
         put.map(drop)
             .map_err(|error| failed("written", digest, error))
+    }
+
+    async fn put_before(&self, time: u64) -> Result<BTreeSet<Digest>> {
+        let objects = self.objects.list(Some(&ObjectPath::from(FOLDER)));
+        let old = objects.try_filter_map(async |object| {
+            let put = u64::try_from(object.last_modified.timestamp_millis()).unwrap_or(0);
+            let hex = object.location.parts().nth(1);
+            let digest =
+                hex.and_then(|hex| format!("sha256:{}", hex.as_ref()).parse::<Digest>().ok());
+            Ok(digest.filter(|_| put < time))
+        });
+        old.try_collect().await.map_err(|error| {
+            let detail = "the shared compiled code could not be listed";
+            Error::new(Code::StoreFailed, detail).caused_by(error)
+        })
     }
 
     async fn delete(&self, digest: &Digest) -> Result<()> {

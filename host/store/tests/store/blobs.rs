@@ -56,6 +56,12 @@ async fn compiled_code_is_kept_by_engine_and_goes_with_its_component(fixture: Fi
     store.blobs.put(&digest, component("one")).await.unwrap();
     assert!(store.discard(&digest).await.unwrap());
     assert_eq!((get("a").await, get("b").await), (None, None));
+
+    // Of bytes that are not kept, too.
+    let put = store.compiled.put(&digest, "a", component("code")).await;
+    put.unwrap();
+    assert!(store.discard(&digest).await.unwrap());
+    assert_eq!(get("a").await, None);
 }
 
 #[tokio::test]

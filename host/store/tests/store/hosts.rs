@@ -135,7 +135,7 @@ async fn while_the_database_is_away_nothing_is_told_and_then_that_much_was_misse
     );
     for _ in 0..3 {
         let away = other.database.ping().await.unwrap_err();
-        assert_eq!(away.code(), Code::StoreFailed);
+        assert_eq!(away.code(), Code::StoreUnavailable);
     }
     let silent = tokio::time::timeout(HEARD_WITHIN, there.next()).await;
     assert!(silent.is_err(), "what is known stays known: {silent:?}");

@@ -9,7 +9,7 @@ use tenterhook_domain::{
     replay::ReplayReport,
     rollout::Move,
 };
-use tenterhook_store::{Checked, Cursor, Findings, ReleaseKey, Store, Written};
+use tenterhook_store::{AuditFilter, Checked, Cursor, Findings, ReleaseKey, Store, Written};
 
 use crate::{
     Fixture, NOW, admit, author, component,
@@ -24,6 +24,7 @@ on_every_store!(
     a_claim_is_one_hosts_until_its_time_is_over,
     of_many_hosts_each_release_is_claimed_by_one,
     a_lost_claim_reports_and_concludes_nothing,
+    checks_that_ended_half_way_begin_again_and_are_written_down_once,
     what_was_refused_or_retired_is_uploaded_again,
     releases_are_found_by_state_in_pages,
     the_same_push_at_once_is_one_release,
@@ -228,6 +229,39 @@ async fn a_lost_claim_reports_and_concludes_nothing(fixture: Fixture) {
         !report_at(store, &key, "checker", NOW + 9 * LEASE).await,
         "a conclusion ends the claim"
     );
+}
+
+async fn checks_that_ended_half_way_begin_again_and_are_written_down_once(fixture: Fixture) {
+    let (store, acme) = (&fixture.store, fixture.scope("acme/production").await);
+    let (_, one) = publish(store, &acme, "one").await;
+    let key = claim(store, "dies", NOW).await.unwrap();
+    let sound = Checked::Component;
+    let checked = store
+        .releases
+        .conclude(&key, "dies", &findings(), sound, &author("dies"), NOW)
+        .await;
+    assert_eq!(checked.unwrap().state, ReleaseState::Checked);
+    // Its histories were still to be replayed.
+    assert_eq!(claim(store, "checker", NOW).await, None);
+    let taken_up = claim(store, "checker", NOW + LEASE + 1).await;
+    assert_eq!(taken_up.as_ref(), Some(&key));
+    let again = conclude(store, &key, &findings(), Checked::Component).await;
+    assert_eq!(again.state, ReleaseState::Checked);
+    let first = conclude(store, &key, &findings(), Checked::Passed).await;
+    assert_eq!(
+        (first.digest, first.state),
+        (one.digest, ReleaseState::Current)
+    );
+    let log = store.audit.entries(AuditFilter::default(), Cursor::FIRST);
+    let log = log.await.unwrap().items.into_iter().rev();
+    let steps: Vec<_> = log.map(|entry| entry.detail).collect();
+    let expected = [
+        "upload",
+        "uploaded → checked",
+        "checked → ready",
+        "ready → current",
+    ];
+    assert_eq!(steps, expected);
 }
 
 async fn what_was_refused_or_retired_is_uploaded_again(fixture: Fixture) {

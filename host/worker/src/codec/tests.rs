@@ -29,6 +29,7 @@ use temporalio_protos::{
     },
 };
 use tenterhook_domain::{
+    Code,
     context::HEADER,
     payload_key::{Encryption, PayloadKey},
     secret_key::SecretKeys,

@@ -1,4 +1,4 @@
-//! A host that is cut off from the database goes on with what it knows.
+//! A host that is cut off from the database goes on with the work it knows, and its API says what is the matter.
 
 use serde_json::Value;
 use tenterhook_tests::{
@@ -60,4 +60,31 @@ async fn a_worker_whose_connections_to_the_database_break_works_on() {
 #[tokio::test]
 async fn a_worker_whose_database_falls_silent_works_on() {
     works_on(Proxy::silence).await;
+}
+
+/// Who asks is known by a token in the database, so that an API without it can only say so.
+#[tokio::test]
+async fn a_server_that_is_cut_off_says_so_and_comes_back() {
+    let cluster = Cluster::start().await.unwrap();
+    let proxy = Proxy::start(cluster.database_address()).await.unwrap();
+    let way = cluster.database_at(proxy.address());
+    let server = cluster.host_on("server", "server", &way).await.unwrap();
+    let world = World::make(&server.api, "acme").await.unwrap();
+    let plugins = world.path("plugins");
+    let listed = server.api.get(&plugins).await.unwrap();
+    listed.ok().unwrap();
+
+    proxy.cut();
+    until("the server says that it is cut off", async || {
+        let answer = server.api.get(&plugins).await.unwrap();
+        (answer.status.as_u16(), answer.code()) == (503, Some("store-unavailable"))
+    })
+    .await;
+    let ready = server.api.get("/readyz").await.unwrap();
+    assert_eq!(ready.status.as_u16(), 503);
+
+    proxy.mend();
+    until("the server is back", async || is_ready(&server).await).await;
+    let listed = server.api.get(&plugins).await.unwrap();
+    listed.ok().unwrap();
 }

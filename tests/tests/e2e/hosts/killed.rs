@@ -9,6 +9,7 @@ use tenterhook_tests::{
 };
 
 use super::{both_releases, promote, release_of_next, until};
+use crate::shared::variant;
 
 async fn crash(host: &mut Host) {
     host.kill().unwrap();
@@ -94,6 +95,8 @@ async fn a_release_whose_hosts_die_while_it_ramps_is_promoted_or_drains_goes_on_
     ];
     let mut world = World::make(&hosts[0].api, "acme").await.unwrap();
     let (first, second) = both_releases(&world).await;
+    crash_all(&mut hosts, &mut world).await;
+    assert_eq!(state(&world, &second).await["state"], "ready");
     assert_eq!(release_of_next(&world, "old").await, first);
     let plan = json!({ "digest": second, "steps": [{ "percentage": 50 }] });
     let rollout = world.path("plugins/test-pin/rollout");
@@ -126,6 +129,44 @@ async fn a_release_whose_hosts_die_while_it_ramps_is_promoted_or_drains_goes_on_
     let outcome = world.outcome("old").await.unwrap();
     assert_eq!(outcome["result"], "v1 with activity v1", "{outcome:#}");
     no_row_without_a_blob(&cluster);
+}
+
+#[tokio::test]
+async fn a_release_whose_hosts_die_as_it_is_retired_stays_retired() {
+    let cluster = Cluster::start().await.unwrap();
+    let mut hosts = [
+        cluster.host("server", "server").await.unwrap(),
+        cluster.host("worker", "worker").await.unwrap(),
+    ];
+    let mut world = World::make(&hosts[0].api, "acme").await.unwrap();
+    let (first, second) = both_releases(&world).await;
+    promote(&world, &second).await;
+    let refused = hand_in(&world, guest("test-unknown-import").unwrap()).await;
+    until_in(&world, &refused, "refused").await;
+    // The way back is kept: only a third makes the first one useless.
+    let third = hand_in(&world, variant(guest("test-pin-v2").unwrap(), 3)).await;
+    until_in(&world, &third, "ready").await;
+    promote(&world, &third).await;
+    let policy = world.path("plugins/test-pin/policy");
+    let at_once = json!({ "retention_seconds": 0 });
+    world
+        .api
+        .put(&policy, &at_once)
+        .await
+        .unwrap()
+        .ok()
+        .unwrap();
+    until_in(&world, &first, "retired").await;
+    crash_all(&mut hosts, &mut world).await;
+    for (digest, expected) in [
+        (&first, "retired"),
+        (&refused, "refused"),
+        (&second, "draining"),
+        (&third, "current"),
+    ] {
+        assert_eq!(state(&world, digest).await["state"], expected, "{digest}");
+    }
+    assert_eq!(release_of_next(&world, "new").await, third);
 }
 
 async fn crash_all(hosts: &mut [Host; 2], world: &mut World) {

@@ -39,7 +39,7 @@ async fn what_is_pushed_at_a_server_runs_on_a_worker() {
 }
 
 /// Two hosts of one database, each with a task queue of its own: what is started at a host runs on that host.
-async fn two_hosts(cluster: &Cluster) -> (Host, Host) {
+pub(super) async fn two_hosts(cluster: &Cluster) -> (Host, Host) {
     let (here, there) = tokio::join!(
         cluster.host_with("here", "all", &[("TENTERHOOK_TASK_QUEUE", "here")]),
         cluster.host_with("there", "all", &[("TENTERHOOK_TASK_QUEUE", "there")])

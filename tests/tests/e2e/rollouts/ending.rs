@@ -9,15 +9,10 @@ use serde_json::{Value, json};
 use tenterhook_tests::host::{Host, World, guest};
 
 use super::{promote, set_policy};
+use crate::shared::variant;
 
 /// Between two looks at what only time brings.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
-
-/// The component with a section that nobody reads: the same code under another digest.
-fn variant(mut component: Vec<u8>, number: u8) -> Vec<u8> {
-    component.extend([0, 2, 1, number]);
-    component
-}
 
 async fn until(what: &str, seen: impl AsyncFn() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(60);

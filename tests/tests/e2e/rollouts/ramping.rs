@@ -73,6 +73,16 @@ async fn a_ramp_gets_its_share_of_the_ids_and_always_the_same_ones() {
         on_new += u32::from(expected == "v2");
     }
     assert!((8..=48).contains(&on_new), "{on_new} of {STARTS}");
+    // What the guard holds against each other, of both, with the size of the sample.
+    let judged = |line: &Value| {
+        let seen = &line["rollout"]["seen"];
+        let is_of_all = seen["new"]["closed"] == json!(on_new);
+        is_of_all
+            && ["new", "current"]
+                .iter()
+                .all(|side| seen[side]["p99_millis"].as_u64() > Some(0))
+    };
+    until(&two, judged).await;
 }
 
 #[tokio::test]

@@ -96,10 +96,11 @@ impl PolicyCommand {
             Self::Set(arguments) => &arguments.plugin,
         };
         let path = [scope, &["plugins", plugin, "policy"]].concat();
-        let mut policy = client.call(Call::get(&path)).await?;
+        let (mut policy, tag) = client.call_tagged(Call::get(&path)).await?;
         if let Self::Set(arguments) = self {
             arguments.change(&mut policy)?;
-            let call = Call::put(&path).json(policy);
+            // What somebody else changes in between is not changed back.
+            let call = Call::put(&path).json(policy).if_match(tag);
             policy = client.call(call.reason(&arguments.reason)).await?;
         }
         console.record(&policy, FIELDS)

@@ -89,11 +89,7 @@ async fn a_release_whose_host_dies_before_and_in_its_checks_is_checked_by_the_ne
 #[tokio::test]
 async fn a_release_whose_hosts_die_while_it_ramps_is_promoted_or_drains_goes_on_from_there() {
     let cluster = Cluster::start().await.unwrap();
-    let mut hosts = [
-        cluster.host("server", "server").await.unwrap(),
-        cluster.host("worker", "worker").await.unwrap(),
-    ];
-    let mut world = World::make(&hosts[0].api, "acme").await.unwrap();
+    let (mut hosts, mut world) = server_and_worker(&cluster).await;
     let (first, second) = both_releases(&world).await;
     crash_all(&mut hosts, &mut world).await;
     assert_eq!(state(&world, &second).await["state"], "ready");
@@ -134,11 +130,7 @@ async fn a_release_whose_hosts_die_while_it_ramps_is_promoted_or_drains_goes_on_
 #[tokio::test]
 async fn a_release_whose_hosts_die_as_it_is_retired_stays_retired() {
     let cluster = Cluster::start().await.unwrap();
-    let mut hosts = [
-        cluster.host("server", "server").await.unwrap(),
-        cluster.host("worker", "worker").await.unwrap(),
-    ];
-    let mut world = World::make(&hosts[0].api, "acme").await.unwrap();
+    let (mut hosts, mut world) = server_and_worker(&cluster).await;
     let (first, second) = both_releases(&world).await;
     promote(&world, &second).await;
     let refused = hand_in(&world, guest("test-unknown-import").unwrap()).await;
@@ -167,6 +159,15 @@ async fn a_release_whose_hosts_die_as_it_is_retired_stays_retired() {
         assert_eq!(state(&world, digest).await["state"], expected, "{digest}");
     }
     assert_eq!(release_of_next(&world, "new").await, third);
+}
+
+async fn server_and_worker(cluster: &Cluster) -> ([Host; 2], World) {
+    let hosts = [
+        cluster.host("server", "server").await.unwrap(),
+        cluster.host("worker", "worker").await.unwrap(),
+    ];
+    let world = World::make(&hosts[0].api, "acme").await.unwrap();
+    (hosts, world)
 }
 
 async fn crash_all(hosts: &mut [Host; 2], world: &mut World) {

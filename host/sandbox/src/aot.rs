@@ -110,11 +110,11 @@ impl AotFiles {
                     "its hash is not the one it was written with",
                 ));
             }
-            // SAFETY: the bytes are those that `store` got (the hash in the manifest, which only this host can make, says so) from this wasmtime's
-            // compiler, in this process or in a child of the same program, or from another host of the system, whose
-            // seal says that it got them in the same way; in a directory of mode 0700 into which only this host's user can write, under a name that
-            // carries the engines' compatibility hash. The file is replaced only by rename, never written in place,
-            // so the mapping does not change under the running code.
+            // SAFETY: the bytes are those that `store` got (the hash in the manifest, which only this host can make, says
+            // so) from this wasmtime's compiler, in this process or in a child of the same program, or from another host
+            // of the system, whose seal says that it got them in the same way; in a directory of mode 0700 into which
+            // only this host's user can write, under a name that carries the engines' compatibility hash. The file is
+            // replaced only by rename, never written in place, so the mapping does not change under the running code.
             let component = unsafe { Component::deserialize_file(engines.of(kind), &path) }
                 .map_err(io::Error::other)?;
             // The time of use decides what is pruned; a file whose time cannot be set is pruned sooner.

@@ -6,6 +6,7 @@ use temporalio_client::{
 };
 use temporalio_protos::temporal::api::{
     common::v1::{Payload, WorkflowExecution},
+    enums::v1::WorkflowTaskFailedCause,
     history::v1::{History, history_event::Attributes},
     workflowservice::v1::GetWorkflowExecutionHistoryRequest,
 };
@@ -78,13 +79,15 @@ pub fn pins(history: &History) -> Vec<String> {
     pins
 }
 
-/// The workflow tasks of a history that a worker failed, each with its words.
+/// The workflow tasks of a history that a worker failed, each with its words. The server itself fails one whose answer
+/// would end the execution while a signal has come in meanwhile: that is no worker's doing.
 pub fn failed_tasks(history: &History) -> Vec<String> {
     let events = history.events.iter();
     let failed = events.filter_map(|event| match &event.attributes {
         Some(Attributes::WorkflowTaskFailedEventAttributes(failed)) => Some(failed),
         _ => None,
     });
+    let failed = failed.filter(|it| it.cause() != WorkflowTaskFailedCause::UnhandledCommand);
     failed
         .map(|failed| format!("{:?}: {:?}", failed.cause(), failed.failure))
         .collect()

@@ -128,12 +128,10 @@ impl Db {
             .execute(&mut *transaction)
             .await
             .map_err(failed("tell of a change"))?;
-        transaction
-            .commit()
-            .await
-            .map_err(failed("change a plugin"))?;
+        let committed = transaction.commit().await;
+        // Also where no answer came: the change may be made all the same, and this host does not listen to its own.
         self.changes.announce(scope, plugin);
-        Ok(())
+        committed.map_err(failed("change a plugin"))
     }
 }
 
@@ -176,12 +174,9 @@ impl Db {
             .execute(&mut *transaction)
             .await
             .map_err(failed("tell of a change"))?;
-        transaction
-            .commit()
-            .await
-            .map_err(failed("change a tenant"))?;
+        let committed = transaction.commit().await;
         self.changes.announce_missed();
-        Ok(())
+        committed.map_err(failed("change a tenant"))
     }
 }
 

@@ -8,10 +8,7 @@
 mod crossing;
 mod words;
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use temporalio_protos::temporal::api::common::v1::Payload;
@@ -20,49 +17,32 @@ use tenterhook_domain::{
     payload_key::{PayloadCodec, PayloadRing, RemotePayload},
     secret_key::SecretKeyring,
 };
-use tenterhook_store::{Change, ChangeListener, Store, TenantEncryption};
+use tenterhook_store::{Change, Store, TenantEncryption};
 use tokio_util::sync::CancellationToken;
+
+use crate::known::Known;
 
 pub(crate) use self::{
     crossing::{open, open_activation, open_what_opens, seal, seal_completion, seal_result},
     words::{Words, restore_all, words},
 };
 
-/// Tenants whose keys are remembered; one over it forgets all, which costs one read each.
-const RINGS_MAX: usize = 10_000;
-
-struct Remembered {
-    /// False beside what may have changed since it was read: it serves only while the store does not answer.
-    rings: HashMap<TenantId, (Arc<PayloadRing>, bool)>,
-    changes: ChangeListener,
-}
-
 /// The keys of all tenants, as the host needs them.
 pub struct Codec {
     store: Store,
     keyring: Arc<dyn SecretKeyring>,
-    remembered: Mutex<Remembered>,
+    rings: Known<TenantId, Arc<PayloadRing>>,
 }
 
 impl Codec {
     /// The keys in `store`, which are under those of `keyring`.
     pub fn new(store: Store, keyring: Arc<dyn SecretKeyring>) -> Self {
-        let remembered = Mutex::new(Remembered {
-            rings: HashMap::new(),
-            changes: store.changes.subscribe(),
-        });
+        let rings = Known::new(store.changes.subscribe(), |scope, _| scope.tenant);
         Self {
             store,
             keyring,
-            remembered,
+            rings,
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Remembered> {
-        // No code of others runs under the lock, so a poisoned state is still a whole one.
-        self.remembered
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The keys of `tenant`, as of the last answered change.
@@ -73,36 +53,21 @@ impl Codec {
         if let Some(ring) = self.recall(tenant) {
             return Ok(ring);
         }
+        let asked = self.rings.asks();
         let ring = match self.read(tenant).await {
             Err(error) if error.code().is_of_store() => {
                 // Cut off from the store the host goes on with what it knows.
-                return self.last_known(tenant).ok_or(error);
+                return self.rings.last(tenant).ok_or(error);
             }
             read => Arc::new(read?),
         };
-        let mut remembered = self.lock();
-        // A change that came in while the store was read could make this one stale: read it again next time.
-        if !forget_changed(&mut remembered) {
-            if remembered.rings.len() >= RINGS_MAX {
-                remembered.rings.clear();
-            }
-            let rings = &mut remembered.rings;
-            rings.insert(tenant.clone(), (ring.clone(), true));
-        }
+        self.rings.learn(asked, tenant.clone(), ring.clone());
         Ok(ring)
     }
 
     /// The same without asking the store: none where something changed.
     pub(crate) fn recall(&self, tenant: &TenantId) -> Option<Arc<PayloadRing>> {
-        let mut remembered = self.lock();
-        forget_changed(&mut remembered);
-        let (ring, fresh) = remembered.rings.get(tenant)?;
-        fresh.then(|| ring.clone())
-    }
-
-    fn last_known(&self, tenant: &TenantId) -> Option<Arc<PayloadRing>> {
-        let remembered = self.lock();
-        remembered.rings.get(tenant).map(|(ring, _)| ring.clone())
+        self.rings.recall(tenant)
     }
 
     /// Reads anew what others change of tenants that have keys, until `stop`: so a key that was deleted leaves this host
@@ -126,15 +91,14 @@ impl Codec {
 
     /// Tenants that `change` may be of, and whose keys are remembered.
     fn tenants_with_keys(&self, change: &Change) -> Vec<TenantId> {
-        let remembered = self.lock();
-        let with_keys = remembered.rings.values().map(|(ring, _)| ring);
-        let with_keys = with_keys.filter(|ring| ring.has_keys());
-        let tenants = with_keys.map(|ring| ring.tenant());
+        let rings = self.rings.all().into_iter();
+        let with_keys = rings.filter(|ring| ring.has_keys());
+        let tenants = with_keys.map(|ring| ring.tenant().clone());
         let changed = tenants.filter(|tenant| match change {
-            Change::Plugin(scope, _) => scope.tenant == **tenant,
+            Change::Plugin(scope, _) => scope.tenant == *tenant,
             Change::Missed => true,
         });
-        changed.cloned().collect()
+        changed.collect()
     }
 
     async fn read(&self, tenant: &TenantId) -> Result<PayloadRing> {
@@ -147,27 +111,6 @@ impl Codec {
         let opened = opened.collect::<Result<Vec<_>>>()?;
         Ok(PayloadRing::new(tenant.clone(), encryption, opened))
     }
-}
-
-/// Marks what is remembered of tenants that changed. True if there was a change.
-fn forget_changed(remembered: &mut Remembered) -> bool {
-    let mut changed = false;
-    while let Some(change) = remembered.changes.try_next() {
-        changed = true;
-        match change {
-            Change::Plugin(scope, _) => {
-                if let Some((_, fresh)) = remembered.rings.get_mut(&scope.tenant) {
-                    *fresh = false;
-                }
-            }
-            Change::Missed => {
-                for (_, fresh) in remembered.rings.values_mut() {
-                    *fresh = false;
-                }
-            }
-        }
-    }
-    changed
 }
 
 #[async_trait]

@@ -7,6 +7,7 @@
 mod begin;
 mod blame;
 mod config;
+mod divergence;
 mod home;
 mod leaving;
 mod reach;
@@ -23,7 +24,10 @@ use std::{
 
 use temporalio_protos::{
     coresdk::{
-        workflow_activation::{WorkflowActivation, remove_from_cache::EvictionReason},
+        workflow_activation::{
+            WorkflowActivation, remove_from_cache::EvictionReason,
+            workflow_activation_job::Variant as Job,
+        },
         workflow_completion::{
             Success, WorkflowActivationCompletion, workflow_activation_completion::Status,
         },
@@ -235,6 +239,7 @@ fn dispatch(shared: &Arc<Shared>, activation: WorkflowActivation) {
             && activation.eviction_reason() == Some(EvictionReason::Nondeterminism)
         {
             blame::note(shared, run.identity(), true);
+            divergence::tell(shared, run.identity(), last_words(&activation));
             // Were it a replay on the way to a move: the next attempt goes on without it.
             shared
                 .moves
@@ -253,6 +258,16 @@ fn dispatch(shared: &Arc<Shared>, activation: WorkflowActivation) {
         let failed = failed(&activation.run_id, Code::Internal, message);
         complete(shared, failed, false);
     }
+}
+
+/// Why Core lets go of a run.
+fn last_words(activation: &WorkflowActivation) -> String {
+    let mut jobs = activation.jobs.iter();
+    let removal = jobs.find_map(|job| match &job.variant {
+        Some(Job::RemoveFromCache(removal)) => Some(removal.message.clone()),
+        _ => None,
+    });
+    removal.unwrap_or_default()
 }
 
 /// Drops a run, where there is one, and says so.

@@ -16,6 +16,7 @@ mod executor;
 mod fair;
 mod gateway;
 mod intake;
+mod known;
 mod lane;
 mod lanes;
 mod moves;

@@ -15,9 +15,10 @@ use temporalio_protos::temporal::api::{
     common::v1::WorkflowExecution, enums::v1::PendingWorkflowTaskState,
 };
 use tenterhook_domain::{
-    Code, Digest, Error, PluginName, Result, Scope, policy::OnDivergence, replay::Verdict,
+    Code, Digest, Error, PluginName, Result, Scope, limit::Limits, policy::OnDivergence,
+    replay::Verdict,
 };
-use tenterhook_workflow::{Pin, ReleasePin};
+use tenterhook_workflow::{Pin, ReleasePin, RunIdentity};
 use tokio::{
     sync::Semaphore,
     time::{Instant, sleep, timeout_at},
@@ -26,17 +27,19 @@ use tokio::{
 use crate::{
     connection::Temporal,
     gateway,
-    replay::{Candidate, REPLAYS_AT_ONCE, Replayer, Source},
+    replay::{Candidate, REPLAYS_AT_ONCE, Recorded, Replayer, Source},
     resolver::{Resolver, Terms},
 };
 
 /// Runs that are remembered to stay; one over it forgets all, which costs a replay each.
 const STAYING_MAX: usize = 20_000;
-/// Runs that are remembered to have moved though their plugin was not known to; one over it forgets all.
+/// Runs that are remembered to have moved though their plugin was not known to, and those that were told to part from
+/// their history; one over it forgets all.
 const MOVED_MAX: usize = 1_000;
 /// Bytes of patch ids up to which a history takes another pin. Core keeps no list of 2 KiB, and one that is not kept
 /// would hide the move.
 const LISTED_BYTES_MAX: usize = 1_536;
+const TOO_LONG: &str = "its history is too long to be replayed";
 /// Pause between two questions that Temporal did not answer.
 const ASK_AGAIN: Duration = Duration::from_millis(200);
 
@@ -73,6 +76,8 @@ struct Remembered {
     /// Runs that stay, with the release that they do not move to, and whether for good.
     staying: HashMap<String, (Digest, bool)>,
     moved: HashSet<String>,
+    /// Runs whose replay took another way than their history, once told of.
+    parted: HashSet<String>,
 }
 
 /// Decides about moves for one lane.
@@ -232,22 +237,14 @@ impl Moves {
     /// Whether the run's history replays the same on the release of `next`.
     async fn replay(&self, run: &Rebuilt<'_>, next: ReleasePin) -> Result<(), Stays> {
         let _place = self.places.acquire().await;
-        let digest = next.digest;
-        let component = self.resolver.load(run.scope, run.plugin, digest).await?;
-        let releases = &self.resolver.store().releases;
-        let release = releases.get(run.scope, run.plugin, &digest).await?;
-        let candidate = Candidate::new(
-            run.scope.clone(),
-            run.plugin.clone(),
-            component,
-            &release.metadata,
-            (*run.terms.limits).clone(),
-        );
-        let codec = self.resolver.codec();
-        let source = Source::of(&self.temporal, codec, &run.scope.tenant).await?;
-        let recorded = source.one(run.workflow_id, run.run_id).await?;
-        let recorded =
-            recorded.ok_or_else(|| for_good("its history is too long to be replayed"))?;
+        let limits = (*run.terms.limits).clone();
+        let candidate = self
+            .candidate(run.scope, run.plugin, next.digest, limits)
+            .await?;
+        let recorded = self
+            .recorded(run.scope, run.workflow_id, run.run_id)
+            .await?
+            .ok_or_else(|| for_good(TOO_LONG))?;
         if !recorded.is_open() {
             return Err(for_good("it is closed"));
         }
@@ -273,6 +270,72 @@ impl Moves {
                 for_good: false,
             }),
         }
+    }
+
+    /// Remembers that a replay of the run took another way than its history. False if that is known.
+    pub(crate) fn parts(&self, run_id: &str) -> bool {
+        let mut remembered = self.lock();
+        if remembered.parted.len() >= MOVED_MAX {
+            remembered.parted.clear();
+        }
+        remembered.parted.insert(run_id.to_owned())
+    }
+
+    /// What the history of a run comes to on the release that it is on: where the two part.
+    ///
+    /// # Errors
+    /// When history or release cannot be read, or the host fails.
+    pub(crate) async fn diagnose(&self, run: &RunIdentity) -> Result<Verdict> {
+        let _place = self.places.acquire().await;
+        let terms = self.resolver.terms(&run.scope, &run.plugin).await?;
+        let limits = (*terms.limits).clone();
+        let candidate = self
+            .candidate(&run.scope, &run.plugin, run.digest, limits)
+            .await?;
+        let recorded = self
+            .recorded(&run.scope, &run.temporal_id, &run.run_id)
+            .await?;
+        match recorded {
+            Some(recorded) => {
+                let replayed = self.replayer.replay(&candidate, &recorded).await?;
+                Ok(replayed.verdict)
+            }
+            None => Ok(Verdict::NotApplicable {
+                why: TOO_LONG.to_owned(),
+            }),
+        }
+    }
+
+    async fn candidate(
+        &self,
+        scope: &Scope,
+        plugin: &PluginName,
+        digest: Digest,
+        limits: Limits,
+    ) -> Result<Candidate> {
+        let component = self.resolver.load(scope, plugin, digest).await?;
+        let releases = &self.resolver.store().releases;
+        let release = releases.get(scope, plugin, &digest).await?;
+        let (scope, plugin) = (scope.clone(), plugin.clone());
+        Ok(Candidate::new(
+            scope,
+            plugin,
+            component,
+            &release.metadata,
+            limits,
+        ))
+    }
+
+    /// The run's history; none where it is too long.
+    async fn recorded(
+        &self,
+        scope: &Scope,
+        workflow_id: &str,
+        run_id: &str,
+    ) -> Result<Option<Recorded>> {
+        let codec = self.resolver.codec();
+        let source = Source::of(&self.temporal, codec, &scope.tenant).await?;
+        source.one(workflow_id, run_id).await
     }
 }
 

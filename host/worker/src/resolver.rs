@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -17,7 +17,7 @@ use tenterhook_domain::{
     tally::Tally,
 };
 use tenterhook_sandbox::{LoadedComponent, MemoryBudget, Sandbox};
-use tenterhook_store::{Change, ChangeListener, Config, PluginSnapshot, Store};
+use tenterhook_store::{Config, PluginSnapshot, Store};
 use tenterhook_workflow::{Reach, Run};
 use tokio::{
     sync::Semaphore,
@@ -25,11 +25,10 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::codec::Codec;
+use crate::{codec::Codec, known::Known};
 
-/// Plugins whose snapshot is remembered; one over it forgets all, which costs one read each.
-const SNAPSHOTS_MAX: usize = 10_000;
-
+/// Releases whose wants are remembered; one over it forgets all, which costs one read each.
+const WANTS_MAX: usize = 10_000;
 /// Tasks and attempts that wait at once for code that is not there. They hold places that others need, so further
 /// ones fail at once, and Temporal tries them again.
 const WAITING_MAX: usize = 50;
@@ -75,14 +74,6 @@ impl Terms {
 
 type Key = (Scope, PluginName);
 
-struct Remembered {
-    /// False beside what changed since it was read: it serves only while the store does not answer.
-    terms: HashMap<Key, (Arc<Terms>, bool)>,
-    /// What a release asks for: it never changes.
-    wants: HashMap<Digest, Arc<WantedGrants>>,
-    changes: ChangeListener,
-}
-
 /// Resolves names for workflow and activity tasks.
 pub(crate) struct Resolver {
     store: Store,
@@ -91,7 +82,9 @@ pub(crate) struct Resolver {
     /// What this host gives any plugin at most.
     ceilings: LimitOverrides,
     codec: Arc<Codec>,
-    remembered: Mutex<Remembered>,
+    known: Known<Key, Arc<Terms>>,
+    /// What a release asks for: it never changes.
+    wants: Mutex<HashMap<Digest, Arc<WantedGrants>>>,
     waiting: Semaphore,
     stopping: CancellationToken,
 }
@@ -104,19 +97,14 @@ impl Resolver {
         ceilings: LimitOverrides,
         codec: Arc<Codec>,
     ) -> Self {
-        let changes = store.changes.subscribe();
-        let remembered = Mutex::new(Remembered {
-            terms: HashMap::new(),
-            wants: HashMap::new(),
-            changes,
-        });
         Self {
+            known: Known::new(store.changes.subscribe(), |scope, plugin| (scope, plugin)),
+            wants: Mutex::default(),
             store,
             sandbox,
             keys,
             ceilings,
             codec,
-            remembered,
             waiting: Semaphore::new(WAITING_MAX),
             stopping: CancellationToken::new(),
         }
@@ -162,43 +150,27 @@ impl Resolver {
         if let Some(terms) = self.recall(&key) {
             return Ok(terms);
         }
+        let asked = self.known.asks();
         let snapshot = match self.store.plugins.snapshot(scope, plugin).await {
             Err(error) if error.code().is_of_store() => {
                 // Cut off from the store the host goes on with what it knows.
-                return self.last_known(&key).ok_or(error);
+                return self.known.last(&key).ok_or(error);
             }
             read => read?,
         };
         let terms = Arc::new(Terms::of(snapshot, &self.ceilings));
-        let mut remembered = self
-            .remembered
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        // A change that came in while the store was read could make this one stale: read it again next time.
-        if !forget_changed(&mut remembered) {
-            if remembered.terms.len() >= SNAPSHOTS_MAX {
-                remembered.terms.clear();
-            }
-            remembered.terms.insert(key, (terms.clone(), true));
-        }
+        self.known.learn(asked, key, terms.clone());
         Ok(terms)
     }
 
     /// The same without asking the store: none where something changed.
     pub(crate) fn recall(&self, key: &Key) -> Option<Arc<Terms>> {
-        let mut remembered = self
-            .remembered
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        forget_changed(&mut remembered);
-        let (terms, fresh) = remembered.terms.get(key)?;
-        fresh.then(|| terms.clone())
+        self.known.recall(key)
     }
 
-    fn last_known(&self, key: &Key) -> Option<Arc<Terms>> {
-        let remembered = self.remembered.lock();
-        let remembered = remembered.unwrap_or_else(PoisonError::into_inner);
-        remembered.terms.get(key).map(|(terms, _)| terms.clone())
+    fn known_wants(&self) -> MutexGuard<'_, HashMap<Digest, Arc<WantedGrants>>> {
+        // No code of others runs under the lock, so a poisoned state is still a whole one.
+        self.wants.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What a release's metadata asks for.
@@ -208,26 +180,17 @@ impl Resolver {
         plugin: &PluginName,
         digest: Digest,
     ) -> Result<Arc<WantedGrants>> {
-        let known = self
-            .remembered
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .wants
-            .get(&digest)
-            .cloned();
+        let known = self.known_wants().get(&digest).cloned();
         if let Some(wants) = known {
             return Ok(wants);
         }
         let release = self.store.releases.get(scope, plugin, &digest).await?;
         let wants = Arc::new(release.metadata.wants);
-        let mut remembered = self
-            .remembered
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if remembered.wants.len() >= SNAPSHOTS_MAX {
-            remembered.wants.clear();
+        let mut known = self.known_wants();
+        if known.len() >= WANTS_MAX {
+            known.clear();
         }
-        remembered.wants.insert(digest, wants.clone());
+        known.insert(digest, wants.clone());
         Ok(wants)
     }
 
@@ -294,25 +257,4 @@ fn too_slow(digest: &Digest) -> Error {
         Code::ComponentMissing,
         format!("the component {digest} was not loaded in time: its next task tries again"),
     )
-}
-
-/// Marks what is remembered of changed plugins. True if there was a change.
-fn forget_changed(remembered: &mut Remembered) -> bool {
-    let mut changed = false;
-    while let Some(change) = remembered.changes.try_next() {
-        changed = true;
-        match change {
-            Change::Plugin(scope, plugin) => {
-                if let Some((_, fresh)) = remembered.terms.get_mut(&(scope, plugin)) {
-                    *fresh = false;
-                }
-            }
-            Change::Missed => {
-                for (_, fresh) in remembered.terms.values_mut() {
-                    *fresh = false;
-                }
-            }
-        }
-    }
-    changed
 }

@@ -97,7 +97,7 @@ async fn churn(hosts: Vec<Host>, temporal: &str, mut chance: Chance) {
     let mut service = raw::temporal(temporal).await.unwrap();
     for execution in &executions {
         if let Err(wrong) = execution.check(&fleet, &mut service).await {
-            panic!("{wrong:#}\n{}", last_words(&hosts));
+            panic!("{}\n{wrong:#}", last_words(&hosts));
         }
     }
     eprintln!(

@@ -1,5 +1,7 @@
 //! What crosses is sealed as a whole and comes back as it was.
 
+use std::collections::HashMap;
+
 use serde_json::json;
 use temporalio_protos::{
     coresdk::{

@@ -92,7 +92,9 @@ pub(super) async fn describe(
         .pending_workflow_task
         .is_some_and(|task| task.attempt > 1)
     {
-        known.task_failure = history::last_task_failure(temporal, ring, execution, id).await?;
+        let release = known.digest;
+        known.task_failure =
+            history::last_task_failure(temporal, ring, execution, id, release).await?;
     }
     Ok(known)
 }

@@ -13,7 +13,7 @@ use temporalio_protos::temporal::api::{
     },
 };
 use tenterhook_domain::{
-    Result,
+    Digest, Result,
     execution::{Event, Failure, Outcome, Page, Status},
     payload_key::PayloadRing,
 };
@@ -93,6 +93,7 @@ pub(super) async fn last_task_failure(
     ring: &PayloadRing,
     execution: WorkflowExecution,
     id: &str,
+    release: Option<Digest>,
 ) -> Result<Option<Failure>> {
     let request = GetWorkflowExecutionHistoryReverseRequest {
         namespace: temporal.namespace().to_owned(),
@@ -110,7 +111,7 @@ pub(super) async fn last_task_failure(
     let events = read.history.map_or_else(Vec::new, |history| history.events);
     Ok(events.iter().find_map(|event| match &event.attributes {
         Some(Attributes::WorkflowTaskFailedEventAttributes(failed)) => {
-            failed.failure.as_ref().map(report::failure)
+            report::task_failure(failed, release)
         }
         _ => None,
     }))
@@ -319,9 +320,7 @@ fn particulars(attributes: &Attributes) -> Particulars {
         Attributes::ActivityTaskTimedOutEventAttributes(a) => {
             (None, None, a.failure.as_ref().map(report::sentence))
         }
-        Attributes::WorkflowTaskFailedEventAttributes(a) => {
-            (None, None, a.failure.as_ref().map(report::sentence))
-        }
+        Attributes::WorkflowTaskFailedEventAttributes(a) => (None, None, report::task_sentence(a)),
         Attributes::WorkflowExecutionFailedEventAttributes(a) => {
             (None, None, a.failure.as_ref().map(report::sentence))
         }

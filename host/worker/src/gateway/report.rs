@@ -3,10 +3,11 @@
 use std::{borrow::Cow, time::Duration};
 
 use temporalio_protos::temporal::api::{
-    enums::v1::TimeoutType,
+    enums::v1::{TimeoutType, WorkflowTaskFailedCause},
     failure::v1::{Failure as ProtoFailure, failure::FailureInfo},
+    history::v1::WorkflowTaskFailedEventAttributes,
 };
-use tenterhook_domain::{Code, execution::Failure};
+use tenterhook_domain::{Code, Digest, execution::Failure};
 
 use crate::{
     codec::{self, Words},
@@ -15,6 +16,8 @@ use crate::{
 
 /// Deepest chain of causes that is reported.
 const CAUSES_MAX: usize = 20;
+/// What Core begins with where a replay took another way.
+const CORES_WORD: &str = "[TMPRL1100] Nondeterminism error: ";
 
 /// The whole chain.
 pub(crate) fn failure(proto: &ProtoFailure) -> Failure {
@@ -77,6 +80,44 @@ fn chain(proto: &ProtoFailure, depth: usize) -> Failure {
             .filter(|_| depth > 0)
             .map(|cause| Box::new(chain(cause, depth - 1))),
     }
+}
+
+/// Why a workflow task failed; `release` is the one that the execution is on, where that is known.
+pub(super) fn task_failure(
+    failed: &WorkflowTaskFailedEventAttributes,
+    release: Option<Digest>,
+) -> Option<Failure> {
+    let mut reported = failure(failed.failure.as_ref()?);
+    if reported.kind.is_empty() && failed.cause() == WorkflowTaskFailedCause::NonDeterministicError
+    {
+        reported.kind = Code::NonDeterministic.as_str().to_owned();
+        reported.message = parted(&reported.message, release);
+    }
+    Some(reported)
+}
+
+/// The same in one sentence.
+pub(super) fn task_sentence(failed: &WorkflowTaskFailedEventAttributes) -> Option<String> {
+    if failed.cause() != WorkflowTaskFailedCause::NonDeterministicError {
+        return failed.failure.as_ref().map(sentence);
+    }
+    let reported = task_failure(failed, None)?;
+    Some(format!("{}: {}", reported.kind, reported.message))
+}
+
+/// Core's own words for a replay that took another way, `said`, made ours: it says at which event.
+fn parted(said: &str, release: Option<Digest>) -> String {
+    let code = Code::NonDeterministic;
+    let release = release.map_or("its release".to_owned(), |digest| {
+        format!("release {digest}")
+    });
+    let said = said.trim_start_matches(CORES_WORD);
+    format!(
+        "[{code}] replayed on {release}, the workflow does not do what its history says: {said}. The code decides by \
+         something that a replay does not repeat, and the host's log has the event with what was expected and what was \
+         done: push a release that follows this history and let the execution move there (policy `migrate`), reset the \
+         execution, or terminate it"
+    )
 }
 
 /// Message and stack trace, also where they were hidden.

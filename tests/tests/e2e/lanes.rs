@@ -53,26 +53,32 @@ pub(crate) async fn start_around_the_host(
         .unwrap();
 }
 
-fn now() -> u64 {
+pub(crate) fn now() -> u64 {
     SystemClock.now_millis()
 }
 
-/// A header that the keys of the host at `data` sign, for what begins by `begins_by`.
-async fn signed(data: &Path, id: &str, begins_by: u64) -> Payload {
+/// A header with `context` that the keys of the host at `data` sign at `time`.
+pub(crate) async fn signed(data: &Path, context: &Context, time: u64) -> Payload {
     let store = Store::open(data).await.unwrap();
-    let keys = store.context_keys.load_or_create(now()).await.unwrap();
+    let keys = store.context_keys.load_or_create(time).await.unwrap();
     store.database.close().await;
-    let token = keys.at(now()).sign(&Context {
+    let token = keys.at(time).sign(context);
+    Payload {
+        data: json!(token.unwrap()).to_string().into_bytes(),
+        ..Default::default()
+    }
+}
+
+/// The same for a start of `id`, for what begins by `begins_by`.
+async fn signed_start(data: &Path, id: &str, begins_by: u64) -> Payload {
+    let context = Context {
         scope: "acme/production".parse().unwrap(),
         plugin: "test-pin".parse().unwrap(),
         workflow_id: format!("acme/production/{id}"),
         digest: None,
         begins_by: Some(begins_by),
-    });
-    Payload {
-        data: json!(token.unwrap()).to_string().into_bytes(),
-        ..Default::default()
-    }
+    };
+    signed(data, &context, now()).await
 }
 
 /// The message of the first failed task.
@@ -115,7 +121,7 @@ async fn work_without_this_hosts_signature_is_refused() {
         data: json!("v1.k.e30.AAAA").to_string().into_bytes(),
         ..Default::default()
     };
-    let late = Some(signed(data.path(), "late", now() - 1_000).await);
+    let late = Some(signed_start(data.path(), "late", now() - 1_000).await);
     for (id, context, code) in [
         ("acme/production/bare", None, "context-invalid"),
         (
@@ -132,7 +138,7 @@ async fn work_without_this_hosts_signature_is_refused() {
         assert!(message.contains(code), "{id}: {message}");
     }
     // Only its time was wrong with the late one: it is the host's own signature.
-    let in_time = signed(data.path(), "in-time", now() + 60_000).await;
+    let in_time = signed_start(data.path(), "in-time", now() + 60_000).await;
     start_around_the_host(&mut service, "acme/production/in-time", Some(in_time)).await;
     world
         .until("in-time", |seen| seen["digest"].is_string())

@@ -1,5 +1,6 @@
 //! The audit log.
 
+use sqlx::{Connection as _, PgConnection, SqliteConnection};
 use tenterhook_domain::{
     Code, Digest, PluginName, Scope, audit::AuditEntry, double_run::DoubleRunFinding,
     policy::ReleasePolicy,
@@ -12,6 +13,7 @@ on_every_store!(
     every_step_is_written_down_with_its_author,
     the_log_is_filtered_and_comes_in_pages,
     what_a_double_run_finds_is_kept_and_told_once,
+    it_only_grows_also_for_who_goes_around_the_store,
 );
 
 async fn entries(store: &Store, filter: AuditFilter<'_>) -> Vec<AuditEntry> {
@@ -197,4 +199,34 @@ async fn what_a_double_run_finds_is_kept_and_told_once(fixture: Fixture) {
     let found = finding("r-3");
     let noted = store.releases.note_double_run(&stranger, &found, &who);
     assert!(!noted.await.unwrap());
+}
+
+/// What the database of a store says to a statement that does not come from the store.
+async fn by_hand(url: &str, statement: &'static str) -> Result<u64, String> {
+    let said = |error: sqlx::Error| error.to_string();
+    if url.starts_with("sqlite:") {
+        let mut connection = SqliteConnection::connect(url).await.unwrap();
+        let done = sqlx::query(statement).execute(&mut connection).await;
+        done.map(|done| done.rows_affected()).map_err(said)
+    } else {
+        let mut connection = PgConnection::connect(url).await.unwrap();
+        let done = sqlx::query(statement).execute(&mut connection).await;
+        done.map(|done| done.rows_affected()).map_err(said)
+    }
+}
+
+async fn it_only_grows_also_for_who_goes_around_the_store(fixture: Fixture) {
+    let (store, acme) = (&fixture.store, fixture.scope("acme/production").await);
+    admit(store, &acme, "one").await;
+    let before = entries(store, AuditFilter::default()).await;
+    let url = &fixture.config.database;
+    for statement in ["UPDATE audit SET who = 'nobody'", "DELETE FROM audit"] {
+        let refused = by_hand(url, statement).await.unwrap_err();
+        let why = "the audit log is only appended to";
+        assert!(refused.contains(why), "{statement}: {refused}");
+    }
+    assert_eq!(entries(store, AuditFilter::default()).await, before);
+    // It is the log that refuses, not the database.
+    let changed = by_hand(url, "UPDATE tenants SET tenant = tenant").await;
+    assert_eq!(changed, Ok(1));
 }

@@ -88,6 +88,15 @@ impl AotFiles {
         }
     }
 
+    /// The compiled code of `digest` that was just stored. What cannot be loaded is removed: it would be no use later.
+    ///
+    /// # Errors
+    /// Why it cannot be loaded.
+    pub(crate) fn load_stored(&self, digest: &Digest, engines: &Engines) -> io::Result<Compiled> {
+        let loaded = self.try_load(digest, engines);
+        loaded.inspect_err(|_| self.remove(digest))
+    }
+
     #[allow(unsafe_code)]
     fn try_load(&self, digest: &Digest, engines: &Engines) -> io::Result<Compiled> {
         let mut text = String::new();
@@ -116,7 +125,7 @@ impl AotFiles {
             // only this host's user can write, under a name that carries the engines' compatibility hash. The file is
             // replaced only by rename, never written in place, so the mapping does not change under the running code.
             let component = unsafe { Component::deserialize_file(engines.of(kind), &path) }
-                .map_err(io::Error::other)?;
+                .map_err(|error| io::Error::other(format!("{error:#}")))?;
             // The time of use decides what is pruned; a file whose time cannot be set is pruned sooner.
             let _ = fs::File::open(&path).and_then(|file| file.set_modified(SystemTime::now()));
             compiled.push((kind, component));

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use tenterhook_domain::{Code, Error, Result, limit};
 use wasmtime::{Config, Engine, EngineWeak, InstanceAllocationStrategy, OptLevel};
 
-pub(crate) use self::pool::{CORE_INSTANCES_MAX, MEMORIES_MAX, TABLES_MAX};
+pub(crate) use self::pool::{CORE_INSTANCES_MAX, MEMORIES_MAX, TABLES_MAX, excess};
 
 /// How often epochs move, and so how precisely `activation_millis` is kept.
 pub(crate) const TICK: Duration = Duration::from_millis(10);

@@ -45,6 +45,7 @@ pub(crate) struct GuestLog {
     silent: bool,
     lines: u64,
     dropped: u64,
+    cut: u64,
     stdout: Vec<u8>,
     stderr: Vec<u8>,
     last_words: Vec<u8>,
@@ -64,7 +65,7 @@ macro_rules! emit {
 }
 
 impl GuestLog {
-    /// With nothing in it; what is dropped of it is counted in `tally`.
+    /// With nothing in it; what is dropped or cut off of it is counted in `tally`.
     pub(crate) fn new(
         owner: Arc<Owner>,
         subject: Subject,
@@ -79,6 +80,7 @@ impl GuestLog {
             silent: false,
             lines: 0,
             dropped: 0,
+            cut: 0,
             stdout: Vec::new(),
             stderr: Vec::new(),
             last_words: Vec::new(),
@@ -91,6 +93,7 @@ impl GuestLog {
         self.silent = silent;
         self.lines = 0;
         self.dropped = 0;
+        self.cut = 0;
         self.last_words = Vec::new();
     }
 
@@ -102,18 +105,31 @@ impl GuestLog {
                 self.finish_line(stream, &rest);
             }
         }
-        if self.dropped > 0 {
-            let (dropped, limit) = (self.dropped, self.lines_max);
-            self.dropped = 0;
+        let (dropped, cut) = (self.dropped, self.cut);
+        (self.dropped, self.cut) = (0, 0);
+        if dropped > 0 {
             let Owner { scope, plugin, .. } = &*self.owner;
             self.tally.lines_dropped(&scope.tenant, plugin, dropped);
-            self.tally.limit_hit(&scope.tenant, plugin, "log_lines");
-            self.emit(
-                Level::WARN,
-                "host",
-                &format!("{dropped} lines were dropped: the limit log_lines is {limit}"),
-            );
+            let what = format!("{dropped} lines were dropped");
+            self.over_limit(&what, "log_lines", self.lines_max);
         }
+        if cut > 0 {
+            let what = format!("{cut} lines were cut off");
+            self.over_limit(&what, "log_line_bytes", self.line_bytes_max as u64);
+        }
+    }
+
+    /// Counts the limit `name`, and tells in the log what it did to it.
+    fn over_limit(&self, what: &str, name: &'static str, limit: u64) {
+        let Owner { scope, plugin, .. } = &*self.owner;
+        self.tally.limit_hit(&scope.tenant, plugin, name);
+        self.emit(
+            Level::WARN,
+            "host",
+            &format!(
+                "{what}: the limit {name} is {limit}; write less, or have an operator raise {name} in the plugin's grants"
+            ),
+        );
     }
 
     /// Takes bytes written to a stream.
@@ -123,8 +139,10 @@ impl GuestLog {
         }
         let mut parts = bytes.split(|&byte| byte == b'\n').peekable();
         while let Some(part) = parts.next() {
+            // One byte more than is shown: by that it is seen that there was more.
             let room = self
                 .line_bytes_max
+                .saturating_add(1)
                 .saturating_sub(self.buffer(stream).len());
             let kept = &part[..part.len().min(room)];
             self.buffer(stream).extend_from_slice(kept);
@@ -147,6 +165,9 @@ impl GuestLog {
             return;
         }
         self.lines += 1;
+        if message.len().max(context.len()) > self.line_bytes_max {
+            self.cut = self.cut.saturating_add(1);
+        }
         let message = printable(message, self.line_bytes_max);
         let context = printable(context, self.line_bytes_max);
         self.emit(level, &context, &message);
@@ -228,4 +249,66 @@ fn printable(text: &str, bytes_max: usize) -> String {
             }
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use tenterhook_domain::Digest;
+
+    use super::*;
+
+    fn log(line_bytes: u64) -> GuestLog {
+        let owner = Owner {
+            scope: "acme/production".parse().expect("a scope"),
+            plugin: "payment".parse().expect("a name"),
+            digest: Digest::of(b""),
+        };
+        let limits = Limits {
+            log_line_bytes: line_bytes,
+            ..Limits::default()
+        };
+        GuestLog::new(Arc::new(owner), Subject::Inspection, &limits, Arc::new(()))
+    }
+
+    proptest! {
+        /// However the bytes of a stream come, no more of a line is held than is shown of it, and its end is its end.
+        #[test]
+        fn a_stream_is_lines_however_its_bytes_come(
+            parts in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..200), 0..20),
+            line_bytes in 64_u64..100,
+        ) {
+            let mut log = log(line_bytes);
+            log.begin(false);
+            for part in &parts {
+                for stream in [Stream::Stdout, Stream::Stderr] {
+                    log.write(stream, part);
+                    prop_assert!(log.buffer(stream).len() <= log.line_bytes_max + 1);
+                }
+            }
+            let all = parts.concat();
+            let mut lines: Vec<_> = all.split(|&byte| byte == b'\n').collect();
+            // What nothing stands behind is no line.
+            if lines.last().is_some_and(|line| line.is_empty()) {
+                lines.pop();
+            }
+            let words = log.last_words();
+            prop_assert!(words.len() <= 3 * LAST_WORDS_BYTES_MAX);
+            prop_assert!(!words.contains('\n'));
+            log.end();
+            prop_assert_eq!(log.lines, 2 * lines.len() as u64);
+            prop_assert!(log.stdout.is_empty() && log.stderr.is_empty());
+        }
+
+        /// What is shown has no more bytes of the text than it may, whole characters of it, and none that a terminal
+        /// would obey.
+        #[test]
+        fn what_is_shown_is_a_plain_beginning_of_the_text(text in "\\PC{0,40}|[\\x00-\\x{2ff}]{0,40}", most in 0_usize..80) {
+            let shown = printable(&text, most);
+            prop_assert!(shown.chars().all(|c| !c.is_control() || c == '\t'));
+            let kept: String = text.chars().take(shown.chars().count()).collect();
+            prop_assert!(kept.len() <= most);
+            prop_assert!(kept.len() == text.len() || kept.len() + 4 > most);
+        }
+    }
 }

@@ -21,7 +21,7 @@ use crate::{
     },
     compiler::{Codes, Compiler, CompilerCommand},
     component::{Linkers, LoadedComponent},
-    engine::Engines,
+    engine::{self, Engines},
     inspection,
     memory::MemoryBudget,
     outline::Outline,
@@ -231,10 +231,14 @@ impl Parts {
             let detail = format!("the compiled code of {digest} cannot be kept on disk");
             Error::new(Code::StoreFailed, detail).caused_by(error)
         })?;
-        let compiled = self.aot.load(&digest, &self.engines).ok_or_else(|| {
-            let detail =
-                format!("the compiled code of {digest} that was just written cannot be loaded");
-            Error::new(Code::Internal, detail)
+        let compiled = self.aot.load_stored(&digest, &self.engines);
+        let compiled = compiled.map_err(|error| match engine::excess(&error.to_string()) {
+            Some(excess) => Error::new(Code::ComponentTooLarge, excess),
+            None => {
+                let detail =
+                    format!("the compiled code of {digest} that was just written cannot be loaded");
+                Error::new(Code::Internal, detail).caused_by(error)
+            }
         })?;
         self.link(digest, compiled)
     }

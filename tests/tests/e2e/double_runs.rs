@@ -154,6 +154,48 @@ async fn who_does_the_same_twice_has_no_finding() {
     }
 }
 
+/// Whatever a run asks of the standard library, hash maps, clocks and addresses among it: it is answered the same again.
+#[tokio::test]
+async fn what_the_standard_library_answers_is_the_same_again() {
+    const STD: &str = "test-std";
+    let tenant = "double-std";
+    let world = world(tenant).await;
+    let digest = world.push_guest(STD).await.unwrap();
+    let probes = [
+        "system_time",
+        "instant",
+        "hash_state",
+        "hash_order",
+        "pointer",
+        "stdin",
+        "stdout",
+        "vars",
+        "file_open",
+        "spawn",
+    ];
+    for probe in probes {
+        let outcome = world
+            .execute(&format!("{STD}.Probe"), probe, json!(probe))
+            .await;
+        assert_eq!(outcome.unwrap()["status"], "completed", "{probe}");
+    }
+    let id = "elapsed";
+    let workflow_type = format!("{STD}.Elapsed");
+    let outcome = world.execute(&workflow_type, id, Value::Null);
+    let outcome = outcome.await.unwrap();
+    assert_eq!(outcome["status"], "completed", "{outcome}");
+    until("all repeated", async || {
+        let same = repeated(&world, tenant, STD, "same").await;
+        (same == 1 + probes.len() as u64).then_some(())
+    })
+    .await;
+    for other in ["differs", "unknown", "dropped"] {
+        assert_eq!(repeated(&world, tenant, STD, other).await, 0, "{other}");
+    }
+    let release = release(&world, STD, &digest).await;
+    assert_eq!(release["double_run"], Value::Null);
+}
+
 /// The names of the host's threads.
 fn threads(host: &Host) -> Vec<String> {
     let tasks = std::fs::read_dir(format!("/proc/{}/task", host.pid())).unwrap();

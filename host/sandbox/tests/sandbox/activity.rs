@@ -241,6 +241,7 @@ async fn heartbeats_and_cancellation_pass() {
             "(param i32)",
         )),
         execute: "(loop $l (call $call (i32.const 512)) (br_if $l (i32.eqz (i32.load8_u (i32.const 512)))))",
+        ..handmade::Activity::default()
     };
     let ended = run_made(made, Arc::default(), host.clone(), LONG).await;
     assert_eq!(ended, Ok(Ok(None)));
@@ -253,6 +254,7 @@ async fn heartbeats_and_cancellation_pass() {
             "(param i32 i32)",
         )),
         execute: "(call $call (i32.const 0) (i32.const 0)) (call $call (i32.const 1024) (i32.const 1))",
+        ..handmade::Activity::default()
     };
     let host = Arc::<Host>::default();
     run_made(made, Arc::default(), host.clone(), LONG)
@@ -272,6 +274,7 @@ async fn configuration_and_keyvalue_need_a_grant() {
         import: Some(("wasi:config/store@0.2.0-rc.1", "get-all", "(param i32)")),
         execute: "(call $call (i32.const 512))
                   (if (i32.eqz (i32.load8_u (i32.const 512))) (then unreachable))",
+        ..handmade::Activity::default()
     };
     let ended = run_made(made, Arc::default(), Arc::default(), LONG).await;
     assert_eq!(ended, Ok(Ok(None)));
@@ -283,6 +286,7 @@ async fn configuration_and_keyvalue_need_a_grant() {
         )),
         execute: "(call $call (i32.const 0) (i32.const 0) (i32.const 512))
                   (if (i32.eqz (i32.load8_u (i32.const 512))) (then unreachable))",
+        ..handmade::Activity::default()
     };
     let ended = run_made(made, Arc::default(), Arc::default(), LONG).await;
     assert_eq!(ended, Ok(Ok(None)));

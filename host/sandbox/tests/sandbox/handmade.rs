@@ -85,13 +85,20 @@ fn world_import_of(import: Import<'_>) -> String {
     })
 }
 
-/// An activity guest whose `execute` is `execute` in WAT and may call `$call`, as for [`Workflow`]. It answers with
-/// what is in memory from 192 on, nothing at first.
+/// An activity guest whose `execute` is `execute` in WAT and may call `$call`, as for [`Workflow`], and `$then`, the
+/// function `then` in the same way. It answers with what is in memory from 192 on, nothing at first.
 #[derive(Default)]
 pub(crate) struct Activity<'a> {
     pub(crate) execute: &'a str,
     pub(crate) import: Import<'a>,
+    pub(crate) then: Import<'a>,
 }
+
+/// Copies the bytes of the task's first input, as they are, to where the answer is.
+pub(crate) const INPUT_TO_ANSWER: &str = r"
+    (local $input i32)
+    (local.set $input (i32.load offset=8 (local.get 0)))
+    (memory.copy (i32.const 192) (i32.load offset=8 (local.get $input)) (i32.load offset=12 (local.get $input)))";
 
 impl Activity<'_> {
     pub(crate) fn component(&self) -> Vec<u8> {
@@ -99,9 +106,15 @@ impl Activity<'_> {
         const METADATA: &str = "tenterhook:plugin/metadata@0.1.0";
         let Self { execute, .. } = self;
         let (import, world_import) = (import_of(self.import), world_import_of(self.import));
+        let then = import_of(self.then).replace("$call", "$then");
+        // An interface is imported once, whatever is called of it.
+        let interface = self.import.map(|(interface, ..)| interface);
+        let other = |then: &(&str, &str, &str)| Some(then.0) != interface;
+        let world_then = world_import_of(self.then.filter(other));
         let module = format!(
             r#"(module
                 {import}
+                {then}
                 (memory (export "memory") 1)
                 (global $heap (mut i32) (i32.const 32768))
                 (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
@@ -115,7 +128,7 @@ impl Activity<'_> {
                     (i32.const 192)))"#
         );
         let world = format!(
-            "package test:handmade; world made {{ {world_import} export {METADATA}; export {ACTIVITIES}; }}"
+            "package test:handmade; world made {{ {world_import} {world_then} export {METADATA}; export {ACTIVITIES}; }}"
         );
         encode(&module, &world)
     }

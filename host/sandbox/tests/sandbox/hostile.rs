@@ -26,10 +26,10 @@ const TURNS: &str = "100000000";
 
 /// Lines written by a guest of this thread, while it is there.
 #[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct Lines(Arc<Mutex<Vec<u8>>>);
 
 impl Lines {
-    fn capture() -> (Self, tracing::subscriber::DefaultGuard) {
+    pub(crate) fn capture() -> (Self, tracing::subscriber::DefaultGuard) {
         let lines = Self::default();
         let subscriber = tracing_subscriber::fmt()
             .with_writer(lines.clone())
@@ -40,8 +40,13 @@ impl Lines {
         (lines, guard)
     }
 
-    fn of_guest(&self) -> Vec<String> {
-        String::from_utf8_lossy(&self.0.lock().unwrap())
+    /// All that was written.
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned()
+    }
+
+    pub(crate) fn of_guest(&self) -> Vec<String> {
+        self.text()
             .lines()
             .filter(|line| line.contains(" guest: "))
             .map(str::to_owned)

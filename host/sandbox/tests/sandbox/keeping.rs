@@ -22,13 +22,25 @@ use crate::{
 
 /// One bucket in memory. Who else writes does so just before the next change.
 #[derive(Default)]
-struct Memory {
+pub(crate) struct Memory {
     keys: Mutex<BTreeMap<String, Vec<u8>>>,
     /// What others set before each of the next changes.
     others: Mutex<Vec<(String, Vec<u8>)>>,
+    /// The buckets and keys that it was asked for.
+    asked: Mutex<Vec<(String, String)>>,
 }
 
 impl Memory {
+    /// The buckets and keys that it was asked for since this was called last.
+    pub(crate) fn take_asked(&self) -> Vec<(String, String)> {
+        std::mem::take(&mut *self.asked.lock().unwrap())
+    }
+
+    fn ask(&self, bucket: &str, key: &str) {
+        let asked = (bucket.to_owned(), key.to_owned());
+        self.asked.lock().unwrap().push(asked);
+    }
+
     fn text(&self, key: &str) -> Option<String> {
         let value = self.keys.lock().unwrap().get(key).cloned();
         value.map(|value| String::from_utf8(value).unwrap())
@@ -37,7 +49,14 @@ impl Memory {
 
 #[async_trait]
 impl KeyValue for Memory {
-    async fn get(&self, _: &Scope, _: &PluginName, _: &str, key: &str) -> Result<Option<Vec<u8>>> {
+    async fn get(
+        &self,
+        _: &Scope,
+        _: &PluginName,
+        bucket: &str,
+        key: &str,
+    ) -> Result<Option<Vec<u8>>> {
+        self.ask(bucket, key);
         Ok(self.keys.lock().unwrap().get(key).cloned())
     }
 
@@ -45,11 +64,12 @@ impl KeyValue for Memory {
         &self,
         _: &Scope,
         _: &PluginName,
-        _: &str,
+        bucket: &str,
         key: &str,
         value: Vec<u8>,
         _: KeyRoom,
     ) -> Result<()> {
+        self.ask(bucket, key);
         self.keys.lock().unwrap().insert(key.to_owned(), value);
         Ok(())
     }
@@ -152,7 +172,8 @@ impl Stage {
     }
 }
 
-fn granted() -> ActivityAccess {
+/// What an attempt has that may keep state.
+pub(crate) fn granted() -> ActivityAccess {
     let grants = Grants {
         keyvalue: true,
         ..Grants::default()

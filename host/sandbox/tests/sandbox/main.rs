@@ -9,6 +9,7 @@
 
 mod activity;
 mod aot;
+mod bounds;
 mod circuit;
 mod compiler;
 mod connections;
@@ -17,6 +18,7 @@ mod contract;
 #[allow(dead_code, unreachable_pub)]
 mod echo;
 mod fuzz;
+mod handing;
 mod handmade;
 mod hostile;
 mod inspect;
@@ -24,7 +26,9 @@ mod keeping;
 mod measure;
 mod memory;
 mod outbound;
+mod parts;
 mod rebinding;
+mod repeats;
 mod secrets;
 mod share;
 mod size;

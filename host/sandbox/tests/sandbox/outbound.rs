@@ -38,6 +38,8 @@ pub(crate) enum Answer {
     Body(String),
     /// This status line and these headers, and no body.
     Head(String),
+    /// The head of a body of so many bytes, which never comes.
+    Cut(usize),
     Never,
 }
 
@@ -124,6 +126,9 @@ async fn serve(mut stream: TcpStream, answer: Arc<Mutex<Answer>>, seen: Arc<Seen
         let answer = match answer.lock().unwrap().clone() {
             Answer::Never => continue,
             Answer::Head(head) => format!("HTTP/1.1 {head}\r\ncontent-length: 0\r\n\r\n"),
+            Answer::Cut(bytes) => format!(
+                "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {bytes}\r\n\r\n"
+            ),
             Answer::Body(body) => format!(
                 "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
                 body.len()

@@ -68,7 +68,7 @@ pub(crate) fn start() -> Vec<u8> {
 }
 
 /// The module of a handmade workflow. The place must outlive it: the epoch ticker is the sandbox's.
-async fn handmade_module(
+pub(crate) async fn handmade_module(
     made: handmade::Workflow<'_>,
     limits: Arc<Limits>,
 ) -> (Place, Arc<dyn Module>) {
@@ -80,7 +80,7 @@ async fn handmade_module(
     (place, module)
 }
 
-fn make(module: &Arc<dyn Module>, moment: Moment) -> Box<dyn Instance> {
+pub(crate) fn make(module: &Arc<dyn Module>, moment: Moment) -> Box<dyn Instance> {
     module.instantiate(&init("Any", "null"), moment).unwrap()
 }
 
@@ -334,7 +334,7 @@ async fn tables_are_bounded() {
 }
 
 /// What `activate`, in WAT, leaves at 512, so many bytes of it.
-async fn computed(activate: &str, bytes: usize) -> Vec<u8> {
+pub(crate) async fn computed(activate: &str, bytes: usize) -> Vec<u8> {
     let activate = format!("{activate} (call $push (i32.const 512) (i32.const {bytes}))");
     let made = handmade::Workflow {
         activate: &activate,

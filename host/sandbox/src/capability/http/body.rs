@@ -21,6 +21,8 @@ use super::notice::Notices;
 /// What bounds one answer.
 #[derive(Clone, Copy)]
 pub(super) struct AnswerBounds {
+    /// How long the whole request may take, for whom it is told that it took longer.
+    pub(super) millis: u64,
     /// Most bytes.
     pub(super) bytes: u64,
     /// Longest time from frame to frame.
@@ -76,7 +78,11 @@ impl Body for AnswerBody {
         match Pin::new(&mut self.incoming).poll_frame(context) {
             Poll::Pending => {
                 ready!(self.timer.as_mut().poll(context));
-                Poll::Ready(Some(Err(Error::ConnectionReadTimeout)))
+                let AnswerBounds {
+                    deadline, millis, ..
+                } = self.bounds;
+                let late = Error::ConnectionReadTimeout;
+                Poll::Ready(Some(Err(self.notices.failed(late, deadline, millis))))
             }
             Poll::Ready(None) => Poll::Ready(None),
             Poll::Ready(Some(Err(_))) => Poll::Ready(Some(Err(Error::HttpResponseIncomplete))),

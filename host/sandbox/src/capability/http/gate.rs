@@ -143,8 +143,10 @@ impl Gate {
         mut request: Request<WasiBody>,
         options: RequestOptions,
     ) -> Result<Sent, Error> {
-        let total = Duration::from_millis(self.limits.outbound_millis);
+        let millis = self.limits.outbound_millis;
+        let total = Duration::from_millis(millis);
         let deadline = Instant::now() + total;
+        let failed = |error| self.notices.failed(error, deadline, millis);
         let (tenant, to) = (&self.owner.scope.tenant, Destination::of(request.uri()));
         let breakers = &self.shared.breakers;
         let left_alone = |refused| self.notices.circuit_open(&to, refused);
@@ -155,7 +157,7 @@ impl Gate {
         };
         let secrets = timeout_at(deadline, self.vault.put(&mut request))
             .await
-            .map_err(|_| Error::ConnectionTimeout)?
+            .map_err(|_| failed(Error::ConnectionTimeout))?
             .map_err(|refused| self.end(&refused))?;
         let limit = self.limits.outbound_request_body_bytes;
         let request = bounded(request, limit, &self.notices)?;
@@ -163,8 +165,9 @@ impl Gate {
         let ticket = breakers.admit(tenant, &to).map_err(left_alone)?;
         let answer = self.head(request, &options, deadline, &secrets).await;
         ticket.tell(&answer);
-        let answer = answer?;
+        let answer = answer.map_err(failed)?;
         let bounds = AnswerBounds {
+            millis,
             bytes: self.limits.outbound_body_bytes,
             between: options.between_bytes_timeout.unwrap_or(total),
             deadline,

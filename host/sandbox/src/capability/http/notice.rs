@@ -6,6 +6,7 @@ use std::{
 };
 
 use tenterhook_domain::{Code, circuit::Refused, tally::Tally};
+use tokio::time::Instant;
 use tracing::Level;
 use wasmtime_wasi_http::Error;
 
@@ -42,6 +43,20 @@ impl Notices {
                 "{what}, its limit {name} is {limit}: send less, or have an operator raise {name} in the plugin's grants"
             ),
         )
+    }
+
+    /// What the guest is told of a request that failed: which limit it was, where no time was left of `limit` milliseconds.
+    /// A time-out of the guest's own stays what it is.
+    pub(super) fn failed(&self, error: Error, deadline: Instant, limit: u64) -> Error {
+        match error {
+            Error::ConnectionTimeout | Error::ConnectionReadTimeout | Error::DnsTimeout
+                if Instant::now() >= deadline =>
+            {
+                let what = "a request took longer than it may";
+                self.over_limit(what, "outbound_millis", limit)
+            }
+            error => error,
+        }
     }
 
     /// What the guest is told of a request to a destination that is left alone.

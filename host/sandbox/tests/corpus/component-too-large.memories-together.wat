@@ -1,0 +1,8 @@
+;; The same, of instances that have one each.
+(component
+  (core module $m (memory 1))
+  (core instance (instantiate $m))
+  (core instance (instantiate $m))
+  (core instance (instantiate $m))
+  (instance $empty)
+  (export "temporal:workflow-runtime/workflow-guest@0.1.0" (instance $empty)))

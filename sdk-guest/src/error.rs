@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-pub use kind::{CANCELED_TYPE, ErrorKind, RetryPreset};
+pub use kind::{CANCELED_TYPE, ErrorKind};
 
 use crate::context::Cancellation;
 use crate::generated::tenterhook::plugin::values::{Failure, FailureLink};

@@ -70,10 +70,10 @@ pub mod wait;
 pub use activity::{Activity, ActivitySet};
 pub use call::ActivityCall;
 pub use context::{ActivityContext, ActivityInfo, Cancellation};
-pub use error::{ActivityError, CANCELED_TYPE, ErrorKind, RetryPreset};
+pub use error::{ActivityError, CANCELED_TYPE, ErrorKind};
 pub use fan_out::fan_out;
 pub use outcome::ActivityOutcome;
-pub use saga::{CompensationReport, Saga};
+pub use saga::{CompensationReport, Saga, Undone};
 pub use schemars::JsonSchema;
 pub use temporalio_workflow::{self, *};
 

@@ -4,6 +4,8 @@ use temporalio_workflow::common::data_converters::RawValue;
 use temporalio_workflow::common::error::{ApplicationFailure, IncomingError};
 use temporalio_workflow::{ActivityExecutionError, WorkflowTermination};
 
+use crate::payload::{self, Payload};
+
 /// What workflows ask of an activity's failure.
 pub trait ActivityOutcome: Sized {
     /// The failure's type, for example `ValidationError`; `None` for a timeout or a cancellation.
@@ -28,25 +30,38 @@ impl ActivityOutcome for ActivityExecutionError {
     }
 
     fn into_workflow_failure(self) -> WorkflowTermination {
-        let Self::Failed(activity) = self else {
-            return self.into();
-        };
-        let Some(IncomingError::Application(reason)) = activity.cause() else {
-            return Self::Failed(activity).into();
-        };
-        let failure = ApplicationFailure::builder(reason.to_string())
-            .maybe_type_name(reason.type_name().map(str::to_owned))
-            .non_retryable(reason.is_non_retryable())
-            .category(reason.category())
-            .maybe_details(
-                reason
-                    .raw_details()
-                    .map(|payloads| RawValue::new(payloads.to_vec())),
-            )
-            .cause(Box::new(IncomingError::Activity(activity)))
-            .build();
-        WorkflowTermination::failed_application(failure)
+        failure_of(self, None)
     }
+}
+
+/// The workflow's failure for an activity's, with a detail behind those that the activity gave.
+pub(crate) fn failure_of(
+    error: ActivityExecutionError,
+    detail: Option<Payload>,
+) -> WorkflowTermination {
+    let ActivityExecutionError::Failed(activity) = error else {
+        return error.into();
+    };
+    let Some(IncomingError::Application(reason)) = activity.cause() else {
+        return ActivityExecutionError::Failed(activity).into();
+    };
+    let given = reason.raw_details().map(<[_]>::to_vec);
+    let details = match detail {
+        None => given,
+        Some(detail) => {
+            let mut details = given.unwrap_or_default();
+            details.extend(payload::wire(detail).payloads);
+            Some(details)
+        }
+    };
+    let failure = ApplicationFailure::builder(reason.to_string())
+        .maybe_type_name(reason.type_name().map(str::to_owned))
+        .non_retryable(reason.is_non_retryable())
+        .category(reason.category())
+        .maybe_details(details.map(RawValue::new))
+        .cause(Box::new(IncomingError::Activity(activity)))
+        .build();
+    WorkflowTermination::failed_application(failure)
 }
 
 fn application(error: &ActivityExecutionError) -> Option<&ApplicationFailure> {

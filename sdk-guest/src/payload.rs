@@ -10,6 +10,8 @@ use std::fmt;
 use serde::Serialize;
 use serde::de::{DeserializeOwned, Error as _, Unexpected};
 use serde_json::{Map, Value};
+use temporalio_workflow::common::data_converters::RawValue;
+use temporalio_workflow::common::protos::temporal::api::common::v1::Payload as WirePayload;
 
 pub(crate) use crate::generated::tenterhook::plugin::values::Payload;
 
@@ -53,6 +55,14 @@ pub(crate) fn encode<T: Serialize + 'static>(value: &T) -> Result<Payload, Paylo
     } else {
         payload(JSON_PLAIN, json)
     })
+}
+
+/// As the workflow's side of Temporal has it.
+pub(crate) fn wire(payload: Payload) -> RawValue {
+    let mut wire = WirePayload::default();
+    wire.metadata.extend(payload.metadata);
+    wire.data = payload.data;
+    RawValue::new(vec![wire])
 }
 
 /// Decodes the one value that there should be; none counts as nothing.

@@ -1,4 +1,9 @@
-//! Timeouts and retries that every shipped plugin uses; override them per call by the fields of the options.
+//! Timeouts and retries that every shipped plugin uses; a call can say otherwise.
+//!
+//! A retry policy is of a call, not of a failure. Three presets are made for the one type of failure that an activity
+//! usually meets, by the table of the [taxonomy](crate::ErrorKind): [`Retry::Database`], [`Retry::Network`] and
+//! [`Retry::ExternalService`]. What is not worth another attempt gets none, and what a provider asks for with
+//! `Retry-After` comes first, under any of them.
 
 use std::time::Duration;
 
@@ -39,6 +44,12 @@ pub enum Retry {
     Aggressive,
     /// 3 attempts, from 5 s, doubling up to 5 min: for bulk work.
     Patient,
+    /// 3 attempts, from 1 s: where `DatabaseError` is what an activity fails by, for it reads or writes records.
+    Database,
+    /// 5 attempts, from 2 s: where `NetworkError` is, for it asks what is well, once it is reached.
+    Network,
+    /// 3 attempts, from 5 s: where `ExternalServiceError` is, for it asks a provider that can be out of order.
+    ExternalService,
     /// One attempt.
     None,
     /// Attempts without end, from 1 s, doubling up to 5 min: for compensations.
@@ -57,6 +68,9 @@ impl Retry {
             Self::Standard => (1, 30, 3),
             Self::Aggressive => (1, 5 * 60, 10),
             Self::Patient => (5, 5 * 60, 3),
+            Self::Database => (1, 30, 3),
+            Self::Network => (2, 30, 5),
+            Self::ExternalService => (5, 30, 3),
             Self::None => (1, 1, 1),
             Self::Forever => (1, 5 * 60, 0),
         };
@@ -114,5 +128,18 @@ mod tests {
         assert_eq!(facts(Retry::Patient), (5, 300, 3));
         assert_eq!(facts(Retry::None).2, 1);
         assert_eq!(facts(Retry::Forever).2, 0);
+    }
+
+    #[test]
+    fn each_type_that_is_retried_by_the_policy_has_its_preset() {
+        let attempts_from = |retry: Retry| {
+            let policy = retry.policy();
+            let initial = policy.initial_interval().as_secs();
+            (policy.maximum_attempts(), initial)
+        };
+        // No pause of theirs comes to the longest one: each is twice the one before.
+        assert_eq!(attempts_from(Retry::Database), (3, 1));
+        assert_eq!(attempts_from(Retry::Network), (5, 2));
+        assert_eq!(attempts_from(Retry::ExternalService), (3, 5));
     }
 }

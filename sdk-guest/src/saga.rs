@@ -1,5 +1,7 @@
 //! Undoing what a workflow has done, when it cannot go on.
 
+mod undone;
+
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -13,6 +15,8 @@ use crate::activity::Activity;
 use crate::call::ActivityCall;
 use crate::log::{self, Level};
 use crate::outcome::ActivityOutcome;
+
+pub use undone::{CompensationReport, Undone};
 
 /// The pause before a compensation is tried a second time, and the longest pause between two tries.
 const PAUSE_FIRST: Duration = Duration::from_secs(1);
@@ -39,25 +43,14 @@ struct Compensation<W> {
 ///     ship(reserved.id).run(ctx).await
 /// }
 /// .await;
-/// if outcome.is_err() {
-///     saga.compensate(ctx).await;
+/// match outcome {
+///     Ok(shipped) => Ok(shipped),
+///     Err(error) => Err(saga.compensate(ctx).await.failed(error)),
 /// }
 /// ```
 pub struct Saga<W> {
     compensations: Vec<Compensation<W>>,
     first_pause: Duration,
-}
-
-/// What became of one compensation. It succeeded: others are tried until they do.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CompensationReport {
-    /// The activity's name, or what [`Saga::undo_with`] was given.
-    pub name: String,
-    /// How often it was begun: 1 if it succeeded at once. Attempts that its activity's retry policy makes are not
-    /// counted.
-    pub tries: u32,
-    /// Why the last try but one failed, if there was one.
-    pub last_failure: Option<String>,
 }
 
 impl<W> Default for Saga<W> {
@@ -142,21 +135,20 @@ impl<W: 'static> Saga<W> {
     /// that the call was given, otherwise in those of [`Retry::Forever`](crate::presets::Retry::Forever).
     pub fn undo<A: Activity<Input: Clone>>(&mut self, call: ActivityCall<A>) {
         let call = call.endless(self.first_pause);
-        self.undo_with(A::NAME, move |ctx| {
+        self.register(A::NAME.to_owned(), move |ctx| {
             let call = call.clone();
             async move { call.run(&ctx).await.map(drop) }
         });
     }
 
-    /// Registers workflow code that undoes something; `name` names it in logs and reports. It must start every operation
-    /// out of reach of the workflow's cancellation, as [`ActivityCall::detached`] does.
-    pub fn undo_with<F, R>(&mut self, name: impl Into<String>, run: F)
+    /// Whatever `run` starts is out of reach of the workflow's cancellation; `name` is for logs and reports.
+    fn register<F, R>(&mut self, name: String, run: F)
     where
         F: Fn(WorkflowContext<W>) -> R + 'static,
         R: Future<Output = Result<(), ActivityExecutionError>> + 'static,
     {
         self.compensations.push(Compensation {
-            name: name.into(),
+            name,
             run: Box::new(move |ctx| Box::pin(run(ctx))),
         });
     }
@@ -173,7 +165,7 @@ impl<W: 'static> Saga<W> {
         let first_pause = self.first_pause;
         let again = call.endless(first_pause);
         let undo = Rc::new(undo);
-        self.undo_with(format!("settle {}", A::NAME), move |ctx| {
+        self.register(format!("settle {}", A::NAME), move |ctx| {
             let (again, undo) = (again.clone(), undo.clone());
             async move {
                 match again.run(&ctx).await {
@@ -200,14 +192,15 @@ impl<W: 'static> Saga<W> {
         self.compensations.is_empty()
     }
 
-    /// Runs the compensations, the last registered first, each until it succeeds, and tells what became of them in the
-    /// order in which they ran. Failures are in the log too. Run again, it has nothing to do.
-    pub async fn compensate(&mut self, ctx: &WorkflowContext<W>) -> Vec<CompensationReport> {
-        let mut reports = Vec::with_capacity(self.compensations.len());
+    /// Runs the compensations, the last registered first, each until it succeeds, and tells what became of them: end the
+    /// workflow by [`Undone::failed`] or [`Undone::cancelled`], and whoever waits for it hears of it. Failures are in the
+    /// log as they happen. Run again, it has nothing to do.
+    pub async fn compensate(&mut self, ctx: &WorkflowContext<W>) -> Undone {
+        let mut compensations = Vec::with_capacity(self.compensations.len());
         while let Some(compensation) = self.compensations.pop() {
-            reports.push(compensation.insist(ctx, self.first_pause).await);
+            compensations.push(compensation.insist(ctx, self.first_pause).await);
         }
-        reports
+        Undone { compensations }
     }
 }
 
@@ -255,6 +248,10 @@ impl<W: 'static> Compensation<W> {
             pause = (pause * 2).min(PAUSE_MAX);
             report.tries = report.tries.saturating_add(1);
             report.last_failure = Some(why);
+        }
+        if report.tries > 1 {
+            let message = format!("compensation {} succeeded at last", report.name);
+            log::in_workflow(ctx, Level::Info, &message);
         }
         report
     }

@@ -5,12 +5,17 @@
 
 use std::{
     collections::{HashMap, VecDeque},
+    fmt,
     sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
 use jsonschema::{PatternOptions, Validator};
 use serde_json::Value;
-use tenterhook_domain::{Code, Digest, Error, PluginName, Result, TypeName, release::Release};
+use tenterhook_domain::{
+    Code, Digest, Error, PluginName, Result, TypeName,
+    component::{MessageType, WorkflowType},
+    release::Release,
+};
 
 /// Releases whose types are remembered; the oldest goes first.
 const RELEASES_CACHED_MAX: usize = 256;
@@ -65,9 +70,23 @@ impl Schemas {
     }
 }
 
+/// What is said to an execution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum MessageKind {
+    Signal,
+    Query,
+    Update,
+}
+
 /// The workflow types of one release.
 pub(crate) struct WorkflowTypes {
-    types: HashMap<String, Input>,
+    types: HashMap<String, Known>,
+}
+
+/// A workflow type: what starts it, and what is said to it.
+struct Known {
+    start: Input,
+    messages: HashMap<(MessageKind, String), Input>,
 }
 
 struct Input {
@@ -75,18 +94,53 @@ struct Input {
     validator: OnceLock<Result<Validator, String>>,
 }
 
+impl Known {
+    fn of(workflow: WorkflowType) -> Self {
+        let kinds = [
+            (MessageKind::Signal, workflow.signals),
+            (MessageKind::Query, workflow.queries),
+            (MessageKind::Update, workflow.updates),
+        ];
+        let messages = kinds.into_iter().flat_map(|(kind, messages)| {
+            let input = move |it: MessageType| ((kind, it.name), Input::of(it.input_schema));
+            messages.into_iter().map(input)
+        });
+        Self {
+            start: Input::of(workflow.definition.input_schema),
+            messages: messages.collect(),
+        }
+    }
+}
+
+impl Input {
+    fn of(schema: Option<Value>) -> Self {
+        Self {
+            schema,
+            validator: OnceLock::new(),
+        }
+    }
+
+    /// Checks that `input` is what `what` takes.
+    fn check(&self, what: fmt::Arguments<'_>, input: Option<&Value>) -> Result<()> {
+        let Some(schema) = &self.schema else {
+            return Ok(());
+        };
+        match self.validator.get_or_init(|| compile(schema)) {
+            Ok(validator) => validate(validator, input.unwrap_or(&Value::Null)),
+            Err(why) => Err(Error::new(
+                Code::ComponentMetadataInvalid,
+                format!("the input schema of {what} cannot be used: {why}"),
+            )),
+        }
+    }
+}
+
 impl WorkflowTypes {
     fn of(release: Release) -> Self {
         let workflows = release.metadata.workflows.into_iter();
         Self {
             types: workflows
-                .map(|workflow| {
-                    let input = Input {
-                        schema: workflow.definition.input_schema,
-                        validator: OnceLock::new(),
-                    };
-                    (workflow.definition.name, input)
-                })
+                .map(|workflow| (workflow.definition.name.clone(), Known::of(workflow)))
                 .collect(),
         }
     }
@@ -115,15 +169,26 @@ impl WorkflowTypes {
                 ),
             )
         })?;
-        let Some(schema) = &known.schema else {
-            return Ok(());
-        };
-        match known.validator.get_or_init(|| compile(schema)) {
-            Ok(validator) => validate(validator, input.unwrap_or(&Value::Null)),
-            Err(why) => Err(Error::new(
-                Code::ComponentMetadataInvalid,
-                format!("the input schema of {workflow_type} cannot be used: {why}"),
-            )),
+        known.start.check(format_args!("{workflow_type}"), input)
+    }
+
+    /// Checks that `input` is what a message of an execution of `workflow_type` takes. What the release does not list, it
+    /// may handle all the same: that is left to the workflow. May take long: not for a runtime's thread.
+    ///
+    /// # Errors
+    /// As for [`WorkflowTypes::check`], but for the first.
+    pub(crate) fn check_message(
+        &self,
+        workflow_type: &TypeName,
+        kind: MessageKind,
+        name: &str,
+        input: Option<&Value>,
+    ) -> Result<()> {
+        let known = self.types.get(&*workflow_type.name);
+        let known = known.and_then(|known| known.messages.get(&(kind, name.to_owned())));
+        match known {
+            None => Ok(()),
+            Some(known) => known.check(format_args!("{kind:?} {name:?} of {workflow_type}"), input),
         }
     }
 }
@@ -168,10 +233,7 @@ fn cut(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use serde_json::json;
-    use tenterhook_domain::{
-        component::{MessageType, Metadata, WorkflowType},
-        release::ReleaseState,
-    };
+    use tenterhook_domain::{component::Metadata, release::ReleaseState};
 
     use super::*;
 
@@ -191,7 +253,9 @@ mod tests {
             metadata: Metadata {
                 workflows: vec![WorkflowType {
                     definition,
-                    ..WorkflowType::default()
+                    signals: vec![message("cancel", json!({"type": "null"}))],
+                    queries: vec![message("status", json!({"type": "null"}))],
+                    updates: vec![message("cancel", json!({"type": "string"}))],
                 }],
                 ..Metadata::default()
             },
@@ -200,6 +264,36 @@ mod tests {
             progress: None,
             double_run: None,
         }
+    }
+
+    fn message(name: &str, schema: Value) -> MessageType {
+        MessageType {
+            name: name.to_owned(),
+            input_schema: Some(schema),
+            ..MessageType::default()
+        }
+    }
+
+    #[test]
+    fn each_kind_of_message_has_its_own_schema() {
+        let types = WorkflowTypes::of(release(b"x", None));
+        let check = |workflow: &str, kind, name: &str, input: Option<Value>| {
+            let workflow: TypeName = format!("payment.{workflow}").parse().expect("a type name");
+            types.check_message(&workflow, kind, name, input.as_ref())
+        };
+        let why = Some(json!("why"));
+        for (kind, name, fits, not) in [
+            (MessageKind::Signal, "cancel", None, why.clone()),
+            (MessageKind::Query, "status", Some(Value::Null), why.clone()),
+            (MessageKind::Update, "cancel", why.clone(), None),
+        ] {
+            check("Pay", kind, name, fits).expect("what fits");
+            let error = check("Pay", kind, name, not).expect_err("what does not");
+            assert_eq!(error.code(), Code::InputInvalid, "{kind:?}");
+        }
+        // What is not listed is the workflow's own affair.
+        check("Pay", MessageKind::Signal, "status", why.clone()).expect("another kind's");
+        check("Refund", MessageKind::Signal, "cancel", why).expect("another type's");
     }
 
     #[track_caller]

@@ -46,7 +46,7 @@ struct Entry<'a, T> {
 }
 
 /// Puts on record that a report was made.
-#[activity(timeout = Short)]
+#[activity(timeout = Short, retry = Database)]
 pub(crate) fn log_report_generation(
     ctx: &ActivityContext,
     input: ReportRecord,
@@ -55,7 +55,7 @@ pub(crate) fn log_report_generation(
 }
 
 /// Puts on record what a clean-up did.
-#[activity(timeout = Short)]
+#[activity(timeout = Short, retry = Database)]
 pub(crate) fn log_cleanup_operation(
     ctx: &ActivityContext,
     input: CleanupRecord,

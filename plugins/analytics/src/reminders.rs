@@ -63,7 +63,7 @@ struct SentBody<'a> {
 }
 
 /// Asks whether a reminder is still wanted. One that does not exist is `NotFound`.
-#[activity(timeout = Short)]
+#[activity(timeout = Short, retry = Network)]
 pub(crate) fn validate_reminder(
     ctx: &ActivityContext,
     input: ReminderRef,
@@ -90,7 +90,7 @@ pub(crate) fn validate_reminder(
 }
 
 /// Sends a reminder by mail.
-#[activity(timeout = Short)]
+#[activity(timeout = Short, retry = ExternalService)]
 pub(crate) fn send_reminder(ctx: &ActivityContext, input: Message) -> Result<Sent, ActivityError> {
     let mut findings = Findings::default();
     findings.text("to", &input.to, NAME_BYTES_MAX);

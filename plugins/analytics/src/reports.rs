@@ -89,7 +89,7 @@ pub(crate) fn generate_report(
 }
 
 /// Stores a report under its name and day, in place of one that is there.
-#[activity(timeout = Medium)]
+#[activity(timeout = Medium, retry = ExternalService)]
 pub(crate) fn store_report(ctx: &ActivityContext, input: Report) -> Result<Stored, ActivityError> {
     let name = format!("reports/{}/{}.json", input.report, input.day.date);
     let path = format!("objects/{}", encode_segment(&name));

@@ -5,11 +5,9 @@
 
 use std::time::Duration;
 
-use temporalio_workflow::{
-    ActivityExecutionError, WorkflowContext, WorkflowResult, WorkflowTermination,
-};
+use temporalio_workflow::{ActivityExecutionError, WorkflowContext, WorkflowResult};
 use tenterhook_sdk::log::{self, Level};
-use tenterhook_sdk::{Activity, ActivityCall, ActivityOutcome, Saga};
+use tenterhook_sdk::{Activity, ActivityCall, Saga};
 
 /// The bounds of every input's `retry_initial_ms`.
 const RETRY_INITIAL_MS: std::ops::RangeInclusive<u64> = 1..=60_000;
@@ -126,10 +124,10 @@ impl<W: Staged> Steps<W> {
             Ok(result) => ("completed", Ok(result)),
             Err(stop) => {
                 ctx.state_mut(|workflow| workflow.enter("compensating"));
-                self.saga.compensate(ctx).await;
+                let undone = self.saga.compensate(ctx).await;
                 match stop {
-                    Stop::Failed(error) => ("failed", Err(error.into_workflow_failure())),
-                    Stop::Cancelled => ("cancelled", Err(WorkflowTermination::cancelled())),
+                    Stop::Failed(error) => ("failed", Err(undone.failed(*error))),
+                    Stop::Cancelled => ("cancelled", Err(undone.cancelled())),
                 }
             }
         };

@@ -84,7 +84,7 @@ pub(crate) struct Due {
 }
 
 /// Makes a subscription, pending until it is paid for. An id that is taken is a `Conflict`.
-#[activity(timeout = Short)]
+#[activity(timeout = Short, retry = Database)]
 pub(crate) fn create_subscription(
     ctx: &ActivityContext,
     new: NewSubscription,
@@ -103,7 +103,7 @@ pub(crate) fn create_subscription(
 }
 
 /// Sets a subscription's terms, and answers the ones before.
-#[activity(timeout = Short)]
+#[activity(timeout = Short, retry = Database)]
 pub(crate) fn apply_subscription_change(
     ctx: &ActivityContext,
     change: TermsChange,
@@ -112,7 +112,7 @@ pub(crate) fn apply_subscription_change(
 }
 
 /// Sets a subscription back to the terms it had.
-#[activity(timeout = Short)]
+#[activity(timeout = Short, retry = Database)]
 pub(crate) fn revert_subscription_change(
     ctx: &ActivityContext,
     change: TermsChange,

@@ -15,8 +15,9 @@ use tenterhook_sdk::{ActivityOutcome, payload};
 use crate::importing::{BATCH_ROWS_MAX, BadRow, CHUNK_ROWS_MAX, Chunk, ChunkDone, process_task};
 use crate::steps::{first_pause, paced, why};
 
-/// Rows of one activity, and of one batch in it, unless the input says otherwise.
-const CHUNK_ROWS: u64 = 10_000;
+/// Rows of one activity, and of one batch in it, unless the input says otherwise. What `progress` answers moves with each
+/// chunk: within one, only the activity's own heartbeats know more, which no query can see.
+const CHUNK_ROWS: u64 = 2_000;
 const BATCH_ROWS: u64 = 500;
 /// How long an attempt may be silent, unless the input says otherwise, and the bounds of that, in milliseconds.
 const HEARTBEAT_MS: u64 = 60_000;
@@ -32,7 +33,7 @@ const BAD_ROWS_TOLD_MAX: usize = 1_000;
 pub(crate) struct ImportInput {
     #[schemars(length(min = 1, max = 200))]
     pub(crate) import_id: String,
-    /// Rows of one activity; else 10,000.
+    /// Rows of one activity, by which `progress` moves; else 2,000.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 100_000))]
     pub(crate) chunk_rows: Option<u64>,

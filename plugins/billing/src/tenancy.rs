@@ -63,7 +63,7 @@ struct NewTenant {
 }
 
 /// Asks whether a user may work in a tenant, and as what. Where he may not, it is an `AuthorizationError`.
-#[activity(timeout = Short)]
+#[activity(timeout = Short, retry = Network)]
 pub(crate) fn validate_tenant_access(
     _: &ActivityContext,
     asked: UserInTenant,
@@ -81,7 +81,7 @@ pub(crate) fn validate_tenant_access(
 }
 
 /// Puts a user into a tenant, and answers the tenant before. What he was logged in to there ends.
-#[activity(timeout = Short)]
+#[activity(timeout = Short, retry = Database)]
 pub(crate) fn update_user_tenant(
     ctx: &ActivityContext,
     asked: UserInTenant,
@@ -98,7 +98,7 @@ pub(crate) fn update_user_tenant(
 }
 
 /// Logs a user in to the tenant that he is in.
-#[activity(timeout = Short)]
+#[activity(timeout = Short, retry = ExternalService)]
 pub(crate) fn create_tenant_session(
     ctx: &ActivityContext,
     asked: LoginRequest,

@@ -8,7 +8,7 @@ use temporalio_workflow::{
 };
 use tenterhook_sdk::log::{self, Level};
 use tenterhook_sdk::wait::{self, Waited};
-use tenterhook_sdk::{ActivityOutcome, time};
+use tenterhook_sdk::{Undone, time};
 
 use crate::finding::Findings;
 use crate::model::{
@@ -103,8 +103,8 @@ impl Approval {
                 log::in_workflow(ctx, Level::Warn, &message);
                 ctx.state_mut(|approval| approval.reason = Some(reason));
                 enter(ctx, Step::Compensating);
-                steps.undo(ctx).await;
-                Err(stop.end(ctx))
+                let undone = steps.undo(ctx).await;
+                Err(stop.end(ctx, &undone))
             }
         }
     }
@@ -291,11 +291,11 @@ impl Stop {
     }
 
     /// How the workflow ends, once everything is undone.
-    fn end(self, ctx: &Context) -> WorkflowTermination {
+    fn end(self, ctx: &Context, undone: &Undone) -> WorkflowTermination {
         let (step, termination) = match self {
-            Self::Failed(error) => (Step::Failed, error.into_workflow_failure()),
+            Self::Failed(error) => (Step::Failed, undone.failed(*error)),
             Self::Invalid(why) => (Step::Failed, time::invalid(why)),
-            Self::Cancelled => (Step::Cancelled, WorkflowTermination::cancelled()),
+            Self::Cancelled => (Step::Cancelled, undone.cancelled()),
         };
         enter(ctx, step);
         termination

@@ -6,13 +6,13 @@
 use std::time::Duration;
 
 use temporalio_workflow::{
-    SyncWorkflowContext, WorkflowContext, WorkflowContextView, WorkflowResult, WorkflowTermination,
-    workflow, workflow_methods,
+    ActivityExecutionError, SyncWorkflowContext, WorkflowContext, WorkflowContextView,
+    WorkflowResult, WorkflowTermination, workflow, workflow_methods,
 };
 use tenterhook_sdk::log::{self, Level};
 use tenterhook_sdk::time::{DateTime, Utc};
 use tenterhook_sdk::wait::{self, Waited};
-use tenterhook_sdk::{ActivityOutcome, Saga, time};
+use tenterhook_sdk::{Saga, Undone, time};
 
 use crate::finding::Findings;
 use crate::listings::{
@@ -41,6 +41,30 @@ type Context = WorkflowContext<Expiration>;
 
 /// What takes the mark of an expiring listing back; empty while it has none.
 type Mark = Saga<Expiration>;
+
+/// Why an expiration does not go on.
+enum Stop {
+    /// A step failed.
+    Failed(Box<ActivityExecutionError>),
+    /// The workflow was cancelled.
+    Cancelled,
+}
+
+impl From<ActivityExecutionError> for Stop {
+    fn from(error: ActivityExecutionError) -> Self {
+        Self::Failed(Box::new(error))
+    }
+}
+
+impl Stop {
+    /// How the workflow ends, once everything is undone.
+    fn end(self, undone: &Undone) -> WorkflowTermination {
+        match self {
+            Self::Failed(error) => undone.failed(*error),
+            Self::Cancelled => undone.cancelled(),
+        }
+    }
+}
 
 #[workflow_methods]
 impl Expiration {
@@ -106,7 +130,8 @@ impl Expiration {
 
 async fn go_on(ctx: &Context, request: &ExpirationRequest) -> WorkflowResult<ExpirationResult> {
     validate(request)?;
-    let first = status(ctx, request).await?;
+    let first = status(ctx, request).await;
+    let first = first.map_err(|stop| stop.end(&Undone::default()))?;
     if !first.is_live() {
         return Ok(ended(ctx, request, first, false));
     }
@@ -120,11 +145,10 @@ async fn go_on(ctx: &Context, request: &ExpirationRequest) -> WorkflowResult<Exp
     };
     ctx.state_mut(|expiration| expiration.expires_at = Some(expires_at));
     let mut mark = saga(request);
-    let outcome = follow(ctx, request, &mut mark).await;
-    if outcome.is_err() {
-        mark.compensate(ctx).await;
+    match follow(ctx, request, &mut mark).await {
+        Ok(result) => Ok(result),
+        Err(stop) => Err(stop.end(&mark.compensate(ctx).await)),
     }
-    outcome
 }
 
 /// Waits for the expiry and has the listing expire, or finds that it is no longer live.
@@ -132,7 +156,7 @@ async fn follow(
     ctx: &Context,
     request: &ExpirationRequest,
     mark: &mut Mark,
-) -> WorkflowResult<ExpirationResult> {
+) -> Result<ExpirationResult, Stop> {
     loop {
         if let Some(last) = wait_for_expiry(ctx, request, mark).await? {
             return Ok(ended(ctx, request, last, false));
@@ -142,7 +166,7 @@ async fn follow(
             return Ok(ended(ctx, request, last, false));
         }
         if ctx.cancellation_token().is_cancelled() {
-            return Err(WorkflowTermination::cancelled());
+            return Err(Stop::Cancelled);
         }
         // An extension that came meanwhile is in time.
         if ctx.state(|expiration| expiration.moved_to.is_none()) {
@@ -158,14 +182,15 @@ async fn wait_for_expiry(
     ctx: &Context,
     request: &ExpirationRequest,
     mark: &mut Mark,
-) -> WorkflowResult<Option<ListingStatus>> {
+) -> Result<Option<ListingStatus>, Stop> {
     let warn_before = Duration::from_millis(request.warn_before_ms.unwrap_or(WARN_BEFORE_MS));
     loop {
         let expires_at = ctx.state_mut(Expiration::take_up_extension);
         let left = time::between(time::now(ctx), expires_at);
         let quiet = left.saturating_sub(warn_before);
         if !quiet.is_zero() {
-            mark.compensate(ctx).await;
+            // The workflow goes on, so what failed meanwhile is for the log alone, where it is.
+            drop(mark.compensate(ctx).await);
         }
         let warned = !mark.is_empty();
         if !warned {
@@ -186,7 +211,7 @@ async fn wait_for_expiry(
                 }
                 enter(ctx, ExpiryStep::Warned);
             }
-            Waited::Cancelled => return Err(WorkflowTermination::cancelled()),
+            Waited::Cancelled => return Err(Stop::Cancelled),
         }
     }
 }
@@ -205,7 +230,7 @@ async fn warn(
     ctx: &Context,
     request: &ExpirationRequest,
     mark: &mut Mark,
-) -> WorkflowResult<ListingStatus> {
+) -> Result<ListingStatus, Stop> {
     let listing_id = request.listing_id.clone();
     let change = move |status: &str, only_from: &[&str]| {
         update_listing_status(StatusRequest {
@@ -219,31 +244,25 @@ async fn warn(
     let marked = mark.step(ctx, paced(warning, request.retry_initial_ms), move |_| {
         change(PUBLISHED, &[EXPIRING])
     });
-    marked.await.map_err(ActivityOutcome::into_workflow_failure)
+    Ok(marked.await?)
 }
 
 /// Insists on the index, whatever it answers: what has expired must not be found. So whether it has is settled before.
-async fn expire(ctx: &Context, request: &ExpirationRequest, mark: &Mark) -> WorkflowResult<()> {
+async fn expire(ctx: &Context, request: &ExpirationRequest, mark: &Mark) -> Result<(), Stop> {
     enter(ctx, ExpiryStep::Expiring);
     let expired = paced(expire_listing(listing(request)), request.retry_initial_ms);
-    mark.last_step(ctx, expired)
-        .await
-        .map_err(ActivityOutcome::into_workflow_failure)?;
+    mark.last_step(ctx, expired).await?;
     let mut published = saga(request);
     published.undo(remove_from_search_index(listing(request)));
-    published.compensate(ctx).await;
+    // The workflow completes, so what failed meanwhile is for the log alone, where it is.
+    drop(published.compensate(ctx).await);
     Ok(())
 }
 
-async fn status(ctx: &Context, request: &ExpirationRequest) -> WorkflowResult<ListingStatus> {
-    paced(
-        get_listing_status(listing(request)),
-        request.retry_initial_ms,
-    )
-    .detached()
-    .run(ctx)
-    .await
-    .map_err(ActivityOutcome::into_workflow_failure)
+async fn status(ctx: &Context, request: &ExpirationRequest) -> Result<ListingStatus, Stop> {
+    let call = get_listing_status(listing(request));
+    let call = paced(call, request.retry_initial_ms).detached();
+    Ok(call.run(ctx).await?)
 }
 
 /// With nothing to undo yet, at the request's own pace.

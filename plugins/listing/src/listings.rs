@@ -98,7 +98,7 @@ impl ListingStatus {
 
 /// Loads a listing and checks what can be checked without a reviewer or a model. One that is not submitted is a
 /// `Conflict`, one that nobody could buy a `ValidationError`.
-#[activity(timeout = Short)]
+#[activity(timeout = Short, retry = Network)]
 pub(crate) fn validate_listing(
     ctx: &ActivityContext,
     input: ListingRef,
@@ -125,7 +125,7 @@ pub(crate) fn validate_listing(
 }
 
 /// Tells a listing's status and when it expires.
-#[activity(timeout = Short)]
+#[activity(timeout = Short, retry = Network)]
 pub(crate) fn get_listing_status(
     ctx: &ActivityContext,
     input: ListingRef,
@@ -137,7 +137,7 @@ pub(crate) fn get_listing_status(
 
 /// Sets a listing's status, unless it has left those that it may come from: tells the one that it has then, or is a
 /// `Conflict`.
-#[activity(timeout = Short)]
+#[activity(timeout = Short, retry = Database)]
 pub(crate) fn update_listing_status(
     ctx: &ActivityContext,
     input: StatusRequest,
@@ -157,7 +157,7 @@ pub(crate) fn update_listing_status(
 }
 
 /// Writes down that a listing is approved, and by whom. One that is not under review any more is a `Conflict`.
-#[activity(timeout = Short)]
+#[activity(timeout = Short, retry = Database)]
 pub(crate) fn approve_listing(
     ctx: &ActivityContext,
     input: DecisionRequest,
@@ -166,7 +166,7 @@ pub(crate) fn approve_listing(
 }
 
 /// Writes down that a listing is rejected, by whom, and why. One that is not under review any more is a `Conflict`.
-#[activity(timeout = Short)]
+#[activity(timeout = Short, retry = Database)]
 pub(crate) fn reject_listing(
     ctx: &ActivityContext,
     input: DecisionRequest,
@@ -175,7 +175,7 @@ pub(crate) fn reject_listing(
 }
 
 /// Writes down that a listing has expired.
-#[activity(timeout = Short)]
+#[activity(timeout = Short, retry = Database)]
 pub(crate) fn expire_listing(
     ctx: &ActivityContext,
     input: ListingRef,

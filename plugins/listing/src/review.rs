@@ -45,7 +45,7 @@ struct CheckBody<'a> {
 }
 
 /// Has a listing checked, which gives it a quality score.
-#[activity(timeout = Medium)]
+#[activity(timeout = Medium, retry = ExternalService)]
 pub(crate) fn run_automated_checks(
     ctx: &ActivityContext,
     input: Listing,
@@ -72,7 +72,7 @@ pub(crate) fn run_automated_checks(
 }
 
 /// Tells the reviewers of a listing that waits for them.
-#[activity(timeout = Short)]
+#[activity(timeout = Short, retry = ExternalService)]
 pub(crate) fn notify_reviewers(
     ctx: &ActivityContext,
     input: NoticeRequest,

@@ -31,7 +31,7 @@ struct Document<'a> {
 }
 
 /// Puts a listing into the search index, in place of what is there.
-#[activity(timeout = Short)]
+#[activity(timeout = Short, retry = ExternalService)]
 pub(crate) fn publish_to_search_index(
     ctx: &ActivityContext,
     input: Listing,
@@ -53,7 +53,7 @@ pub(crate) fn publish_to_search_index(
 }
 
 /// Takes a listing out of the search index; one that is not in it is no error.
-#[activity(timeout = Short)]
+#[activity(timeout = Short, retry = ExternalService)]
 pub(crate) fn remove_from_search_index(
     ctx: &ActivityContext,
     input: ListingRef,

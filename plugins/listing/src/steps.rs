@@ -4,7 +4,7 @@
 //! a step without a clear answer is [`Saga::step`]'s affair.
 
 use temporalio_workflow::{ActivityExecutionError, WorkflowContext};
-use tenterhook_sdk::{Activity, ActivityCall, Saga};
+use tenterhook_sdk::{Activity, ActivityCall, Saga, Undone};
 
 use crate::approval::Approval;
 use crate::listings::{
@@ -109,8 +109,8 @@ impl Steps {
     }
 
     /// Undoes, in reverse, what was done.
-    pub(crate) async fn undo(&mut self, ctx: &Context) {
-        self.saga.compensate(ctx).await;
+    pub(crate) async fn undo(&mut self, ctx: &Context) -> Undone {
+        self.saga.compensate(ctx).await
     }
 
     fn listing(&self) -> ListingRef {

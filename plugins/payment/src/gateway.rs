@@ -4,6 +4,7 @@ use serde::Deserialize;
 use tenterhook_sdk::http::Method;
 use tenterhook_sdk::{ActivityContext, ActivityError, activity, info, payload};
 
+use crate::finding::Findings;
 use crate::provider;
 
 /// The failure type of a charge that the gateway refused for the customer's sake: no money, no valid card.
@@ -43,7 +44,24 @@ pub(crate) struct Refunded {
     pub(crate) refund_id: String,
 }
 
+impl ChargeRequest {
+    fn check(&self) -> Result<(), ActivityError> {
+        let mut findings = Findings::default();
+        findings.present("payment_id", &self.payment_id);
+        findings.money(self.amount, &self.currency);
+        findings.text("method", &self.method);
+        findings.verdict("the charge cannot be made")
+    }
+}
+
 impl RefundRequest {
+    fn check(&self) -> Result<(), ActivityError> {
+        let mut findings = Findings::default();
+        findings.present("charge_id", &self.charge_id);
+        findings.money(self.amount, &self.currency);
+        findings.verdict("the charge cannot be given back")
+    }
+
     /// The refund of the whole of a charge.
     pub(crate) fn of(charge: &ChargeRequest, charged: &Charged) -> Self {
         Self {
@@ -68,6 +86,7 @@ pub(crate) fn process_payment_gateway(
     ctx: &ActivityContext,
     input: ChargeRequest,
 ) -> Result<Charged, ActivityError> {
+    input.check()?;
     let response = provider::request(ctx, URL_KEY, Method::Post, "charges")?
         .json(&input)?
         .send()?;
@@ -109,6 +128,7 @@ pub(crate) fn refund_payment(
     ctx: &ActivityContext,
     input: RefundRequest,
 ) -> Result<Refunded, ActivityError> {
+    input.check()?;
     let refunded: Refunded = provider::request(ctx, URL_KEY, Method::Post, "refunds")?
         .json(&input)?
         .send()?

@@ -3,6 +3,7 @@
 use tenterhook_sdk::http::{Method, encode_segment};
 use tenterhook_sdk::{ActivityContext, ActivityError, activity, info, payload};
 
+use crate::finding::Findings;
 use crate::model::Item;
 use crate::provider;
 
@@ -30,7 +31,22 @@ pub(crate) struct ReleaseRequest {
     pub(crate) reservation_id: String,
 }
 
+impl ReservationRequest {
+    fn check(&self) -> Result<(), ActivityError> {
+        let mut findings = Findings::default();
+        findings.text("order_id", &self.order_id);
+        findings.items(&self.items);
+        findings.verdict("the items cannot be reserved")
+    }
+}
+
 impl ReleaseRequest {
+    fn check(&self) -> Result<(), ActivityError> {
+        let mut findings = Findings::default();
+        findings.present("reservation_id", &self.reservation_id);
+        findings.verdict("the reservation cannot be given back")
+    }
+
     /// The release of the whole of a reservation.
     pub(crate) fn of(reserved: &Reserved) -> Self {
         Self {
@@ -47,6 +63,7 @@ pub(crate) fn reserve_inventory(
     ctx: &ActivityContext,
     input: ReservationRequest,
 ) -> Result<Reserved, ActivityError> {
+    input.check()?;
     let reserved: Reserved = provider::request(ctx, URL_KEY, Method::Post, "reservations")?
         .json(&input)?
         .send()?
@@ -65,6 +82,7 @@ pub(crate) fn release_inventory(
     ctx: &ActivityContext,
     input: ReleaseRequest,
 ) -> Result<(), ActivityError> {
+    input.check()?;
     let path = format!("reservations/{}", encode_segment(&input.reservation_id));
     let response = provider::request(ctx, URL_KEY, Method::Delete, &path)?.send()?;
     if response.status() != NOT_FOUND {

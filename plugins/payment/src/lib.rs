@@ -1,9 +1,11 @@
 //! Payments for orders, as a saga: what a team starts from when money, stock and shipping must agree.
 //!
 //! [`process`] holds the workflow, [`steps`] its steps and their compensations; [`gateway`], [`inventory`],
-//! [`orders`] and [`validation`] the activities, one file a provider; [`model`] what goes in and comes out.
+//! [`orders`] and [`validation`] the activities, one file a provider; [`model`] what goes in and comes out, [`finding`]
+//! what is wrong with it.
 //! [`subscription`] takes the payments of a subscription, period by period.
 
+mod finding;
 mod gateway;
 mod inventory;
 mod model;

@@ -5,6 +5,8 @@ use tenterhook_sdk::payload;
 /// The bounds of [`PaymentRequest::retry_initial_ms`].
 pub(crate) const RETRY_INITIAL_MS_MIN: u64 = 1;
 pub(crate) const RETRY_INITIAL_MS_MAX: u64 = 60_000;
+/// The longest text that callers give, such as an id, in characters.
+pub(crate) const TEXT_CHARS_MAX: usize = 200;
 /// The most different items of one order.
 pub(crate) const ITEMS_MAX: usize = 1_000;
 

@@ -4,6 +4,7 @@ use serde::Serialize;
 use tenterhook_sdk::http::{Method, encode_segment};
 use tenterhook_sdk::{ActivityContext, ActivityError, activity, info, payload};
 
+use crate::finding::Findings;
 use crate::provider;
 
 const ORDERS_URL_KEY: &str = "orders_url";
@@ -41,6 +42,24 @@ pub(crate) struct Shipped {
     pub(crate) shipment_id: String,
 }
 
+impl OrderStatusRequest {
+    fn check(&self) -> Result<(), ActivityError> {
+        let mut findings = Findings::default();
+        findings.text("order_id", &self.order_id);
+        findings.text("status", &self.status);
+        findings.verdict("the order's status cannot be set")
+    }
+}
+
+impl ShipmentRequest {
+    fn check(&self) -> Result<(), ActivityError> {
+        let mut findings = Findings::default();
+        findings.text("order_id", &self.order_id);
+        findings.present("reservation_id", &self.reservation_id);
+        findings.verdict("the order cannot be shipped")
+    }
+}
+
 #[derive(Serialize)]
 struct StatusBody<'a> {
     status: &'a str,
@@ -52,6 +71,7 @@ pub(crate) fn update_order_status(
     ctx: &ActivityContext,
     input: OrderStatusRequest,
 ) -> Result<OrderStatus, ActivityError> {
+    input.check()?;
     let path = format!("orders/{}/status", encode_segment(&input.order_id));
     let status: OrderStatus = provider::request(ctx, ORDERS_URL_KEY, Method::Put, &path)?
         .json(&StatusBody {
@@ -70,6 +90,7 @@ pub(crate) fn trigger_fulfillment(
     ctx: &ActivityContext,
     input: ShipmentRequest,
 ) -> Result<Shipped, ActivityError> {
+    input.check()?;
     let shipped: Shipped = provider::request(ctx, FULFILLMENT_URL_KEY, Method::Post, "shipments")?
         .json(&input)?
         .send()?

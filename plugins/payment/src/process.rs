@@ -4,9 +4,9 @@ use std::error::Error;
 
 use temporalio_workflow::{
     ActivityExecutionError, SyncWorkflowContext, WorkflowContext, WorkflowContextView,
-    WorkflowResult, WorkflowTermination, workflow, workflow_methods,
+    WorkflowResult, workflow, workflow_methods,
 };
-use tenterhook_sdk::ActivityOutcome;
+use tenterhook_sdk::Undone;
 use tenterhook_sdk::log::{self, Level};
 
 use crate::model::{PaymentRequest, PaymentResult, PaymentStatus, Stage};
@@ -73,8 +73,8 @@ impl ProcessPayment {
                 );
                 ctx.state_mut(|payment| payment.reason = Some(reason));
                 enter(ctx, Stage::Compensating);
-                steps.undo(ctx).await;
-                stop.end(ctx)
+                let undone = steps.undo(ctx).await;
+                stop.end(ctx, &undone)
             }
         };
         log::in_workflow(
@@ -185,15 +185,19 @@ impl Stop {
     }
 
     /// How the workflow ends, once everything is undone.
-    fn end(self, ctx: &WorkflowContext<ProcessPayment>) -> WorkflowResult<PaymentResult> {
+    fn end(
+        self,
+        ctx: &WorkflowContext<ProcessPayment>,
+        undone: &Undone,
+    ) -> WorkflowResult<PaymentResult> {
         match self {
             Self::Failed(error) => {
                 enter(ctx, Stage::Failed);
-                Err(error.into_workflow_failure())
+                Err(undone.failed(*error))
             }
             Self::Cancelled => {
                 enter(ctx, Stage::Cancelled);
-                Err(WorkflowTermination::cancelled())
+                Err(undone.cancelled())
             }
         }
     }

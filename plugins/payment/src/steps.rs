@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use temporalio_workflow::{ActivityExecutionError, WorkflowContext};
-use tenterhook_sdk::{Activity, ActivityCall, Saga};
+use tenterhook_sdk::{Activity, ActivityCall, Saga, Undone};
 
 use crate::gateway::{
     ChargeRequest, Charged, RefundRequest, process_payment_gateway, refund_payment,
@@ -94,8 +94,8 @@ impl Steps {
     }
 
     /// Undoes, in reverse, what was done.
-    pub(crate) async fn undo(&mut self, ctx: &Context) {
-        self.saga.compensate(ctx).await;
+    pub(crate) async fn undo(&mut self, ctx: &Context) -> Undone {
+        self.saga.compensate(ctx).await
     }
 
     fn order_is(&self, status: &str) -> ActivityCall<orders::UpdateOrderStatus> {

@@ -47,21 +47,23 @@ type Context = WorkflowContext<SubscriptionPayment>;
 
 /// Why a run does not go on.
 enum Stop {
-    /// A step failed, or the input or the subscription is wrong.
-    Failed(Box<WorkflowTermination>),
+    /// A step failed.
+    Failed(Box<ActivityExecutionError>),
+    /// The input or the subscription is wrong.
+    Wrong(Box<WorkflowTermination>),
     /// The workflow was cancelled.
     Cancelled,
 }
 
 impl From<ActivityExecutionError> for Stop {
     fn from(error: ActivityExecutionError) -> Self {
-        Self::Failed(Box::new(error.into_workflow_failure()))
+        Self::Failed(Box::new(error))
     }
 }
 
 impl From<WorkflowTermination> for Stop {
     fn from(termination: WorkflowTermination) -> Self {
-        Self::Failed(Box::new(termination))
+        Self::Wrong(Box::new(termination))
     }
 }
 
@@ -98,12 +100,12 @@ impl SubscriptionPayment {
             Ok(ended) => ended,
             Err(stop) => {
                 enter(ctx, SubscriptionStep::Compensating);
-                saga.compensate(ctx).await;
+                let undone = saga.compensate(ctx).await;
                 let (step, termination) = match stop {
-                    Stop::Failed(why) => (SubscriptionStep::Failed, *why),
-                    Stop::Cancelled => {
-                        (SubscriptionStep::Stopped, WorkflowTermination::cancelled())
-                    }
+                    Stop::Failed(error) => (SubscriptionStep::Failed, undone.failed(*error)),
+                    // Found out before a charge is made: there was nothing to undo.
+                    Stop::Wrong(why) => (SubscriptionStep::Failed, *why),
+                    Stop::Cancelled => (SubscriptionStep::Stopped, undone.cancelled()),
                 };
                 enter(ctx, step);
                 let message = format!("subscription {id} is not charged any more: {termination}");

@@ -36,7 +36,7 @@ struct Message<'a> {
 }
 
 /// Sends a message by mail. An address that takes none is a `ValidationError`.
-#[activity(timeout = Short)]
+#[activity(timeout = Short, retry = ExternalService)]
 pub(crate) fn send_email(
     ctx: &ActivityContext,
     input: MessageRequest,
@@ -48,7 +48,7 @@ pub(crate) fn send_email(
 }
 
 /// Sends a message to a device, or into the inbox inside the product. A device that is gone is `NotFound`.
-#[activity(timeout = Short)]
+#[activity(timeout = Short, retry = ExternalService)]
 pub(crate) fn send_notification(
     ctx: &ActivityContext,
     input: MessageRequest,

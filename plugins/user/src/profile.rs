@@ -87,7 +87,7 @@ impl Profile {
 }
 
 /// Checks a message and finds out by the user's profile where it goes. A user that does not exist is `NotFound`.
-#[activity(timeout = Short)]
+#[activity(timeout = Short, retry = Network)]
 pub(crate) fn process_notification(
     ctx: &ActivityContext,
     input: NotificationRequest,
@@ -139,7 +139,7 @@ fn validate(input: &NotificationRequest) -> Result<(), ActivityError> {
 }
 
 /// Sets a user's status.
-#[activity(timeout = Short)]
+#[activity(timeout = Short, retry = Database)]
 pub(crate) fn update_user_status(
     ctx: &ActivityContext,
     input: UserStatus,

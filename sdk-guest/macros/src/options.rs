@@ -6,7 +6,16 @@ use syn::parse::Parser as _;
 use syn::{Ident, LitStr};
 
 const TIMEOUTS: &[&str] = &["Short", "Medium", "Long", "VeryLong"];
-const RETRIES: &[&str] = &["Standard", "Aggressive", "Patient", "None", "Forever"];
+const RETRIES: &[&str] = &[
+    "Standard",
+    "Aggressive",
+    "Patient",
+    "Database",
+    "Network",
+    "ExternalService",
+    "None",
+    "Forever",
+];
 
 /// The options as they were given.
 #[derive(Default)]

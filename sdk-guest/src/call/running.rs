@@ -18,7 +18,6 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use temporalio_workflow::common::UntypedActivity;
 use temporalio_workflow::common::data_converters::{PayloadConversionError, RawValue};
-use temporalio_workflow::common::protos::temporal::api::common::v1::Payload as WirePayload;
 use temporalio_workflow::{
     ActivityExecutionError, ActivityOptions, CancellableFuture, LocalActivityOptions,
     WorkflowContext,
@@ -121,21 +120,13 @@ fn named(name: &str) -> UntypedActivity {
 
 fn encoded<'a, I: Serialize + 'static>(input: &I) -> Result<RawValue, Raw<'a>> {
     match payload::encode(input) {
-        Ok(payload) => Ok(sent(payload)),
+        Ok(payload) => Ok(payload::wire(payload)),
         Err(error) => Err(Box::pin(Refused(Some(unfit(error))))),
     }
 }
 
 fn unfit(error: PayloadError) -> ActivityExecutionError {
     PayloadConversionError::EncodingError(Box::new(error)).into()
-}
-
-/// As the workflow's side of Temporal has it.
-fn sent(payload: Payload) -> RawValue {
-    let mut wire = WirePayload::default();
-    wire.metadata.extend(payload.metadata);
-    wire.data = payload.data;
-    RawValue::new(vec![wire])
 }
 
 /// As the activity's side of ours has it. An activity of another SDK that answers with nothing leaves no payload, or an
@@ -159,9 +150,10 @@ mod tests {
     fn values_pass_unchanged() {
         let value = vec!["a".to_owned(), "b".to_owned()];
         let payload = payload::encode(&value).expect("texts have JSON");
-        let back: Vec<String> = payload::decode(received(sent(payload))).expect("the same");
+        let back: Vec<String> =
+            payload::decode(received(payload::wire(payload))).expect("the same");
         assert_eq!(back, value);
-        let nothing = RawValue::new(vec![WirePayload::default()]);
+        let nothing = RawValue::new(vec![Default::default()]);
         payload::decode::<()>(received(nothing)).expect("nothing is nothing");
     }
 

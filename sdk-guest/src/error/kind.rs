@@ -1,21 +1,25 @@
 //! The taxonomy itself: types of failure, their names, and what is retried.
 
 use std::borrow::Cow;
-use std::time::Duration;
 
 /// The type name of the failure by which an activity says: I end because the host asked me to. The host reports
 /// the attempt as cancelled, not as failed, if it did ask.
 pub const CANCELED_TYPE: &str = "Canceled";
 
 /// The type of a failure. Its [`name`](Self::name) is the type on Temporal's ApplicationFailure.
+///
+/// A type says whether another attempt can help. How many there are, and when, says the retry policy of the call, which
+/// is one for all types: [`Retry`](crate::presets::Retry) has a preset for what an activity usually fails by.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// State could not be read or written. Retried.
+    /// State could not be read or written. Retried; [`Retry::Database`](crate::presets::Retry::Database) is made for it.
     Database,
-    /// No answer: the connection was refused, cut, or too slow. Retried.
+    /// No answer: the connection was refused, cut, or too slow. Retried; [`Retry::Network`](crate::presets::Retry::Network)
+    /// is made for it.
     Network,
-    /// The other side answered that it is broken (5xx). Retried.
+    /// The other side answered that it is broken (5xx), or the host leaves it alone because it keeps failing. Retried;
+    /// [`Retry::ExternalService`](crate::presets::Retry::ExternalService) is made for it.
     ExternalService,
     /// The other side asked for a pause. Retried after it.
     RateLimited,
@@ -32,15 +36,6 @@ pub enum ErrorKind {
     /// A plugin's own type, for example `PaymentDeclined`. Retried unless
     /// [`non_retryable`](ActivityError::non_retryable) is said.
     Custom(Cow<'static, str>),
-}
-
-/// How often and how soon a type of failure is worth another attempt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RetryPreset {
-    /// Attempts in all.
-    pub attempts: u32,
-    /// The pause before the second attempt.
-    pub initial: Duration,
 }
 
 impl ErrorKind {
@@ -72,24 +67,6 @@ impl ErrorKind {
             | Self::NotFound
             | Self::Conflict
             | Self::Cancelled => false,
-        }
-    }
-
-    /// The attempts that this type of failure usually deserves. The retry policy of the call decides; see
-    /// [`presets`](crate::presets).
-    #[must_use]
-    pub fn retry_preset(&self) -> Option<RetryPreset> {
-        let preset = |attempts, seconds| {
-            Some(RetryPreset {
-                attempts,
-                initial: Duration::from_secs(seconds),
-            })
-        };
-        match self {
-            Self::Database => preset(3, 1),
-            Self::Network => preset(5, 2),
-            Self::ExternalService => preset(3, 5),
-            _ => None,
         }
     }
 }

@@ -11,6 +11,8 @@ use crate::generated::wasi::http::types::{
 };
 use crate::generated::wasi::io::streams::StreamError;
 
+/// The host's code for a destination that it leaves alone for a while, at the beginning of its words.
+const CIRCUIT_OPEN: &str = "outbound-circuit-open";
 /// The most bytes that one blocking write may carry (`wasi:io/streams`).
 const WRITE_BYTES: usize = 4096;
 /// How many bytes are asked for at once.
@@ -186,6 +188,10 @@ fn failure(asked: &str, code: &ErrorCode) -> ActivityError {
         | ErrorCode::HttpUpgradeFailed
         | ErrorCode::HttpProtocolError
         | ErrorCode::LoopDetected => ActivityError::external_service(message),
+        // The other side is broken, and was not even asked.
+        ErrorCode::InternalError(Some(words)) if words.starts_with(CIRCUIT_OPEN) => {
+            ActivityError::external_service(message)
+        }
         _ => ActivityError::network(message),
     }
 }

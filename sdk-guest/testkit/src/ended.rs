@@ -35,13 +35,17 @@ impl Ended {
     /// Its result as JSON.
     ///
     /// # Errors
-    /// How it failed: `Canceled` when it was cancelled, `Timeout` when its time was over, else the workflow's failure.
+    /// How it failed: `Canceled` when it was cancelled, with the workflow's details, `Timeout` when its time was over, else
+    /// the workflow's failure.
     pub fn outcome(&self) -> Result<Value, Failure> {
         let of = |kind: &str, message: &str| Err(Failure::permanent(kind, message));
         match self.end() {
             Some(End::Completed(result)) => Ok(payload::json(result.as_ref())),
             Some(End::Failed(failure)) => Err(Failure::of_proto(failure)),
-            Some(End::Cancelled(_)) => of(CANCELED, "the workflow was cancelled"),
+            Some(End::Cancelled(details)) => Err(Failure {
+                details: details.as_ref().map(payload::all_json).unwrap_or_default(),
+                ..Failure::permanent(CANCELED, "the workflow was cancelled")
+            }),
             Some(End::TimedOut) => of(TIMEOUT, "the workflow's time is over"),
             Some(End::Terminated) => of("Terminated", "the workflow was terminated"),
             Some(End::Stuck { code, message }) => of(code, message),

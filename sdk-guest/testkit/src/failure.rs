@@ -2,6 +2,7 @@
 
 use std::{fmt, time::Duration};
 
+use serde_json::Value;
 use temporalio_protos::temporal::api::{
     common::v1::{ActivityType, Payloads, WorkflowExecution, WorkflowType},
     enums::v1::{RetryState, TimeoutType},
@@ -11,6 +12,8 @@ use temporalio_protos::temporal::api::{
         TimeoutFailureInfo, failure::FailureInfo,
     },
 };
+
+use crate::payload;
 
 /// A failure, as a mock answers one and as a workflow ends with one.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -24,6 +27,8 @@ pub struct Failure {
     pub non_retryable: bool,
     /// When the next attempt is due, where the failure says so.
     pub next_retry_delay: Option<Duration>,
+    /// Further values, as JSON.
+    pub details: Vec<Value>,
     /// What caused it.
     pub cause: Option<Box<Failure>>,
 }
@@ -66,11 +71,16 @@ impl Failure {
     }
 
     pub(crate) fn of_proto(failure: &Proto) -> Self {
+        let details = match &failure.failure_info {
+            Some(FailureInfo::ApplicationFailureInfo(it)) => it.details.as_ref(),
+            Some(FailureInfo::CanceledFailureInfo(it)) => it.details.as_ref(),
+            _ => None,
+        };
         let (kind, non_retryable, next_retry_delay) = match &failure.failure_info {
             Some(FailureInfo::ApplicationFailureInfo(it)) => (
                 it.r#type.as_str(),
                 it.non_retryable,
-                crate::payload::span(it.next_retry_delay),
+                payload::span(it.next_retry_delay),
             ),
             Some(FailureInfo::ActivityFailureInfo(_)) => ("ActivityFailure", false, None),
             Some(FailureInfo::ChildWorkflowExecutionFailureInfo(_)) => {
@@ -86,6 +96,7 @@ impl Failure {
             message: failure.message.clone(),
             non_retryable,
             next_retry_delay,
+            details: details.map(payload::all_json).unwrap_or_default(),
             cause: failure.cause.as_deref().map(Self::of_proto).map(Box::new),
         }
     }
@@ -97,6 +108,7 @@ impl Failure {
             next_retry_delay: self
                 .next_retry_delay
                 .and_then(|delay| delay.try_into().ok()),
+            details: payload::payloads(self.details.iter().map(payload::of).collect()),
             ..Default::default()
         };
         Proto {

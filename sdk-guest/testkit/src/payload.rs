@@ -34,6 +34,12 @@ pub(crate) fn json(payload: Option<&Payload>) -> Value {
         .unwrap_or(Value::Null)
 }
 
+/// The JSON of each of `payloads`.
+pub(crate) fn all_json(payloads: &Payloads) -> Vec<Value> {
+    let payloads = payloads.payloads.iter();
+    payloads.map(|payload| json(Some(payload))).collect()
+}
+
 /// `value` as a `T`.
 pub(crate) fn typed<T: DeserializeOwned>(value: &Value) -> Result<T, serde_json::Error> {
     T::deserialize(value)

@@ -161,10 +161,12 @@ fn to_proto(payload: Payload) -> Proto {
 }
 
 fn first_value(details: &[Payload]) -> Value {
-    let first = details.first();
-    first
-        .and_then(|payload| serde_json::from_slice(&payload.data).ok())
-        .unwrap_or_default()
+    details.first().map(value).unwrap_or_default()
+}
+
+/// Null for what is no JSON.
+fn value(payload: &Payload) -> Value {
+    serde_json::from_slice(&payload.data).unwrap_or_default()
 }
 
 /// As the worker makes it of a guest's.
@@ -189,6 +191,7 @@ fn linked(link: FailureLink, cause: Option<Box<Failure>>) -> Failure {
     Failure {
         kind: link.kind,
         message: link.message,
+        details: link.details.iter().map(value).collect(),
         cause,
         ..Failure::default()
     }

@@ -1,7 +1,7 @@
 //! The domain plugins, each workflow on a real host, a real Temporal server and providers that keep books.
 //!
 //! A module a plugin, a module in it a workflow, named after it; a test whose name contains an activity's name shows
-//! that activity. `tests/tests/tidy/domain.rs` finds what has none.
+//! that activity. `tests/tests/tidy/domain.rs` finds what has none. `taxonomy` is of all plugins: the types of failures.
 // What is expected is read where a test failed.
 #![allow(clippy::unwrap_used)]
 
@@ -11,4 +11,5 @@ mod listing;
 mod payment;
 mod scene;
 mod schedule;
+mod taxonomy;
 mod user;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::{Extension, Json as JsonBody, extract::State};
 use serde::Deserialize;
+use serde_json::Value;
 use tenterhook_domain::{
     Code, Error, Result, Scope,
     execution::Page,
@@ -13,7 +14,7 @@ use tenterhook_domain::{
 };
 use tenterhook_store::Written;
 
-use super::release::no_release;
+use super::{release::no_release, workflow};
 use crate::{
     Api,
     answer::{NoContent, Put},
@@ -67,13 +68,8 @@ pub(crate) async fn put(
 async fn checked(api: &Api, scope: &Scope, mut schedule: Schedule) -> Result<Schedule> {
     let workflow_type = schedule.action.workflow_type.clone();
     let types = current_types(api, scope, &schedule).await?;
-    let input = schedule.action.input.take();
-    let input = tokio::task::spawn_blocking(move || {
-        types.check(&workflow_type, input.as_ref()).map(|()| input)
-    })
-    .await
-    .map_err(|error| Error::new(Code::Internal, "the input was not checked").caused_by(error))??;
-    schedule.action.input = input;
+    let check = move |input: Option<&Value>| types.check(&workflow_type, input);
+    schedule.action.input = workflow::checked(schedule.action.input.take(), check).await?;
     Ok(schedule)
 }
 
@@ -85,11 +81,7 @@ async fn current_types(
     let (store, plugin) = (&api.state.store, &schedule.action.workflow_type.plugin);
     let (line, _) = store.lines.line(scope, plugin).await?;
     let digest = line.current.ok_or_else(|| no_release(scope, plugin))?;
-    if let Some(types) = api.schemas.cached(plugin, &digest) {
-        return Ok(types);
-    }
-    let release = store.releases.get(scope, plugin, &digest).await?;
-    Ok(api.schemas.remember(plugin, release))
+    workflow::types_of(api, scope, plugin, &digest).await
 }
 
 pub(crate) async fn get(

@@ -11,7 +11,7 @@ use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use tenterhook_domain::{
-    Code, Error, Result, Scope,
+    Code, Digest, Error, PluginName, Result, Scope,
     execution::{Event, Execution, Outcome, Page, ReusePolicy, Start, Started, Status},
 };
 
@@ -115,12 +115,9 @@ pub(crate) async fn start(
     let mut start = request.read(&scope)?;
     start.weight = api.door.start(&api.state, &scope.tenant).await?;
     let types = types_of_chosen(&api, &scope, &start).await?;
-    let (workflow_type, input) = (start.workflow_type.clone(), start.input.take());
-    start.input = tokio::task::spawn_blocking(move || {
-        types.check(&workflow_type, input.as_ref()).map(|()| input)
-    })
-    .await
-    .map_err(|error| Error::new(Code::Internal, "the input was not checked").caused_by(error))??;
+    let workflow_type = start.workflow_type.clone();
+    let check = move |input: Option<&Value>| types.check(&workflow_type, input);
+    start.input = checked(start.input.take(), check).await?;
     let started = api.state.executions.start(&scope, start).await?;
     if let Some(wait) = wait {
         // It is started whatever comes now: an outcome that cannot be had is no reason to say otherwise.
@@ -147,11 +144,31 @@ async fn types_of_chosen(api: &Api, scope: &Scope, start: &Start) -> Result<Arc<
     let (line, _) = store.lines.line(scope, plugin).await?;
     let chosen = line.choose(&scope.temporal_id(&start.id)?);
     let digest = chosen.ok_or_else(|| no_release(scope, plugin))?;
-    if let Some(types) = api.schemas.cached(plugin, &digest) {
+    types_of(api, scope, plugin, &digest).await
+}
+
+/// The workflow types of a release.
+pub(super) async fn types_of(
+    api: &Api,
+    scope: &Scope,
+    plugin: &PluginName,
+    digest: &Digest,
+) -> Result<Arc<WorkflowTypes>> {
+    if let Some(types) = api.schemas.cached(plugin, digest) {
         return Ok(types);
     }
-    let release = store.releases.get(scope, plugin, &digest).await?;
+    let release = api.state.store.releases.get(scope, plugin, digest).await?;
     Ok(api.schemas.remember(plugin, release))
+}
+
+/// Runs a check of an input off the runtime's threads, for it may take long, and gives the input back.
+pub(super) async fn checked(
+    input: Option<Value>,
+    check: impl FnOnce(Option<&Value>) -> Result<()> + Send + 'static,
+) -> Result<Option<Value>> {
+    tokio::task::spawn_blocking(move || check(input.as_ref()).map(|()| input))
+        .await
+        .map_err(|error| Error::new(Code::Internal, "the input was not checked").caused_by(error))?
 }
 
 /// How it ended. When the host stops, a wait is cut short and answers what is so then.

@@ -28,7 +28,8 @@ pub(crate) const MAGIC: &[u8] = b"\0asm:";
 /// A component of this version is looked at for as long as the test wants.
 pub(crate) const SLOW: &str = "slow";
 
-/// Accepts what begins with [`MAGIC`]. The plugin has the workflow `Pay`, whose input has an `amount`.
+/// Accepts what begins with [`MAGIC`]. The plugin has the workflow `Pay`, whose input has an `amount`, and which takes
+/// messages of each kind by the name `change_plan`, whose input has a `price`.
 #[derive(Default)]
 pub(crate) struct FakeInspector {
     /// Lets the inspection of [`SLOW`] components end.
@@ -55,27 +56,34 @@ impl Inspector for FakeInspector {
         if version == SLOW {
             self.go_on.notified().await;
         }
-        let definition = MessageType {
-            name: "Pay".into(),
-            input_schema: Some(json!({
-                "type": "object",
-                "properties": {"amount": {"type": "integer", "minimum": 1}},
-                "required": ["amount"]
-            })),
-            ..MessageType::default()
-        };
+        let plan = message("change_plan", "price");
         Ok(Inspection {
             metadata: Metadata {
                 name: Some(context.plugin.to_string()),
                 version: Some(version),
                 workflows: vec![WorkflowType {
-                    definition,
-                    ..WorkflowType::default()
+                    definition: message("Pay", "amount"),
+                    signals: vec![plan.clone()],
+                    queries: vec![plan.clone()],
+                    updates: vec![plan],
                 }],
                 ..Metadata::default()
             },
             checks: vec![Check::passed("imports", "none")],
         })
+    }
+}
+
+/// What takes a whole number in a field.
+fn message(name: &str, field: &str) -> MessageType {
+    MessageType {
+        name: name.into(),
+        input_schema: Some(json!({
+            "type": "object",
+            "properties": {(field): {"type": "integer", "minimum": 1}},
+            "required": [field]
+        })),
+        ..MessageType::default()
     }
 }
 

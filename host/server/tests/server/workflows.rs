@@ -231,6 +231,31 @@ async fn messages_reach_the_execution() {
 }
 
 #[tokio::test]
+async fn a_message_that_does_not_fit_its_schema_is_refused() {
+    let host = furnished().await;
+    let acme = host.tenant("acme").await;
+    for (kind, taken) in [("signals", 204), ("queries", 200), ("updates", 200)] {
+        let path = format!("{WORKFLOWS}/order%2F1/{kind}/change_plan");
+        for (wrong, place) in [
+            (r#"{"input": {"price": 0}}"#, "at /price:"),
+            (r#"{"input": {"prise": 1}}"#, "at /:"),
+            ("{}", "at /:"),
+        ] {
+            let refused = acme.post(&path, wrong).await;
+            let code = (refused.status.as_u16(), refused.code());
+            assert_eq!(code, (422, "input-invalid"), "{kind}: {wrong}");
+            let detail = refused.json["detail"].as_str().unwrap();
+            assert!(detail.contains(place), "{kind}: {detail}");
+        }
+        let fits = acme.post(&path, r#"{"input": {"price": 1}}"#).await;
+        assert_eq!(fits.status, taken, "{kind}");
+    }
+    // None of those that were refused arrived.
+    let signals = host.executions.signals_of(&production(), "order/1");
+    assert_eq!(signals, ["change_plan"]);
+}
+
+#[tokio::test]
 async fn histories_and_lists_are_answered() {
     let host = furnished().await;
     let acme = host.tenant("acme").await;

@@ -7,8 +7,10 @@ use tenterhook_tests::standin::{Book, Happening, Operation, Switch};
 
 use crate::services::{OLD, REPORT, backed_up, cleanup, on_record, open, reminder, report, run_as};
 
-/// Attempts of the presets `standard` and `patient`.
+/// Attempts of the presets `standard`, `patient`, `database` and `external service`.
 const ATTEMPTS: u64 = 3;
+/// Attempts of the preset `network`.
+const NETWORK_ATTEMPTS: u64 = 5;
 
 fn down() -> Switch {
     Switch::failing(ATTEMPTS, 503)
@@ -200,7 +202,10 @@ async fn a_reminder_that_cannot_be_sent_is_not_marked_and_one_that_is_sent_is() 
     assert!(execution.finish().failure().is("Conflict"));
 
     let bench = services.bench();
-    bench.switch(Operation::ReminderReads, down());
+    bench.switch(
+        Operation::ReminderReads,
+        Switch::failing(NETWORK_ATTEMPTS, 503),
+    );
     let ended = bench.kit.run("Reminder", &reminder());
     assert!(ended.failure().is("ExternalServiceError"), "{ended:?}");
     assert_eq!(ended.called(), ["ValidateReminder"]);

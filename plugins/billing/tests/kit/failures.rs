@@ -20,6 +20,26 @@ async fn an_invoice_that_fails_is_voided() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_failed_of_the_undoing_is_told_with_the_failure() {
+    let services = open().await;
+    let bench = services.bench();
+    bench.switch(Operation::InvoiceFinals, Switch::failing(1, 422));
+    bench.switch(Operation::InvoiceVoids, Switch::failing(2, 409));
+    let failure = bench.kit.run("CalculateCharges", &charges()).failure();
+    assert!(failure.is("ValidationError"), "{failure:?}");
+    let told = failure.details.last().unwrap()["compensations"].clone();
+    let void = &told[0];
+    assert_eq!(
+        (&void["name"], &void["tries"], told.as_array().map(Vec::len)),
+        (&"ProcessInvoice".into(), &3.into(), Some(1)),
+        "{failure:?}"
+    );
+    let why = void["last_failure"].as_str().unwrap();
+    assert!(why.contains("void answered 409"), "{why}");
+    assert_eq!(finals(&bench.book(), "s-1"), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_subscription_that_cannot_be_paid_is_undone_in_reverse() {
     let services = open().await;
     let bench = services.bench();

@@ -42,6 +42,32 @@ async fn what_was_done_is_undone_in_reverse() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_failed_of_the_undoing_is_told_with_the_failure() {
+    let services = open().await;
+    let bench = bench_of(&services, clear());
+    let mut review = bench.kit.start("Approval", &listing());
+    review.until_called("PublishToSearchIndex");
+    bench.switch(Operation::ListingStatuses, Switch::failing(1, 409));
+    bench.switch(Operation::DocumentRemovals, Switch::failing(1, 409));
+    let failure = review.finish().failure();
+    assert!(failure.is("Conflict"), "{failure:?}");
+    let told = &failure.details.last().unwrap()["compensations"];
+    let removal = &told[0];
+    assert_eq!(
+        (&removal["name"], &removal["tries"]),
+        (&json!("RemoveFromSearchIndex"), &json!(2)),
+        "{failure:?}"
+    );
+    let why = removal["last_failure"].as_str().unwrap();
+    assert!(why.contains("answered 409"), "{why}");
+    assert_eq!(
+        told[1],
+        json!({ "name": "UpdateListingStatus", "tries": 1 })
+    );
+    assert_eq!(place(&bench.book()), ("submitted", false));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_publication_without_an_answer_is_asked_again_and_removed() {
     let services = open().await;
     let bench = bench_of(&services, clear());
@@ -157,6 +183,8 @@ async fn what_cannot_expire_is_published_again() {
     let mut ended = waiting.finish();
     assert!(ended.failure().is("Conflict"), "{ended:?}");
     ended.never_called("RemoveFromSearchIndex");
+    let told = json!({ "compensations": [{ "name": "UpdateListingStatus", "tries": 1 }] });
+    assert_eq!(ended.failure().details.last(), Some(&told));
     assert_eq!(statuses(&bench), ["expiring", "published"]);
     assert_eq!(place(&bench.book()), ("published", true));
     let expiry: Value = ended.query("expiry").unwrap();

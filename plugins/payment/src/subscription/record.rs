@@ -4,6 +4,7 @@ use tenterhook_sdk::http::{Method, encode_segment};
 use tenterhook_sdk::{ActivityContext, ActivityError, activity, info, payload};
 
 use super::model::SubscriptionRequest;
+use crate::finding::Findings;
 use crate::provider;
 
 const URL_KEY: &str = "subscriptions_url";
@@ -79,6 +80,14 @@ pub(crate) struct SubscriptionUpdate {
     pub(crate) cancel_at_period_end: Option<bool>,
 }
 
+impl SubscriptionRef {
+    fn check(&self) -> Result<(), ActivityError> {
+        let mut findings = Findings::default();
+        findings.text("subscription_id", &self.subscription_id);
+        findings.verdict("the subscription cannot be loaded")
+    }
+}
+
 impl SubscriptionUpdate {
     /// Nothing to change yet.
     pub(crate) fn of(request: &SubscriptionRequest) -> Self {
@@ -87,15 +96,29 @@ impl SubscriptionUpdate {
             ..Self::default()
         }
     }
+
+    fn check(&self) -> Result<(), ActivityError> {
+        let mut findings = Findings::default();
+        findings.text("subscription_id", &self.subscription_id);
+        if let Some(plan) = &self.plan {
+            findings.text("plan", plan);
+        }
+        findings.check(self.price != Some(0), "price is not positive");
+        if let Some(currency) = &self.currency {
+            findings.currency(currency);
+        }
+        findings.verdict("the subscription cannot be changed")
+    }
 }
 
 /// Loads a subscription. One that does not exist is `NotFound`, one without a price a `ValidationError`.
-#[activity(timeout = Short)]
+#[activity(timeout = Short, retry = Network)]
 pub(crate) fn get_subscription_details(
     ctx: &ActivityContext,
     input: SubscriptionRef,
 ) -> Result<Details, ActivityError> {
-    let path = path(&input.subscription_id)?;
+    input.check()?;
+    let path = path(&input.subscription_id);
     let details: Details = provider::request(ctx, URL_KEY, Method::Get, &path)?
         .send()?
         .ok()?
@@ -119,7 +142,8 @@ pub(crate) fn update_subscription(
     ctx: &ActivityContext,
     input: SubscriptionUpdate,
 ) -> Result<Details, ActivityError> {
-    let path = path(&input.subscription_id)?;
+    input.check()?;
+    let path = path(&input.subscription_id);
     let details: Details = provider::request(ctx, URL_KEY, Method::Patch, &path)?
         .json(&input)?
         .send()?
@@ -132,9 +156,6 @@ pub(crate) fn update_subscription(
     Ok(details)
 }
 
-fn path(subscription_id: &str) -> Result<String, ActivityError> {
-    if subscription_id.is_empty() {
-        return Err(ActivityError::validation("subscription_id is empty"));
-    }
-    Ok(format!("subscriptions/{}", encode_segment(subscription_id)))
+fn path(subscription_id: &str) -> String {
+    format!("subscriptions/{}", encode_segment(subscription_id))
 }

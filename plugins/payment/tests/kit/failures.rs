@@ -139,6 +139,43 @@ async fn what_cannot_be_booked_is_refunded_and_what_was_booked_is_not() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refund_that_failed_at_first_is_told_with_the_failure() {
+    let services = open().await;
+    let bench = services.bench();
+    bench.switch(Operation::SubscriptionChanges, Switch::failing(1, 409));
+    bench.switch(Operation::Refunds, Switch::failing(1, 409));
+    let failure = start(&bench).finish().failure();
+    assert!(failure.is("Conflict"), "{failure:?}");
+    let refund = &failure.details.last().unwrap()["compensations"][0];
+    assert_eq!(
+        (&refund["name"], &refund["tries"]),
+        (&json!("RefundPayment"), &json!(2)),
+        "{failure:?}"
+    );
+    let why = refund["last_failure"].as_str().unwrap();
+    assert!(why.contains("refunds answered 409"), "{why}");
+    assert!(kept(&bench.book()).is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wrong_change_of_plan_is_not_sent_on() {
+    let services = open().await;
+    let bench = services.bench();
+    let mut execution = start(&bench);
+    // Here nobody stands at the door: the activity looks again.
+    let wrong = json!({ "plan": "", "price": 0, "currency": "euro" });
+    execution.at(days(10), Message::signal("change_plan", &wrong));
+    let failure = execution.finish().failure();
+    assert!(failure.is("ValidationError"), "{failure:?}");
+    for what in ["plan is", "price is", "currency is"] {
+        assert!(failure.message.contains(what), "{failure:?}");
+    }
+    let book = bench.book();
+    assert_eq!(book.subscriptions["s-1"].plan, "basic");
+    assert_eq!(kept(&book), [charge(JANUARY, 1_900)]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn unknown_subscriptions_and_wrong_inputs_fail() {
     let services = open().await;
     let bench = services.bench();
@@ -164,7 +201,8 @@ async fn unknown_subscriptions_and_wrong_inputs_fail() {
     ended.never_called("ProcessPaymentGateway");
 
     let bench = services.bench();
-    bench.switch(Operation::SubscriptionReads, Switch::failing(3, 503));
+    // As many as the preset `network` has attempts.
+    bench.switch(Operation::SubscriptionReads, Switch::failing(5, 503));
     let ended = start(&bench).finish();
     assert!(ended.failure().is("ExternalServiceError"), "{ended:?}");
     assert!(bench.book().charges.is_empty());

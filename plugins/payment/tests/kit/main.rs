@@ -1,5 +1,6 @@
-//! The workflow `SubscriptionPayment` of the plugin's component in the test kit, its activities and all, against services
-//! that keep books. `ProcessPayment` is the test kit's own example: `sdk-guest/testkit/tests/kit/`.
+//! The plugin's component in the test kit, its activities and all, against services that keep books. `ProcessPayment` is
+//! in `process`, and with mocks for its activities it is the test kit's own example: `sdk-guest/testkit/tests/kit/`. The
+//! rest is of `SubscriptionPayment`.
 //!
 //! `cargo xtask guests` builds the component that is tested.
 // What is expected is read where a test failed; sweeps say how many runs they made.
@@ -8,5 +9,6 @@
 mod cancellation;
 mod failures;
 mod periods;
+mod process;
 mod services;
 mod sweeps;

@@ -1,4 +1,4 @@
-//! The services that payments of subscriptions ask, and what is in their books before anything begins.
+//! The services that payments ask, and what is in their books before anything begins.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -9,7 +9,13 @@ use tenterhook_tests::services::{Bench, Services};
 use tenterhook_tests::standin::{Book, Period, Subscription, SubscriptionStatus};
 
 /// The services' configuration keys, without `_url`, and the names of the same in the stand-in.
-const SERVICES: &[&str] = &["gateway", "subscriptions"];
+const SERVICES: &[&str] = &[
+    "gateway",
+    "inventory",
+    "orders",
+    "fulfillment",
+    "subscriptions",
+];
 
 /// When the period before the first that is charged is over, and the two after it: an hour in Berlin, all in winter.
 pub(crate) const JANUARY: &str = "2026-01-01T08:00:00Z";

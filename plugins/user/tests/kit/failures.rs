@@ -146,6 +146,40 @@ async fn a_service_that_says_when_is_asked_then() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_step_is_tried_again_when_its_preset_says() {
+    let services = open().await;
+    // Records from a second on, what is reached over the network from two, somebody else's service from five.
+    for (workflow, operation, failures, seconds) in [
+        ("Onboarding", Operation::UserStatuses, 2, 1 + 2),
+        ("SendNotification", Operation::UserReads, 4, 2 + 4 + 8 + 16),
+        ("SendNotification", Operation::Mails, 2, 5 + 10),
+    ] {
+        let (input, own) = match workflow {
+            "Onboarding" => (onboarding(), DAY),
+            _ => (notification(), Duration::ZERO),
+        };
+        let bench = services.bench();
+        bench.switch(operation, Switch::failing(failures, 503));
+        let ended = bench.kit.run(workflow, &input);
+        assert!(ended.is_completed(), "{operation:?}: {ended:?}");
+        assert_eq!(
+            ended.elapsed(),
+            Duration::from_secs(seconds) + own,
+            "{operation:?}"
+        );
+        let calls = bench.book().counts(operation).calls;
+        assert_eq!(calls, failures + 1, "{operation:?}");
+    }
+
+    // And one failure more is the last.
+    let bench = services.bench();
+    bench.switch(Operation::UserReads, Switch::failing(5, 503));
+    let ended = bench.kit.run("SendNotification", &notification());
+    assert!(ended.failure().is("ExternalServiceError"), "{ended:?}");
+    assert_eq!(ended.attempts("ProcessNotification"), 5);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_reminder_that_cannot_be_sent_turns_nobody_away() {
     let services = open().await;
     let bench = services.bench();

@@ -99,6 +99,37 @@ async fn get_subscription_details_charge_update_subscription_sleep_and_again() {
 }
 
 #[tokio::test]
+async fn a_wrong_change_of_plan_is_refused_at_the_door() {
+    let scene = scene("payment-wrong-plan", "card").await;
+    let input = payments(LONG_MS);
+    scene.start("SubscriptionPayment", "s-1", input).await;
+    scene
+        .until_query("s-1", "status", |seen| seen["step"] == "sleeping")
+        .await;
+    let path = scene.world.path("workflows/s-1/signals/change_plan");
+    let send = |plan: Value| {
+        let (api, path) = (&scene.world.api, &path);
+        async move { api.post(path, &json!({ "input": plan })).await.unwrap() }
+    };
+    let plan = |price: u64| json!({ "plan": "pro", "price": price, "currency": "EUR" });
+    for wrong in [plan(0), json!({ "plan": "pro" }), json!("pro"), Value::Null] {
+        let refused = send(wrong.clone()).await;
+        assert_eq!(refused.code(), Some("input-invalid"), "{wrong}");
+    }
+    // It takes none, so it is not answered.
+    let query = scene.world.query("s-1", "status", json!("now")).await;
+    assert_eq!(query.unwrap().code(), Some("input-invalid"));
+    let seen = scene.query("s-1", "status").await;
+    assert_eq!(seen["next_plan"], Value::Null, "none of them arrived");
+    send(plan(4_900)).await.ok().unwrap();
+    let taken = |seen: &Value| seen["next_plan"] == "pro";
+    scene.until_query("s-1", "status", taken).await;
+    scene.world.cancel("s-1").await.unwrap();
+    let outcome = scene.world.outcome("s-1").await.unwrap();
+    assert_eq!(outcome["status"], "canceled", "{outcome:#}");
+}
+
+#[tokio::test]
 async fn the_calendar_says_when_a_period_ends() {
     let scene = scene("payment-calendar", "card").await;
     let mut input = payments(LONG_MS);

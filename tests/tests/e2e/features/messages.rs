@@ -66,7 +66,10 @@ async fn updates_are_validated_accepted_and_answered() {
     assert_eq!(later["result"], 11);
     let unknown = refused(&update("nope", Value::Null).await, "update-failed");
     assert!(unknown.contains("nope"), "{unknown}");
-    let unreadable = refused(&update("deposit", json!("ten")).await, "update-failed");
+    let unfit = refused(&update("deposit", json!("ten")).await, "input-invalid");
+    assert!(unfit.contains("at /:"), "{unfit}");
+    // A whole number, as the schema says, and still too large for the code.
+    let unreadable = refused(&update("deposit", json!(u64::MAX)).await, "update-failed");
     assert!(unreadable.contains("expected i64"), "{unreadable}");
 
     world.signal("l", "close", Value::Null).await.unwrap();
@@ -99,12 +102,15 @@ async fn queries_take_input_and_fail_by_themselves() {
     let cases = [
         ("broken", Value::Null, "this query is broken"),
         ("nope", Value::Null, "nope"),
-        ("scaled", json!("three"), "expected i64"),
+        // A whole number, as the schema says, and still too large for the code.
+        ("scaled", json!(u64::MAX), "expected i64"),
     ];
     for (name, input, reason) in cases {
         let detail = refused(&query(name, input).await, "query-failed");
         assert!(detail.contains(reason), "{name}: {detail}");
     }
+    let unfit = refused(&query("scaled", json!("three")).await, "input-invalid");
+    assert!(unfit.contains("at /:"), "{unfit}");
     // A failed query is the caller's alone: the run goes on.
     assert_eq!(
         query("balance", Value::Null).await.ok().unwrap()["result"],

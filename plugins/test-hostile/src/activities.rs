@@ -51,6 +51,12 @@ pub(crate) fn overflow(_: &ActivityContext, _input: ()) -> Result<u64, ActivityE
     Ok(misdeeds::overflow(0))
 }
 
+/// Calls itself without end, and keeps nothing in memory meanwhile.
+#[activity]
+pub(crate) fn descend(_: &ActivityContext, depth: u64) -> Result<u64, ActivityError> {
+    Ok(misdeeds::descend(depth))
+}
+
 /// Blocks for so many milliseconds.
 #[activity]
 pub(crate) fn sleep(_: &ActivityContext, millis: u64) -> Result<(), ActivityError> {
@@ -83,4 +89,36 @@ pub(crate) fn flood_log(_: &ActivityContext, lines: u64) -> Result<(), ActivityE
         info!("line {line} of a flood");
     }
     Ok(())
+}
+
+/// Writes one log line of so many bytes.
+#[activity]
+pub(crate) fn long_line(_: &ActivityContext, bytes: usize) -> Result<(), ActivityError> {
+    info!("{}", "x".repeat(bytes));
+    Ok(())
+}
+
+/// Reaches for what the standard library knows and no attempt has. Fails with the error that it meets.
+#[activity]
+pub(crate) fn escape(_: &ActivityContext, way: String) -> Result<(), ActivityError> {
+    let met = match way.as_str() {
+        "file" => std::fs::File::open("/etc/hostname").map(|_| ()),
+        "folder" => std::fs::create_dir("made"),
+        "connection" => std::net::TcpStream::connect("127.0.0.1:80").map(|_| ()),
+        "listener" => std::net::TcpListener::bind("127.0.0.1:0").map(|_| ()),
+        "datagram" => std::net::UdpSocket::bind("127.0.0.1:0").map(|_| ()),
+        "program" => std::process::Command::new("true").status().map(|_| ()),
+        "thread" => std::thread::Builder::new().spawn(|| ()).map(|_| ()),
+        "exit" => exit(),
+        _ => Ok(()),
+    };
+    met.map_err(|error| ActivityError::custom("Escape", format!("{way}: {:?}", error.kind())))
+}
+
+#[allow(
+    clippy::disallowed_methods,
+    reason = "what no activity should do is what this one does"
+)]
+fn exit() -> std::io::Result<()> {
+    std::process::exit(3)
 }

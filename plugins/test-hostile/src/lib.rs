@@ -5,22 +5,31 @@
 
 mod activities;
 mod hindsight;
+mod keeping;
 mod misdeeds;
+mod pushing;
 mod reaching;
+mod sending;
 mod workflows;
 
 use tenterhook_sdk::plugin;
 
 use activities::{
-    Compute, FloodHeartbeats, FloodLog, Grow, Hoard, HugeHeartbeat, HugeResult, Innocent, Overflow,
-    Panic, Sleep, Spin,
+    Compute, Descend, Escape, FloodHeartbeats, FloodLog, Grow, Hoard, HugeHeartbeat, HugeResult,
+    Innocent, LongLine, Overflow, Panic, Sleep, Spin,
 };
-use hindsight::{CountsQuestions, DecidesByReplay};
+use hindsight::{
+    CountsQuestions, DecidesByReplay, TurnsByReplay, TurnsByStatic, TurnsByWorld, TurnsOnReplay,
+};
+use keeping::Keep;
+use pushing::Pushes;
 use reaching::Reaches;
+use sending::{HoldAnswers, Insist, Send};
 use workflows::{
-    Behaves, CallsStranger, Computes, FansOut, FloodsCommands, FloodsLog, ForgesPin, Grows, Hoards,
-    HugePayload, NeverEnds, Overflows, Panics, PanicsInQuery, PanicsInValidator, PanicsOnSignal,
-    PilesUpActivities, PilesUpChildren, PilesUpTimers, Sleeps, Spins, SpinsInQuery,
+    Behaves, CallsStranger, Computes, Descends, FansOut, FloodsCommands, FloodsLog, ForgesPin,
+    Grows, Hoards, HugePayload, NeverEnds, Overflows, Panics, PanicsInQuery, PanicsInValidator,
+    PanicsOnSignal, PilesUpActivities, PilesUpChildren, PilesUpTimers, Sleeps, Spins, SpinsInQuery,
+    Swells,
 };
 
 plugin! {
@@ -49,6 +58,8 @@ plugin! {
         Hoards,
         /// Calls itself without end.
         Overflows,
+        /// The same, and keeps nothing in memory meanwhile.
+        Descends,
         /// Starts 20,000 timers in one task.
         FloodsCommands,
         /// Has so many timers under way at once.
@@ -59,6 +70,8 @@ plugin! {
         PilesUpChildren,
         /// Lets one short timer follow another, and its history grow.
         NeverEnds,
+        /// Runs `Innocent` with so many bytes again and again, and lets its history grow.
+        Swells,
         /// Writes 200,000 log lines, half of them to standard output.
         FloodsLog,
         /// Blocks its thread for a minute.
@@ -71,8 +84,18 @@ plugin! {
         CallsStranger,
         /// Waits for the signal `go`, and then longer where it is replayed.
         DecidesByReplay { signals: [go] },
+        /// Has a timer, and where it is replayed an activity in its place; then waits for the signal `go`.
+        TurnsOnReplay { signals: [go] },
         /// Waits for the signal `go`, and then as long as it was asked its query `answer`, which counts in a static.
         CountsQuestions { signals: [go], queries: [answer] },
+        /// Waits for the signal `go`, does one thing or another by whether it is replayed, and waits for `go` again.
+        TurnsByReplay { signals: [go], queries: [count, die] },
+        /// The same by whether it was asked its query `count`, which counts in a static.
+        TurnsByStatic { signals: [go], queries: [count, die] },
+        /// The same by all of the world that code can see.
+        TurnsByWorld { signals: [go], queries: [count, die] },
+        /// Pushes a command that no SDK would.
+        Pushes,
         /// Reaches for another plugin in the way that its input says.
         Reaches,
     ],
@@ -84,10 +107,22 @@ plugin! {
         Grow,
         Hoard,
         Overflow,
+        Descend,
         Sleep,
         HugeResult,
         HugeHeartbeat,
         FloodHeartbeats,
         FloodLog,
+        LongLine,
+        Escape,
+        Keep,
+        Send,
+        Insist,
+        HoldAnswers,
     ],
+    wants: {
+        http: ["config:echo_url", "config:silent_url", "config:dead_url", "169.254.169.254"],
+        keyvalue: true,
+        config: ["echo_url", "silent_url", "dead_url"],
+    },
 }

@@ -41,3 +41,14 @@ pub(crate) fn overflow(depth: u64) -> u64 {
     }
     overflow(depth + 1).wrapping_add(room[1])
 }
+
+/// Calls itself until there is no stack left, and keeps nothing in memory meanwhile: languages have a second stack there,
+/// which [`overflow`] uses up first.
+#[inline(never)]
+pub(crate) fn descend(depth: u64) -> u64 {
+    if depth == u64::MAX {
+        return 0;
+    }
+    // Not a sum, which a compiler would make a loop of.
+    descend(depth + 1).rotate_left(1) ^ depth
+}

@@ -6,11 +6,13 @@ use serde::{Deserialize, Serialize};
 use temporalio_workflow::common::data_converters::{PayloadConverter, RawValue};
 use temporalio_workflow::common::{SignalDefinition, UntypedActivity, UntypedWorkflow};
 use temporalio_workflow::{
-    ChildWorkflowOptions, LocalActivityOptions, SignalWorkflowOptions, WorkflowContext,
-    WorkflowResult, workflow, workflow_methods,
+    ChildWorkflowOptions, ContinueAsNewOptions, LocalActivityOptions, SignalWorkflowOptions,
+    WorkflowContext, WorkflowIdReusePolicy, WorkflowResult, workflow, workflow_methods,
 };
 use tenterhook_sdk::JsonSchema;
 use tenterhook_sdk::presets::{Retry, Timeout, activity_options};
+
+use crate::workflows::Behaves;
 
 /// How long a local activity may take.
 const BRIEFLY: Duration = Duration::from_secs(5);
@@ -25,6 +27,10 @@ pub(crate) enum Way {
     LocalActivity(String),
     /// A child of this type, without input.
     Child(String),
+    /// A child of its own in the place of the execution of this id.
+    Replace(String),
+    /// A run of this type that continues this one.
+    Continue(String),
     /// The signal `add` to the execution of this id.
     Signal(String),
     /// A cancel of the execution of this id.
@@ -76,6 +82,18 @@ impl Reaches {
                 let child = UntypedWorkflow::new(name);
                 let child = ctx.start_child_workflow(child, nothing, options).await?;
                 child.result().await?;
+            }
+            Way::Replace(id) => {
+                let options = ChildWorkflowOptions::builder()
+                    .workflow_id(id)
+                    .id_reuse_policy(WorkflowIdReusePolicy::TerminateIfRunning)
+                    .build();
+                let child = ctx.start_child_workflow(Behaves::run, String::new(), options);
+                child.await?.result().await?;
+            }
+            Way::Continue(name) => {
+                let options = ContinueAsNewOptions::builder().workflow_type(name).build();
+                ctx.continue_as_new(Way::Signal(String::new()), options)?;
             }
             Way::Signal(id) => {
                 let other = ctx.external_workflow(id, None);

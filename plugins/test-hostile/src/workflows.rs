@@ -90,6 +90,10 @@ runs!(Overflows, |_ctx, _input: ()| -> u64 {
     Ok(misdeeds::overflow(0))
 });
 
+runs!(Descends, |_ctx, depth: u64| -> u64 {
+    Ok(misdeeds::descend(depth))
+});
+
 runs!(FloodsCommands, |ctx, _input: ()| -> () {
     let timers: Vec<_> = (0..COMMANDS).map(|_| ctx.timer(LONG)).collect();
     for timer in timers {
@@ -131,6 +135,14 @@ runs!(PilesUpChildren, |ctx, count: usize| -> () {
 runs!(NeverEnds, |ctx, _input: ()| -> () {
     loop {
         ctx.timer(Duration::from_millis(1)).await;
+    }
+});
+
+runs!(Swells, |ctx, bytes: usize| -> () {
+    loop {
+        let options = activity_options(Timeout::Short, Retry::Standard);
+        let input = "x".repeat(bytes);
+        ctx.execute_activity(Innocent, input, options).await?;
     }
 });
 

@@ -5,8 +5,10 @@
 // What was measured is read where a test failed.
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
+mod attempts;
 mod context_keys;
 mod dedicated;
+mod divergence;
 mod double_runs;
 mod durability;
 mod encryption;

@@ -1,10 +1,13 @@
 //! A tenant that behaves beside those that do not. All ways to misbehave together, for minutes: it fails nothing and
 //! waits for nobody, the host's memory does not grow, and each misdeed is told with its own code. And those that only want
 //! very much. A test program of its own: it takes all that the machine has.
-#![allow(clippy::unwrap_used, clippy::print_stderr)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr)]
 
+mod besieger;
 mod fairness;
 mod kinds;
+mod misdeed;
+mod steady;
 
 use std::{
     collections::HashMap,
@@ -12,180 +15,85 @@ use std::{
     time::{Duration, Instant},
 };
 
-use serde_json::{Value, json};
+use serde_json::json;
 use tenterhook_tests::host::{Host, World};
 use tokio::{
     sync::Mutex as AsyncMutex,
     task::JoinSet,
-    time::{MissedTickBehavior, interval, interval_at},
+    time::{MissedTickBehavior, interval_at},
 };
 
-use self::kinds::{Kind, Seen, all};
+use self::{
+    besieger::{Besieger, FarSides, LINE_BYTES, check_victim, make_victim},
+    kinds::{Kind, all, timed},
+    misdeed::misbehave,
+    steady::{Took, percentile, steady, tell, typical},
+};
 
-/// Tenants that misbehave, each in every way.
+/// Besiegers, each of which misbehaves in every way.
 const HOSTILE: u32 = 3;
-/// Executions of one hostile tenant under way at once.
+/// Misdeeds of one besieger under way at once.
 const AT_ONCE: usize = 4;
-/// Between two starts of one hostile tenant: how much it may start is a matter of quotas, what it starts is not.
+/// Between two misdeeds of one besieger: how much it may start is a matter of quotas, what it starts is not.
 const PACE: Duration = Duration::from_secs(1);
 /// How long the good tenant is alone before it is besieged, and again afterwards: a machine may get slower meanwhile.
-const ALONE: Duration = Duration::from_secs(30);
+const ALONE: Duration = Duration::from_secs(60);
 /// How long it is besieged.
 const SIEGE: Duration = Duration::from_secs(180);
 /// The host's memory counts from then on: what it needs once is there.
 const WARM: Duration = Duration::from_secs(60);
 /// What is held only for a moment does not count: of a window this long the least is taken.
 const WINDOW: Duration = Duration::from_secs(40);
-/// Between two starts of the good tenant.
-const STEADY: Duration = Duration::from_millis(200);
-/// The good tenant's median and its slowest hundredth may grow by so much. For the hundredth the aim is 2, and 1.3 to
-/// 1.7 were measured; of few hundred executions it is two or three, so it gets room.
+/// The good tenant's median, its slowest tenth, and the slowest hundredth of a typical round may grow by so much. For the
+/// hundredth the aim is 2, and does not hold yet: tests/benches/RESULTS.md has what was measured, on a calm machine and on
+/// one that builds meanwhile, which the bounds leave room for.
 const P50_TIMES_MAX: u32 = 2;
+const P90_TIMES_MAX: u32 = 3;
 const P99_TIMES_MAX: u32 = 4;
-/// The host's memory may grow by one of so many parts of what it was when it was warm. The aim is none; a tenth was
-/// measured.
-const MEMORY_PART_MAX: u64 = 4;
-/// A misdeed is told within this time, on a machine with this much to do.
-const TOLD_MAX: Duration = Duration::from_secs(90);
+/// The host's memory may grow by one of so many parts of what it was when it was warm. Up to a fourteenth was measured.
+const MEMORY_PART_MAX: u64 = 8;
+/// The limit that is not counted: a component that is refused is its release's matter.
+const UNCOUNTED: &str = "component_bytes";
 
 /// One test at a time: each compares times.
 pub(crate) static TURN: AsyncMutex<()> = AsyncMutex::const_new(());
 
-/// The good tenant's work: one execution after another at a steady pace. Answers how long each took, the quickest
-/// first, with its id.
-async fn steady(world: &World, name: &str, time: Duration) -> Vec<(Duration, String)> {
-    let mut ticks = interval(STEADY);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let (begun, mut running, mut number) = (Instant::now(), JoinSet::new(), 0);
-    while begun.elapsed() < time {
-        ticks.tick().await;
-        let (world, id) = (world.clone(), format!("{name}-{number}"));
-        number += 1;
-        running.spawn(async move {
-            let begun = Instant::now();
-            let outcome = world.execute("bench.OneActivity", &id, json!(7)).await;
-            let outcome = outcome.unwrap();
-            assert_eq!(outcome["status"], "completed", "{outcome:#}");
-            assert_eq!(outcome["result"], 7, "{outcome:#}");
-            (begun.elapsed(), id)
-        });
-    }
-    let mut times = Vec::new();
-    while let Some(took) = running.join_next().await {
-        times.push(took.unwrap());
-    }
-    times.sort();
-    times
+/// How often each misdeed was told as it should, and how often not.
+type Tally = Arc<Mutex<HashMap<String, [usize; 2]>>>;
+
+/// What is told of many executions: of a hundred, the time that so many do not exceed.
+type Measure = fn(&[Took], usize) -> Duration;
+
+/// When misdeeds begin: one in each span of the pace, from `begun` until `until`.
+#[derive(Debug, Clone, Copy)]
+struct Span {
+    begun: Instant,
+    until: Instant,
+    pace: Duration,
 }
 
-fn percentile(times: &[(Duration, String)], percent: usize) -> Duration {
-    times[times.len() * percent / 100].0
-}
-
-/// What an execution did when, for people: times in milliseconds since its start.
-async fn story(world: &World, id: &str) -> String {
-    let events = world.events(id).await.unwrap();
-    let begun = events[0]["time"].as_u64().unwrap_or_default();
-    let told = events.iter().map(|event| {
-        let millis = event["time"]
-            .as_u64()
-            .unwrap_or_default()
-            .saturating_sub(begun);
-        format!("{millis} {}", event["type"].as_str().unwrap_or_default())
-    });
-    format!("{id}: {}", told.collect::<Vec<_>>().join(", "))
-}
-
-/// The least that the host holds of memory over a window, in bytes.
-async fn least_memory(host: &Host) -> u64 {
-    let (begun, mut least) = (Instant::now(), u64::MAX);
-    while begun.elapsed() < WINDOW {
-        least = least.min(resident_bytes(host));
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
-    least
-}
-
-/// One misdeed, from its start to what is told of it.
-async fn misbehave(world: &World, kind: &Kind, id: &str) {
-    let workflow_type = format!("{}.{}", kind.plugin, kind.workflow);
-    world
-        .start(&workflow_type, id, kind.input.clone())
-        .await
-        .unwrap();
-    let told = tokio::time::timeout(TOLD_MAX, async {
-        match kind.seen {
-            Seen::Task(code) => task_fails(world, id, code).await,
-            Seen::Attempt(code) => {
-                let outcome = ended(world, id).await;
-                let failure = outcome["failure"].to_string();
-                assert!(failure.contains(code), "{}: {outcome:#}", kind.name);
-            }
-            Seen::Nothing => {
-                let outcome = ended(world, id).await;
-                assert_eq!(outcome["status"], "completed", "{}: {outcome:#}", kind.name);
-            }
-        }
-    });
-    assert!(
-        told.await.is_ok(),
-        "{} is not told within {TOLD_MAX:?}",
-        kind.name
-    );
-}
-
-/// Waits for the first failed task, then ends the execution, which would be tried again for ever.
-async fn task_fails(world: &World, id: &str, code: &str) {
-    let failed =
-        |seen: &Value| seen["task_failure"].is_object() || seen["task_failure"].is_string();
-    loop {
-        let events = world.events(id).await.unwrap();
-        let event = events
-            .iter()
-            .find(|event| event["type"] == "WorkflowTaskFailed");
-        if let Some(event) = event {
-            let reason = event["failure"].as_str().unwrap_or_default();
-            assert!(reason.contains(&format!("[{code}] ")), "{id}: {reason}");
-            break;
-        }
-        let description = world.describe(id).await.unwrap();
-        assert!(
-            description["status"] == "running" || failed(&description),
-            "{id} ended: {description:#}"
-        );
-        tokio::time::sleep(Duration::from_millis(250)).await;
-    }
-    let path = world.path(&format!("workflows/{id}/terminate"));
-    let body = json!({ "reason": "it was seen" });
-    world.api.post(&path, &body).await.unwrap().ok().unwrap();
-}
-
-async fn ended(world: &World, id: &str) -> Value {
-    world.outcome(id).await.unwrap()
-}
-
-type Tally = Arc<Mutex<HashMap<&'static str, usize>>>;
-
-/// Misbehaves in all ways again and again, some at once.
-async fn besiege(world: World, tally: Tally, begun: Instant, until: Instant) {
-    let begun = tokio::time::Instant::from_std(begun);
-    let kinds = Arc::new(all());
+/// Misbehaves in all of `kinds`, again and again, some at once, `most` times at most.
+async fn besiege(besieger: Arc<Besieger>, kinds: Vec<Kind>, tally: Tally, span: Span, most: usize) {
+    let kinds = Arc::new(kinds);
     let mut streams = JoinSet::new();
     for stream in 0..AT_ONCE {
-        let (world, tally, kinds) = (world.clone(), tally.clone(), kinds.clone());
+        let (besieger, tally, kinds) = (besieger.clone(), tally.clone(), kinds.clone());
         streams.spawn(async move {
-            let pace = |starts: usize| PACE * u32::try_from(starts).unwrap();
+            let pace = |starts: usize| span.pace * u32::try_from(starts).unwrap();
+            let begun = tokio::time::Instant::from_std(span.begun);
             let mut ticks = interval_at(begun + pace(stream), pace(AT_ONCE));
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-            for round in 0.. {
-                for kind in kinds.iter().skip(stream).step_by(AT_ONCE) {
-                    ticks.tick().await;
-                    if Instant::now() >= until {
-                        return;
-                    }
-                    misbehave(&world, kind, &format!("{}-{round}", kind.name)).await;
-                    *tally.lock().unwrap().entry(kind.name).or_default() += 1;
+            for number in (stream..most).step_by(AT_ONCE) {
+                ticks.tick().await;
+                if Instant::now() >= span.until {
+                    return;
                 }
+                let kind = kinds[number % kinds.len()].clone();
+                let (name, besieger) = (kind.name.clone(), besieger.clone());
+                // One that is told wrongly is said on the spot, and does not keep others from being seen.
+                let told = tokio::spawn(async move { misbehave(&besieger, &kind, number).await });
+                let wrong = usize::from(told.await.is_err());
+                tally.lock().unwrap().entry(name).or_default()[wrong] += 1;
             }
         });
     }
@@ -208,50 +116,121 @@ fn resident_bytes(host: &Host) -> u64 {
     kib * 1024
 }
 
-async fn hostile(host: &Host, name: &str) -> World {
-    let world = World::make(&host.api, name).await.unwrap();
-    for plugin in ["test-hostile", "test-garbage"] {
-        world.push_guest(plugin).await.unwrap();
+/// The least that the host holds of memory over a window, in bytes.
+async fn least_memory(host: &Host) -> u64 {
+    let (begun, mut least) = (Instant::now(), u64::MAX);
+    while begun.elapsed() < WINDOW {
+        least = least.min(resident_bytes(host));
+        tokio::time::sleep(Duration::from_millis(200)).await;
     }
-    let limits = json!({ "activity_millis": 2_000 });
-    world
-        .grant("test-hostile", &json!({ "limits": limits }))
-        .await
-        .unwrap();
-    world
-        .grant(
-            "test-garbage",
-            &json!({ "limits": { "activation_millis": 500 } }),
-        )
-        .await
-        .unwrap();
-    world
+    least
+}
+
+/// Holds that all was seen, and that the host counted each limit that was met.
+async fn check_told(host: &Host, besiegers: &[Arc<Besieger>], kinds: &[Kind], tally: &Tally) {
+    let tally = tally.lock().unwrap().clone();
+    let misdeeds: usize = tally.values().flatten().sum();
+    eprintln!("{misdeeds} misdeeds of {} kinds", tally.len());
+    let wrong: Vec<_> = tally.iter().filter(|(_, [_, wrong])| *wrong > 0).collect();
+    assert!(wrong.is_empty(), "told wrongly: {wrong:?}");
+    let metrics = host.api.get("/metrics").await.unwrap();
+    let metrics = metrics.body.as_str().unwrap_or_default();
+    for kind in kinds {
+        assert!(tally.contains_key(&kind.name), "{kind:?} was not seen");
+        let Some(limit) = kind.limit.filter(|limit| *limit != UNCOUNTED) else {
+            continue;
+        };
+        let counted = besiegers.iter().any(|besieger| {
+            let (tenant, plugin) = (besieger.tenant(kind.place), kind.plugin);
+            let labels = format!("limit=\"{limit}\",plugin=\"{plugin}\",tenant=\"{tenant}\"");
+            metrics.contains(&format!("tenterhook_limit_hits_total{{{labels}}} "))
+        });
+        assert!(counted, "{kind:?} is not counted: {metrics}");
+    }
+    let log = host.log();
+    let whole = "x".repeat(LINE_BYTES);
+    assert!(log.contains(&whole), "no long line was written");
+    assert!(!log.contains(&format!("{whole}x")), "a line is too long");
+    for besieger in besiegers {
+        check_victim(besieger.world(besieger::Place::Plain)).await;
+    }
+}
+
+/// Holds that the good tenant was not slowed down.
+fn check_times(alone: &[Took], besieged: &[Took]) {
+    let bounds: [(usize, Measure, u32); 3] = [
+        (50, percentile, P50_TIMES_MAX),
+        (90, percentile, P90_TIMES_MAX),
+        (99, typical, P99_TIMES_MAX),
+    ];
+    for (percent, measure, times_max) in bounds {
+        let [before, during] = [alone, besieged].map(|took| measure(took, percent));
+        assert!(
+            during <= times_max * before,
+            "of a hundred the {percent}th: {before:?} became {during:?}"
+        );
+    }
+}
+
+async fn good(host: &Host) -> World {
+    let good = World::make(&host.api, "good").await.unwrap();
+    good.push_guest("bench").await.unwrap();
+    make_victim(&good).await;
+    let warm = good.execute("bench.OneActivity", "warm", json!(1)).await;
+    warm.unwrap();
+    good
+}
+
+/// Without any hurry, so that what is told wrongly is seen at once and alone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_misdeed_is_told_with_its_code() {
+    let _turn = TURN.lock().await;
+    let (data, far) = (tempfile::tempdir().unwrap(), FarSides::start().await);
+    let host = Host::start(data.path()).await.unwrap();
+    let good = good(&host).await;
+    let besieger = Arc::new(Besieger::make(&host, "hostile", &far).await);
+    let (tally, begun) = (Tally::default(), Instant::now());
+    let span = Span {
+        begun,
+        until: begun + SIEGE,
+        pace: Duration::from_millis(10),
+    };
+    let (kinds, most) = (all(), all().len());
+    besiege(besieger.clone(), kinds.clone(), tally.clone(), span, most).await;
+    check_told(&host, &[besieger], &kinds, &tally).await;
+    check_victim(&good).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_good_tenant_beside_every_misdeed_at_once() {
     let _turn = TURN.lock().await;
-    let data = tempfile::tempdir().unwrap();
+    let (data, far) = (tempfile::tempdir().unwrap(), FarSides::start().await);
     let host = Host::start(data.path()).await.unwrap();
-    let good = World::make(&host.api, "good").await.unwrap();
-    good.push_guest("bench").await.unwrap();
+    let good = good(&host).await;
     let mut besiegers = Vec::new();
     for number in 0..HOSTILE {
-        besiegers.push(hostile(&host, &format!("hostile-{number}")).await);
+        let name = format!("hostile-{number}");
+        besiegers.push(Arc::new(Besieger::make(&host, &name, &far).await));
     }
-    good.execute("bench.OneActivity", "warm", json!(1))
-        .await
-        .unwrap();
     let mut alone = steady(&good, "alone", ALONE).await;
 
     let (tally, begun) = (Tally::default(), Instant::now());
     let until = begun + SIEGE;
+    let kinds = timed();
+    let apart = kinds.len() / besiegers.len();
     let sieges: Vec<_> = (0..)
-        .zip(besiegers)
-        .map(|(number, world)| {
-            // They know nothing of each other, so they do not start all at the same moments.
-            let begun = begun + PACE * number / HOSTILE;
-            tokio::spawn(besiege(world, tally.clone(), begun, until))
+        .zip(&besiegers)
+        .map(|(number, besieger)| {
+            // They know nothing of each other, so they do not start all at the same moments, nor with the same misdeed.
+            let span = Span {
+                begun: begun + PACE * number / HOSTILE,
+                until,
+                pace: PACE,
+            };
+            let mut kinds = kinds.clone();
+            kinds.rotate_left(apart * number as usize);
+            let siege = besiege(besieger.clone(), kinds, tally.clone(), span, usize::MAX);
+            tokio::spawn(siege)
         })
         .collect();
     let besieged = tokio::spawn({
@@ -267,35 +246,12 @@ async fn a_good_tenant_beside_every_misdeed_at_once() {
         siege.await.unwrap();
     }
     alone.extend(steady(&good, "alone-again", ALONE).await);
-    alone.sort();
-    for (what, times) in [("alone", &alone), ("besieged", &besieged)] {
-        let [p50, p90, p99] = [50, 90, 99].map(|percent| percentile(times, percent));
-        eprintln!(
-            "{what}: {} executions, p50 {p50:?}, p90 {p90:?}, p99 {p99:?}",
-            times.len()
-        );
-        eprintln!(
-            "  the slowest: {}",
-            story(&good, &times.last().unwrap().1).await
-        );
-    }
-    let tally = tally.lock().unwrap().clone();
-    eprintln!(
-        "{} misdeeds of {} kinds; memory {} then {} MiB",
-        tally.values().sum::<usize>(),
-        tally.len(),
-        warm >> 20,
-        after >> 20,
-    );
-    assert!(tally.len() >= 30, "too few kinds were seen: {tally:?}");
-    assert_eq!(tally.len(), all().len(), "a kind was not seen: {tally:?}");
-    for (percent, times_max) in [(50, P50_TIMES_MAX), (99, P99_TIMES_MAX)] {
-        let [before, during] = [&alone, &besieged].map(|times| percentile(times, percent));
-        assert!(
-            during <= times_max * before,
-            "of a hundred the {percent}th: {before:?} became {during:?}"
-        );
-    }
+    tell(&good, "alone", &alone).await;
+    tell(&good, "besieged", &besieged).await;
+    eprintln!("memory {} then {} MiB", warm >> 20, after >> 20);
+    check_told(&host, &besiegers, &kinds, &tally).await;
+    check_victim(&good).await;
+    check_times(&alone, &besieged);
     assert!(
         after <= warm + warm / MEMORY_PART_MAX,
         "memory grew from {warm} to {after} bytes"

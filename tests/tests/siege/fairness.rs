@@ -123,10 +123,11 @@ async fn a_few_attempts_that_compute_do_not_wait_for_many() {
     let data = tempfile::tempdir().unwrap();
     let host = Host::start(data.path()).await.unwrap();
     let [greedy, modest] = two_tenants(&host).await;
-    let (_, beside_few) = tokio::join!(
-        attempts(&greedy, "equal", FEW),
-        attempts(&modest, "beside-few", FEW)
-    );
+    let mut beside_few = [Duration::ZERO; ROUNDS];
+    for (round, took) in beside_few.iter_mut().enumerate() {
+        let (equal, few) = (format!("equal-{round}"), format!("beside-few-{round}"));
+        (_, *took) = tokio::join!(attempts(&greedy, &equal, FEW), attempts(&modest, &few, FEW));
+    }
     let flood = json!(["test-hostile.Compute", FLOOD, TURNS / 4]);
     greedy
         .start("test-hostile.FansOut", "flood", flood)
@@ -137,12 +138,15 @@ async fn a_few_attempts_that_compute_do_not_wait_for_many() {
         (1..FLOOD).contains(&pending)
     };
     greedy.until("flood", under_way).await.unwrap();
-    let beside_many = attempts(&modest, "beside-many", FEW).await;
+    let mut beside_many = [Duration::ZERO; ROUNDS];
+    for (round, took) in beside_many.iter_mut().enumerate() {
+        *took = attempts(&modest, &format!("beside-many-{round}"), FEW).await;
+    }
     let flood = greedy.describe("flood").await.unwrap();
     assert_eq!(flood["status"], "running", "it was over before: {flood:#}");
     eprintln!("{FEW} attempts beside {FEW}: {beside_few:?}, beside {FLOOD}: {beside_many:?}");
     assert!(
-        beside_many <= beside_few * ATTEMPTS_TIMES_MAX,
+        median(beside_many) <= median(beside_few) * ATTEMPTS_TIMES_MAX,
         "beside {FEW} it took {beside_few:?}, beside {FLOOD} {beside_many:?}"
     );
 }

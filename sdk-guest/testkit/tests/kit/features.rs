@@ -100,6 +100,41 @@ fn signals_queries_and_updates_come_when_they_are_sent() {
 }
 
 #[test]
+fn updates_come_at_their_workflow_times_and_are_asked_for_at_the_end() {
+    let kit = kit();
+    let minute = Duration::from_secs(60);
+    let mut ledger = kit.start("Ledger", &());
+    ledger.at(minute, Message::update("first", "deposit", &10));
+    ledger.at(2 * minute, Message::update("refused", "deposit", &-1));
+    ledger.at(3 * minute, Message::update("failed", "withdraw", &100));
+    ledger.at(4 * minute, Message::signal("close", &()));
+    ledger.at(5 * minute, Message::update("late", "deposit", &1));
+    let ended = ledger.finish();
+    assert_eq!(ended.result::<i64>(), 10);
+    assert_eq!(ended.elapsed(), 4 * minute);
+    assert_eq!(ended.update("first"), Some(Ok(json!(10))));
+    let refused = ended.update("refused").unwrap().unwrap_err();
+    let why = "an amount of -1 cannot be deposited";
+    assert!(refused.message.contains(why), "{refused}");
+    let failed = ended.update("failed").unwrap().unwrap_err();
+    assert!(failed.message.contains("only 10 left"), "{failed}");
+    assert_eq!(ended.update("late"), None);
+}
+
+#[test]
+fn commands_are_told_each_in_a_line() {
+    let mut kit = kit();
+    kit.mock("Echo", |input: Value| Ok(input));
+    let ended = kit.run("RunsActivity", &json!({ "activity": "Echo", "input": [7] }));
+    let commands = ended.commands();
+    let scheduled = "ScheduleActivity test-workflows.Echo([7])";
+    let at = commands.iter().position(|line| line == scheduled);
+    assert!(at.is_some(), "{commands:#?}");
+    let last = commands.last().unwrap();
+    assert!(last.starts_with("CompleteWorkflowExecution "), "{last}");
+}
+
+#[test]
 fn children_run_for_real_or_are_mocked() {
     let mut kit = kit();
     let plan = |plan: &str| json!({ "plan": plan, "child_id": "kid" });

@@ -13,6 +13,7 @@ mod examples;
 mod guests;
 mod host;
 mod package;
+mod passed;
 mod postgres;
 mod registry;
 mod schemathesis;
@@ -53,8 +54,12 @@ enum Command {
     },
     /// Checks everything that CI checks: format, lints, licences, guests, every test, README.
     ///
-    /// The last line is the sum of all tests: `N passed, N failed`.
+    /// What passed before on the very same files is not run again. The last line is the sum of all tests: `N passed, N
+    /// failed`.
     Test {
+        /// Run what passed before too.
+        #[arg(long)]
+        again: bool,
         /// What to run of `cargo test`, such as `--test standin`; everything when left out.
         #[arg(last = true, value_name = "CARGO TEST ARGUMENTS")]
         only: Vec<String>,
@@ -91,7 +96,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
     let workspace = Workspace::load()?;
     match command {
         Command::Demo { keep } => host::demo(&workspace, keep),
-        Command::Test { only } => test::everything(&workspace, &only),
+        Command::Test { again, only } => test::everything(&workspace, again, &only),
         Command::Bench { arguments } => host::bench(&workspace, &arguments),
         Command::Guests => {
             guests::build(&workspace)?;

@@ -2,6 +2,7 @@
 
 use std::process::{Command, ExitCode};
 
+use crate::passed::Passed;
 use crate::totals::Totals;
 use crate::workspace::Workspace;
 use crate::{examples, guests, host, postgres, registry, schemathesis, step, temporal, tools};
@@ -9,14 +10,22 @@ use crate::{examples, guests, host, postgres, registry, schemathesis, step, temp
 /// The script that runs README's commands.
 const README_CHECK: &str = "tests/readme";
 
-/// Runs every check; `only` narrows what `cargo test` runs.
-pub(crate) fn everything(workspace: &Workspace, only: &[String]) -> anyhow::Result<ExitCode> {
-    let mut cargo = workspace.cargo();
-    step::run("check the format", cargo.args(["fmt", "--all", "--check"]))?;
+/// Runs every check that did not pass before on the same files, or, with `again`, every one; `only` narrows what `cargo
+/// test` runs, which is run always then.
+pub(crate) fn everything(
+    workspace: &Workspace,
+    again: bool,
+    only: &[String],
+) -> anyhow::Result<ExitCode> {
+    let passed = Passed::look(workspace, again)?;
+    let free_of = |run: fn(&Workspace) -> anyhow::Result<()>| {
+        move || run(workspace).map(|()| Totals::default())
+    };
+    passed.check("format", free_of(format))?;
     tools::ensure_wasm_target(workspace)?;
     tools::ensure_c_compiler()?;
-    lints(workspace)?;
-    licences(workspace)?;
+    passed.check("lints", free_of(lints))?;
+    passed.check("licences", free_of(licences))?;
     guests::build(workspace)?;
     examples::build(workspace)?;
     host::build(workspace)?;
@@ -24,37 +33,63 @@ pub(crate) fn everything(workspace: &Workspace, only: &[String]) -> anyhow::Resu
     postgres::ensure()?;
     registry::ensure()?;
 
+    let mut totals = Totals::default();
+    totals.add(if only.is_empty() {
+        passed.check("tests", || tests(workspace, only))?
+    } else {
+        tests(workspace, only)?
+    });
+    totals.add(passed.check("readme", || readme(workspace))?);
+    totals.add(passed.check("schemathesis", || Ok(one(schemathesis::run(workspace))))?);
+    println!("{totals}");
+    Ok(if totals.failed == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+fn format(workspace: &Workspace) -> anyhow::Result<()> {
+    let mut cargo = workspace.cargo();
+    step::run("check the format", cargo.args(["fmt", "--all", "--check"]))
+}
+
+fn tests(workspace: &Workspace, only: &[String]) -> anyhow::Result<Totals> {
     let mut cargo = workspace.cargo();
     cargo
         .args(["test", "--workspace", "--no-fail-fast"])
         .args(only);
     // The tests start servers of their own, kill them, and need them empty.
     cargo.env_remove(temporal::ADDRESS);
-    let mut totals = Totals::default();
-    let status = step::run_read("run the tests", &mut cargo, |line| totals.read(line))?;
-    let mut passed = status.success() && totals.failed == 0;
+    read_totals("run the tests", &mut cargo)
+}
 
+fn readme(workspace: &Workspace) -> anyhow::Result<Totals> {
     let mut check = Command::new(workspace.root.join(README_CHECK));
     check.current_dir(&workspace.root);
-    let status = step::run_read("run README's commands", &mut check, |line| {
-        totals.read(line)
-    })?;
-    passed &= status.success();
+    read_totals("run README's commands", &mut check)
+}
 
-    match schemathesis::run(workspace) {
-        Ok(()) => totals.passed += 1,
-        Err(error) => {
-            eprintln!("xtask: {error:#}");
-            totals.failed += 1;
-            passed = false;
-        }
+/// Adds up what a step says of its tests. One that ends badly without a word of it has failed once.
+fn read_totals(what: &str, command: &mut Command) -> anyhow::Result<Totals> {
+    let mut totals = Totals::default();
+    let status = step::run_read(what, command, |line| totals.read(line))?;
+    if !status.success() && totals.failed == 0 {
+        eprintln!("xtask: this step failed ({status}): {what}");
+        totals.failed = 1;
     }
-    println!("{totals}");
-    Ok(if passed {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(totals)
+}
+
+/// A step that is one test.
+fn one(result: anyhow::Result<()>) -> Totals {
+    let failed = result
+        .map_err(|error| eprintln!("xtask: {error:#}"))
+        .is_err();
+    Totals {
+        passed: u64::from(!failed),
+        failed: u64::from(failed),
+    }
 }
 
 fn lints(workspace: &Workspace) -> anyhow::Result<()> {

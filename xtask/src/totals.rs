@@ -13,6 +13,12 @@ pub(crate) struct Totals {
 }
 
 impl Totals {
+    /// Adds those of another step.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.passed += other.passed;
+        self.failed += other.failed;
+    }
+
     /// Adds a line of output, if it is a summary such as
     /// `test result: ok. 8 passed; 0 failed; 0 ignored; …`.
     pub(crate) fn read(&mut self, line: &str) {

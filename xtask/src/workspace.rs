@@ -79,6 +79,17 @@ impl Workspace {
         })
     }
 
+    /// An empty one at these folders.
+    #[cfg(test)]
+    pub(crate) fn at(root: &Path, target: &Path) -> Self {
+        Self {
+            root: root.to_owned(),
+            target: target.to_owned(),
+            cache: PathBuf::new(),
+            guests: Vec::new(),
+        }
+    }
+
     /// Cargo, in the root.
     pub(crate) fn cargo(&self) -> Command {
         let mut cargo = cargo();

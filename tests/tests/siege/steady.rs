@@ -14,6 +14,9 @@ const STEADY: Duration = Duration::from_millis(100);
 /// Executions of one round: twenty seconds.
 const ROUND: usize = 200;
 
+/// So many of the slowest are told.
+const SLOWEST: usize = 12;
+
 /// One execution: when it was started, how long it took, its id.
 #[derive(Debug, Clone)]
 pub(crate) struct Took {
@@ -67,7 +70,7 @@ pub(crate) fn typical(took: &[Took], percent: usize) -> Duration {
     times[times.len() / 2]
 }
 
-/// Prints how long they took, and the story of the slowest.
+/// Prints how long they took, and the stories of the slowest.
 pub(crate) async fn tell(world: &World, what: &str, took: &[Took]) {
     let count = took.len();
     let all = [50, 90, 99].map(|percent| percentile(took, percent));
@@ -78,14 +81,15 @@ pub(crate) async fn tell(world: &World, what: &str, took: &[Took]) {
         .map(|round| percentile(round, 99).as_millis())
         .collect();
     eprintln!("  p99 of each round, in ms: {each:?}");
-    let Some(slowest) = took.iter().max_by_key(|took| took.time) else {
-        return;
-    };
-    let story = story(world, &slowest.id).await;
-    eprintln!("  the slowest, at {:?}: {story}", slowest.at);
+    let mut slowest: Vec<_> = took.iter().collect();
+    slowest.sort_by_key(|took| std::cmp::Reverse(took.time));
+    for Took { at, time, id } in slowest.into_iter().take(SLOWEST) {
+        let story = story(world, id).await;
+        eprintln!("  slow, {time:?} at {at:?}: {story}");
+    }
 }
 
-/// What an execution did when, for people: times in milliseconds since its start.
+/// What an execution did when, for people: when it began, in milliseconds of Unix time, and times since then.
 async fn story(world: &World, id: &str) -> String {
     let events = world.events(id).await.unwrap();
     let begun = events[0]["time"].as_u64().unwrap_or_default();
@@ -96,5 +100,5 @@ async fn story(world: &World, id: &str) -> String {
             .saturating_sub(begun);
         format!("{millis} {}", event["type"].as_str().unwrap_or_default())
     });
-    format!("{id}: {}", told.collect::<Vec<_>>().join(", "))
+    format!("{id} at {begun}: {}", told.collect::<Vec<_>>().join(", "))
 }

@@ -368,8 +368,15 @@ impl Backfill {
 /// `schedule-not-found` for what is not there, `temporal-unavailable` when Temporal does not answer.
 #[async_trait]
 pub trait Schedules: Send + Sync + 'static {
-    /// Makes or replaces one; true if it is new. `schedule-invalid` for times that Temporal cannot read.
-    async fn put(&self, scope: &Scope, id: &ScheduleId, schedule: &Schedule) -> Result<bool>;
+    /// Makes or replaces one; true if it is new. What it starts has `weight` shares of the lane beside other tenants.
+    /// `schedule-invalid` for times that Temporal cannot read.
+    async fn put(
+        &self,
+        scope: &Scope,
+        id: &ScheduleId,
+        schedule: &Schedule,
+        weight: u16,
+    ) -> Result<bool>;
     /// What is known of one.
     async fn get(&self, scope: &Scope, id: &ScheduleId) -> Result<Scheduled>;
     /// Schedules of the scope. What is listed lags a second or two behind.

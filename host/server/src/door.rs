@@ -132,6 +132,15 @@ impl Door {
         admitted.map_err(|error| counted.refused(state, tenant, error))
     }
 
+    /// How many shares of the lane `tenant` has.
+    ///
+    /// # Errors
+    /// `tenant-not-found`; `store-failed`.
+    pub(crate) async fn weight(&self, state: &ApiState, tenant: &TenantId) -> Result<u16> {
+        let quotas = self.of(tenant).quotas(state, tenant).await?;
+        Ok(quotas.shares())
+    }
+
     /// Forgets the quotas of `tenant`: they were changed here.
     pub(crate) fn forget(&self, tenant: &TenantId) {
         *lock(&self.of(tenant).quotas) = None;

@@ -11,6 +11,8 @@ use tenterhook_tests::{
     raw::{history, temporal},
 };
 
+use crate::schedules;
+
 const HOSTILE: &str = "test-hostile";
 const MIB: u64 = 1024 * 1024;
 /// Memory for all instances: of some dozens, while hundreds are wanted.
@@ -46,6 +48,21 @@ async fn priorities(server: &EmbeddedTemporal, id: &str) -> Vec<Priority> {
     attributes.filter_map(priority).collect()
 }
 
+/// The same work, started by a schedule of this id that is put now. Answers the execution's id.
+async fn by_schedule(world: &World, id: &str) -> String {
+    let schedule = json!({
+        "action": {"type": "test-hostile.Behaves", "input": "four"},
+        "intervals": [{"every": "365d"}],
+    });
+    schedules::put(world, id, &schedule).await;
+    schedules::ask(world, id, "trigger", json!({})).await;
+    let seen = schedules::until(world, id, |seen| !schedules::started(seen).is_empty()).await;
+    let started = schedules::started(&seen).remove(0);
+    let ended = world.outcome(&started).await.unwrap();
+    assert_eq!(ended["status"], "completed", "{ended:#}");
+    started
+}
+
 /// The value of a series of the host's metrics; nothing where it was never counted.
 async fn metric(world: &World, series: &str) -> u64 {
     let seen = world.api.get("/metrics").await.unwrap();
@@ -70,8 +87,12 @@ async fn a_tenants_weight_goes_to_temporal_with_its_key() {
             fairness_weight: f32::from(u16::try_from(weight).unwrap()),
             ..Default::default()
         };
+        let expected = [expected.clone(), expected];
         let found = priorities(&server, &format!("heavy/production/{id}")).await;
-        assert_eq!(found, [expected.clone(), expected], "{id}");
+        assert_eq!(found, expected, "{id}");
+        let scheduled = by_schedule(&world, id).await;
+        let found = priorities(&server, &format!("heavy/production/{scheduled}")).await;
+        assert_eq!(found, expected, "{id} by a schedule");
     }
 }
 

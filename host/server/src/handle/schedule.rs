@@ -42,8 +42,8 @@ pub(crate) struct ScheduleTrigger {
     overlap: Option<Overlap>,
 }
 
-/// Makes or replaces it. Its input is held against the release that is current now; which one runs an execution is decided
-/// when it starts, as for all.
+/// Makes or replaces it. What it starts has the tenant's shares of that moment. Its input is held against the release that is
+/// current now; which one runs an execution is decided when it starts, as for all.
 pub(crate) async fn put(
     State(api): State<Arc<Api>>,
     AtSchedule { scope, id }: AtSchedule,
@@ -54,7 +54,8 @@ pub(crate) async fn put(
     api.state.store.environments.require(&scope).await?;
     let schedule = checked(&api, &scope, schedule).await?;
     let schedules = &api.state.schedules;
-    let put = schedules.put(&scope, &id, &schedule);
+    let weight = api.door.weight(&api.state, &scope.tenant).await?;
+    let put = schedules.put(&scope, &id, &schedule, weight);
     let made = api.door.schedule(&api.state, (&scope, &id), put).await?;
     tracing::info!(%scope, schedule = %id, by = caller.token, made, "a schedule was put");
     let written = match made {

@@ -54,7 +54,13 @@ impl FakeSchedules {
 
 #[async_trait]
 impl Schedules for FakeSchedules {
-    async fn put(&self, scope: &Scope, id: &ScheduleId, schedule: &Schedule) -> Result<bool> {
+    async fn put(
+        &self,
+        scope: &Scope,
+        id: &ScheduleId,
+        schedule: &Schedule,
+        _weight: u16,
+    ) -> Result<bool> {
         let mut kept = self.kept.lock().unwrap();
         let before = kept.insert(format!("{scope}/{id}"), schedule.clone());
         Ok(before.is_none())

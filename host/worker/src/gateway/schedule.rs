@@ -39,14 +39,20 @@ const LISTED_MAX: usize = 1_000;
 
 #[async_trait]
 impl Schedules for Gateway {
-    async fn put(&self, scope: &Scope, id: &ScheduleId, schedule: &Schedule) -> Result<bool> {
+    async fn put(
+        &self,
+        scope: &Scope,
+        id: &ScheduleId,
+        schedule: &Schedule,
+        weight: u16,
+    ) -> Result<bool> {
         let ring = self.codec.ring(&scope.tenant).await?;
         let site = self.directory.site(scope).await?;
         let schedule_id = site.ids.temporal_id(scope, id.as_str())?;
         let create = CreateScheduleRequest {
             namespace: site.temporal.namespace().to_owned(),
             schedule_id: schedule_id.clone(),
-            schedule: Some(self.schedule_request(&site, scope, id, schedule, &ring)?),
+            schedule: Some(self.schedule_request(&site, scope, id, (schedule, weight), &ring)?),
             identity: site.temporal.identity().to_owned(),
             request_id: uuid::Uuid::new_v4().to_string(),
             search_attributes: Some(request::attributes(scope, schedule)),

@@ -24,7 +24,7 @@ use super::super::Gateway;
 use crate::{codec, connection::SEARCH_ATTRIBUTES, directory::Site, payload};
 
 impl Gateway {
-    /// What Temporal keeps of a schedule, its payloads sealed and its context signed.
+    /// What Temporal keeps of a schedule, its payloads sealed and its context signed. What it starts has so many shares.
     ///
     /// # Errors
     /// `payload-key-gone` after the tenant's keys were deleted.
@@ -33,10 +33,10 @@ impl Gateway {
         site: &Site,
         scope: &Scope,
         id: &ScheduleId,
-        schedule: &Schedule,
+        (schedule, weight): (&Schedule, u16),
         ring: &PayloadRing,
     ) -> Result<ProtoSchedule> {
-        let starts = self.started_by(site, scope, id, schedule, ring)?;
+        let starts = self.started_by(site, scope, id, (schedule, weight), ring)?;
         Ok(ProtoSchedule {
             spec: Some(spec(schedule)),
             action: Some(ScheduleAction {
@@ -65,7 +65,7 @@ impl Gateway {
         site: &Site,
         scope: &Scope,
         id: &ScheduleId,
-        schedule: &Schedule,
+        (schedule, weight): (&Schedule, u16),
         ring: &PayloadRing,
     ) -> Result<NewWorkflowExecutionInfo> {
         let action = &schedule.action;
@@ -98,7 +98,7 @@ impl Gateway {
             search_attributes: Some(attributes(scope, schedule)),
             priority: Some(Priority {
                 fairness_key: scope.tenant.to_string(),
-                fairness_weight: 1.0,
+                fairness_weight: f32::from(weight),
                 ..Default::default()
             }),
             ..Default::default()

@@ -25,6 +25,8 @@ mod schedules;
 mod secrets;
 #[path = "cli/signing.rs"]
 mod signing;
+#[path = "cli/template.rs"]
+mod template;
 #[path = "cli/usage.rs"]
 mod usage;
 #[path = "cli/workflows.rs"]

@@ -1,13 +1,19 @@
 //! Schedules: executions that Temporal starts by itself, each in its tenant's scope and under the host's signature.
 
 mod kept;
+mod overlap;
+mod policies;
 pub(crate) mod signed;
 
 use std::time::{Duration, Instant};
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use tenterhook_tests::host::World;
+use temporalio_client::{grpc::WorkflowService, tonic::Request};
+use temporalio_protos::temporal::api::workflowservice::v1::{
+    DescribeScheduleRequest, DescribeScheduleResponse,
+};
+use tenterhook_tests::{host::World, raw::NAMESPACE};
 
 use crate::shared::world;
 
@@ -20,7 +26,7 @@ pub(crate) async fn put(world: &World, id: &str, schedule: &Value) -> Value {
     world.api.put(&path, schedule).await.unwrap().ok().unwrap()
 }
 
-async fn ask(world: &World, id: &str, what: &str, body: Value) {
+pub(crate) async fn ask(world: &World, id: &str, what: &str, body: Value) {
     let path = world.path(&format!("schedules/{id}/{what}"));
     let asked = world.api.post(&path, &body).await.unwrap();
     asked.ok().unwrap();
@@ -47,6 +53,16 @@ pub(crate) async fn until(world: &World, id: &str, seen: impl Fn(&Value) -> bool
         );
         tokio::time::sleep(LOOK_AGAIN).await;
     }
+}
+
+/// A schedule as Temporal itself describes it, by Temporal's own id.
+async fn described(service: &mut Box<dyn WorkflowService>, id: &str) -> DescribeScheduleResponse {
+    let request = DescribeScheduleRequest {
+        namespace: NAMESPACE.to_owned(),
+        schedule_id: id.to_owned(),
+    };
+    let described = service.describe_schedule(Request::new(request)).await;
+    described.unwrap().into_inner()
 }
 
 /// Ids of what a schedule started last.

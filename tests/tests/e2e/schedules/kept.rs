@@ -4,14 +4,12 @@ use std::net::TcpListener;
 
 use prost::Message as _;
 use serde_json::json;
-use temporalio_client::tonic::Request;
-use temporalio_protos::temporal::api::workflowservice::v1::DescribeScheduleRequest;
 use tenterhook_tests::{
     host::{Host, World},
-    raw::{NAMESPACE, history, temporal},
+    raw::{history, temporal},
 };
 
-use super::{ask, put, started, until};
+use super::{ask, described, put, started, until};
 use crate::features::{PLUGIN, once, type_of};
 
 /// Stands in what the schedule starts is given.
@@ -41,12 +39,8 @@ async fn input_and_notes_of_an_encrypted_tenant_are_sealed() {
     put(&world, "echo", &schedule).await;
 
     let mut service = temporal(&format!("127.0.0.1:{port}")).await.unwrap();
-    let request = DescribeScheduleRequest {
-        namespace: NAMESPACE.to_owned(),
-        schedule_id: "acme/production/echo".to_owned(),
-    };
-    let kept = service.describe_schedule(Request::new(request)).await;
-    let kept = kept.unwrap().into_inner().encode_to_vec();
+    let kept = described(&mut service, "acme/production/echo").await;
+    let kept = kept.encode_to_vec();
     let has = |kept: &[u8], text: &str| {
         let mut places = kept.windows(text.len());
         places.any(|place| place == text.as_bytes())

@@ -9,7 +9,7 @@ use temporalio_protos::temporal::api::{
     schedule::v1::schedule_action::Action,
     taskqueue::v1::TaskQueue,
     workflow::v1::NewWorkflowExecutionInfo,
-    workflowservice::v1::{DescribeScheduleRequest, StartWorkflowExecutionRequest},
+    workflowservice::v1::StartWorkflowExecutionRequest,
 };
 use tenterhook_domain::{
     audit::Author,
@@ -23,16 +23,11 @@ use tenterhook_tests::{
     raw::{NAMESPACE, failed_tasks, history, temporal},
 };
 
-use super::{ask, every_second, put, started, until};
+use super::{ask, described, every_second, put, started, until};
 
 /// What a schedule starts, as anybody can read it who may read Temporal.
 async fn action(service: &mut Box<dyn WorkflowService>, id: &str) -> NewWorkflowExecutionInfo {
-    let request = DescribeScheduleRequest {
-        namespace: NAMESPACE.to_owned(),
-        schedule_id: id.to_owned(),
-    };
-    let described = service.describe_schedule(Request::new(request)).await;
-    let schedule = described.unwrap().into_inner().schedule.unwrap();
+    let schedule = described(service, id).await.schedule.unwrap();
     let Action::StartWorkflow(starts) = schedule.action.unwrap().action.unwrap();
     starts
 }

@@ -19,10 +19,10 @@ const APRIL: (&str, &str) = ("2026-04-01", "2026-05-01");
 /// When March is over in Berlin.
 const MARCH_IS_OVER: &str = "2026-04-01T00:00:00+02:00";
 /// Some time after.
-const DUE_AT: &str = "2026-04-01T02:00:00Z";
+pub(crate) const DUE_AT: &str = "2026-04-01T02:00:00Z";
 
 /// A tenant with plans: `basic` at EUR 10.00, `pro` at EUR 42.00 with 100 calls, and further ones at 5 cents.
-async fn scene(tenant: &str) -> Scene {
+pub(crate) async fn scene(tenant: &str) -> Scene {
     let scene = Scene::open("billing", tenant).await;
     furnish(&scene);
     scene
@@ -50,7 +50,7 @@ fn furnish(scene: &Scene) {
 }
 
 /// An active subscription of plan `pro`, whose March is paid for and over.
-fn contract(id: &str) -> Contract {
+pub(crate) fn contract(id: &str) -> Contract {
     Contract {
         subscription_id: id.to_owned(),
         customer_id: format!("customer of {id}"),

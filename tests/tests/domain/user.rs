@@ -8,7 +8,7 @@ use tenterhook_tests::standin::{Channel, User};
 use crate::scene::Scene;
 
 /// A tenant with the plugin and one user, `u-1`.
-async fn scene(tenant: &str, email: &str) -> Scene {
+pub(crate) async fn scene(tenant: &str, email: &str) -> Scene {
     let scene = Scene::open("user", tenant).await;
     let user = User {
         user_id: "u-1".to_owned(),

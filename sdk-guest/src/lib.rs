@@ -5,7 +5,8 @@
 //! added here: activities ([`activity`], [`ActivityContext`], [`ActivityError`]), the capabilities they work through
 //! ([`http`], [`kv`], [`config`], [`log`](mod@log)), and the metadata that tells the host what the plugin is
 //! ([`plugin!`]). For workflows there are calls of activities with the project's [`presets`] of timeouts and retries
-//! ([`ActivityCall`]), [`Saga`] and [`fan_out`]; for long lists there is [`batch`].
+//! ([`ActivityCall`]), [`Saga`] and [`fan_out`]; for long lists there is [`batch`], for inputs that are wrong
+//! [`Findings`].
 //!
 //! ```ignore
 //! use serde::{Deserialize, Serialize};
@@ -52,6 +53,7 @@ mod call;
 mod context;
 mod error;
 mod fan_out;
+mod finding;
 mod generated;
 mod metadata;
 mod outcome;
@@ -72,6 +74,7 @@ pub use call::ActivityCall;
 pub use context::{ActivityContext, ActivityInfo, Cancellation};
 pub use error::{ActivityError, CANCELED_TYPE, ErrorKind};
 pub use fan_out::fan_out;
+pub use finding::Findings;
 pub use outcome::ActivityOutcome;
 pub use saga::{CompensationReport, Saga, Undone};
 pub use schemars::JsonSchema;

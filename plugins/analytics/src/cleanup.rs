@@ -10,15 +10,14 @@ use temporalio_workflow::{
     WorkflowResult, WorkflowTermination, workflow, workflow_methods,
 };
 use tenterhook_sdk::log::{self, Level};
-use tenterhook_sdk::{Activity, ActivityCall, ActivityOutcome, time};
+use tenterhook_sdk::{Activity, ActivityCall, ActivityOutcome, Findings, time};
 
-use crate::finding::Findings;
 use crate::items::{
     BackupRequest, IdentifyRequest, ItemList, backup_data, delete_items, identify_cleanup_items,
 };
 use crate::model::{
     BATCH_ITEMS, BATCH_ITEMS_MAX, BATCH_ITEMS_MIN, CleanupRequest, CleanupResult,
-    HEARTBEAT_TIMEOUT_MS, NAME_BYTES_MAX, ROUND_ITEMS_MAX,
+    HEARTBEAT_TIMEOUT_MS, NAME_CHARS_MAX, ROUND_ITEMS_MAX,
 };
 use crate::pace::paced;
 use crate::records::{CleanupRecord, log_cleanup_operation};
@@ -162,7 +161,7 @@ async fn record(
 fn validate(request: &CleanupRequest) -> WorkflowResult<()> {
     time::parse("older_than", &request.older_than)?;
     let mut findings = Findings::default();
-    findings.text("collection", &request.collection, NAME_BYTES_MAX);
+    findings.text("collection", &request.collection, NAME_CHARS_MAX);
     let batch_size = request.batch_size.unwrap_or(BATCH_ITEMS);
     findings.check(
         (BATCH_ITEMS_MIN..=BATCH_ITEMS_MAX).contains(&batch_size),
@@ -173,8 +172,5 @@ fn validate(request: &CleanupRequest) -> WorkflowResult<()> {
         (1..=ROUND_ITEMS_MAX).contains(&round_items),
         "round_items is out of bounds",
     );
-    match findings.sentence("nothing can be cleaned up") {
-        None => Ok(()),
-        Some(sentence) => Err(time::invalid(sentence)),
-    }
+    findings.workflow_verdict("nothing can be cleaned up")
 }

@@ -5,11 +5,10 @@ use temporalio_workflow::{
     common::error::ApplicationFailure, workflow, workflow_methods,
 };
 use tenterhook_sdk::log::{self, Level};
-use tenterhook_sdk::{Activity, ActivityCall, ActivityOutcome, fan_out, time};
+use tenterhook_sdk::{Activity, ActivityCall, ActivityOutcome, Findings, fan_out, time};
 
-use crate::finding::Findings;
 use crate::model::{
-    Day, MissingSource, NAME_BYTES_MAX, ReportRequest, ReportResult, SOURCES_MAX, SourceData,
+    Day, MissingSource, NAME_CHARS_MAX, ReportRequest, ReportResult, SOURCES_MAX, SourceData,
 };
 use crate::pace::paced;
 use crate::records::{ReportRecord, log_report_generation};
@@ -176,7 +175,7 @@ async fn run<A: Activity>(
 /// What the door has checked by the schema, for starts that did not come through it.
 fn validate(request: &ReportRequest) -> WorkflowResult<()> {
     let mut findings = Findings::default();
-    findings.text("report", &request.report, NAME_BYTES_MAX);
+    findings.text("report", &request.report, NAME_CHARS_MAX);
     let mut distinct: Vec<_> = request.sources.iter().collect();
     distinct.sort_unstable();
     distinct.dedup();
@@ -186,10 +185,7 @@ fn validate(request: &ReportRequest) -> WorkflowResult<()> {
         "sources are not 1 to 32 different ones",
     );
     for source in &request.sources {
-        findings.text("source", source, NAME_BYTES_MAX);
+        findings.text("source", source, NAME_CHARS_MAX);
     }
-    match findings.sentence("the report cannot be made") {
-        None => Ok(()),
-        Some(sentence) => Err(time::invalid(sentence)),
-    }
+    findings.workflow_verdict("the report cannot be made")
 }

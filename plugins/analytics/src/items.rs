@@ -7,10 +7,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tenterhook_sdk::batch::Batches;
 use tenterhook_sdk::http::{IDEMPOTENCY_KEY, Method, encode_segment};
-use tenterhook_sdk::{ActivityContext, ActivityError, activity, config, http, info, payload, time};
+use tenterhook_sdk::{
+    ActivityContext, ActivityError, Findings, activity, config, http, info, payload, time,
+};
 
-use crate::finding::Findings;
-use crate::model::{BATCH_ITEMS_MAX, BATCH_ITEMS_MIN, NAME_BYTES_MAX, ROUND_ITEMS_MAX};
+use crate::model::{BATCH_ITEMS_MAX, BATCH_ITEMS_MIN, NAME_CHARS_MAX, ROUND_ITEMS_MAX};
 use crate::provider;
 
 const URL_KEY: &str = "items_url";
@@ -118,7 +119,7 @@ pub(crate) fn identify_cleanup_items(
     input: IdentifyRequest,
 ) -> Result<Identified, ActivityError> {
     let mut findings = Findings::default();
-    findings.text("collection", &input.collection, NAME_BYTES_MAX);
+    findings.text("collection", &input.collection, NAME_CHARS_MAX);
     findings.check(
         (1..=ROUND_ITEMS_MAX).contains(&input.limit),
         "limit is out of bounds",
@@ -229,7 +230,7 @@ pub(crate) fn delete_items(
 impl ItemList {
     fn validate(&self) -> Result<(), ActivityError> {
         let mut findings = Findings::default();
-        findings.text("collection", &self.collection, NAME_BYTES_MAX);
+        findings.text("collection", &self.collection, NAME_CHARS_MAX);
         findings.check(
             self.ids.len() <= ROUND_ITEMS_MAX,
             "there are too many items",

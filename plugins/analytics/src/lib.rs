@@ -1,12 +1,10 @@
 //! Analytics: a report a day, clean-up of what has grown old, and reminders.
 //!
 //! [`daily_report`], [`cleanup`] and [`reminder`] hold the workflows; [`sources`], [`reports`], [`items`],
-//! [`reminders`] and [`records`] the activities, one file a kind of provider; [`model`] what goes in and comes out,
-//! [`finding`] what is wrong with it.
+//! [`reminders`] and [`records`] the activities, one file a kind of provider; [`model`] what goes in and comes out.
 
 mod cleanup;
 mod daily_report;
-mod finding;
 mod items;
 mod model;
 mod pace;

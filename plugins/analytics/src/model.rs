@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use tenterhook_sdk::{payload, time};
 
-/// The longest name or id, in bytes.
-pub(crate) const NAME_BYTES_MAX: usize = 200;
+/// The longest name or id, in characters.
+pub(crate) const NAME_CHARS_MAX: usize = 200;
 /// The most sources of one report.
 pub(crate) const SOURCES_MAX: usize = 32;
 /// Items that one run of a clean-up takes on, unless the request says less; further ones are the next run's.

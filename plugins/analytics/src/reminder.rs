@@ -8,10 +8,9 @@ use temporalio_workflow::{
 };
 use tenterhook_sdk::log::{self, Level};
 use tenterhook_sdk::wait::{self, Waited};
-use tenterhook_sdk::{Activity, ActivityCall, ActivityOutcome, Saga, time};
+use tenterhook_sdk::{Activity, ActivityCall, ActivityOutcome, Findings, Saga, time};
 
-use crate::finding::Findings;
-use crate::model::{NAME_BYTES_MAX, ReminderRequest, ReminderResult};
+use crate::model::{NAME_CHARS_MAX, ReminderRequest, ReminderResult};
 use crate::pace::paced;
 use crate::reminders::{
     ReminderRef, SentRequest, mark_reminder_sent, send_reminder, validate_reminder,
@@ -51,10 +50,8 @@ impl Reminder {
 
 async fn remind(ctx: &Context, request: &ReminderRequest) -> WorkflowResult<ReminderResult> {
     let mut findings = Findings::default();
-    findings.text("reminder_id", &request.reminder_id, NAME_BYTES_MAX);
-    if let Some(sentence) = findings.sentence("the reminder cannot be sent") {
-        return Err(time::invalid(sentence));
-    }
+    findings.text("reminder_id", &request.reminder_id, NAME_CHARS_MAX);
+    findings.workflow_verdict("the reminder cannot be sent")?;
     let due = time::parse("scheduled_at", &request.scheduled_at)?.to_utc();
     let left = time::between(time::now(ctx), due);
     if wait::until(ctx, left, "waits until it is due", |_| false).await == Waited::Cancelled {

@@ -2,10 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 use tenterhook_sdk::http::{Method, encode_segment};
-use tenterhook_sdk::{ActivityContext, ActivityError, activity, info, payload, time};
+use tenterhook_sdk::{ActivityContext, ActivityError, Findings, activity, info, payload, time};
 
-use crate::finding::Findings;
-use crate::model::NAME_BYTES_MAX;
+use crate::model::NAME_CHARS_MAX;
 use crate::provider;
 
 const URL_KEY: &str = "reminders_url";
@@ -93,8 +92,8 @@ pub(crate) fn validate_reminder(
 #[activity(timeout = Short, retry = ExternalService)]
 pub(crate) fn send_reminder(ctx: &ActivityContext, input: Message) -> Result<Sent, ActivityError> {
     let mut findings = Findings::default();
-    findings.text("to", &input.to, NAME_BYTES_MAX);
-    findings.text("subject", &input.subject, NAME_BYTES_MAX);
+    findings.text("to", &input.to, NAME_CHARS_MAX);
+    findings.text("subject", &input.subject, NAME_CHARS_MAX);
     findings.check(!input.body.is_empty(), "body is empty");
     findings.verdict("the reminder cannot be sent")?;
     let sent: Sent = provider::request(ctx, "mail_url", Method::Post, "messages")?
@@ -127,7 +126,7 @@ pub(crate) fn mark_reminder_sent(
 
 fn path(reminder_id: &str) -> Result<String, ActivityError> {
     let mut findings = Findings::default();
-    findings.text("reminder_id", reminder_id, NAME_BYTES_MAX);
+    findings.text("reminder_id", reminder_id, NAME_CHARS_MAX);
     findings.verdict("the reminder cannot be asked for")?;
     Ok(format!("reminders/{}", encode_segment(reminder_id)))
 }

@@ -5,9 +5,8 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 use tenterhook_sdk::http::{Method, encode_segment};
-use tenterhook_sdk::{ActivityContext, ActivityError, activity, info, payload};
+use tenterhook_sdk::{ActivityContext, ActivityError, Findings, activity, info, payload};
 
-use crate::finding::Findings;
 use crate::model::{Day, MissingSource, SOURCES_MAX, SourceData};
 use crate::provider;
 

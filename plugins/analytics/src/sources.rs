@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use tenterhook_sdk::http::{Method, encode_segment};
-use tenterhook_sdk::{ActivityContext, ActivityError, activity, info, payload, time};
+use tenterhook_sdk::{ActivityContext, ActivityError, Findings, activity, info, payload, time};
 
-use crate::finding::Findings;
-use crate::model::{NAME_BYTES_MAX, SourceData};
+use crate::model::{NAME_CHARS_MAX, SourceData};
 use crate::provider;
 
 #[payload]
@@ -32,7 +31,7 @@ pub(crate) fn gather_analytics(
     input: GatherRequest,
 ) -> Result<SourceData, ActivityError> {
     let mut findings = Findings::default();
-    findings.text("source", &input.source, NAME_BYTES_MAX);
+    findings.text("source", &input.source, NAME_CHARS_MAX);
     findings.verdict("the source cannot be asked")?;
     time::parse("from", &input.from)?;
     time::parse("to", &input.to)?;

@@ -17,7 +17,7 @@ use tenterhook_sdk::{ActivityOutcome, fan_out, payload, time};
 
 use crate::calculate_charges::{CalculateCharges, ChargesInput, Invoiced};
 use crate::date;
-use crate::steps::{first_pause, paced};
+use crate::steps::{self, first_pause, paced};
 use crate::subscribing::{Due, DuePage, DueRequest, PAGE_MAX, list_due_subscriptions};
 
 /// Subscriptions that are listed at once, unless the input says otherwise.
@@ -117,7 +117,14 @@ impl BillingCycle {
         let page_size = input.page_size.unwrap_or(PAGE_SIZE).clamp(1, PAGE_MAX);
         for _ in 0..PAGES_PER_RUN {
             let page = list(ctx, &input, &due_at, page_size).await;
-            let page = page.map_err(ActivityOutcome::into_workflow_failure)?;
+            let page = page.map_err(|error| {
+                let message = format!(
+                    "the billing cycle of {due_at} stops: {}",
+                    steps::why(&error)
+                );
+                log::in_workflow(ctx, Level::Error, &message);
+                error.into_workflow_failure()
+            })?;
             let last = (page.subscriptions.len() as u64) < page_size;
             invoice_page(ctx, &input, page).await;
             if ctx.cancellation_token().is_cancelled() {

@@ -2,12 +2,11 @@
 
 use serde::Deserialize;
 use tenterhook_sdk::http::encode_segment;
-use tenterhook_sdk::{ActivityContext, ActivityError, activity, info, payload};
+use tenterhook_sdk::{ActivityContext, ActivityError, Findings, activity, info, payload};
 
 use crate::charge::{self, Line, Usage};
 use crate::date::Date;
-use crate::finding::Findings;
-use crate::model::{Period, Plan, QUANTITY_MAX, Status, Subscription, Terms};
+use crate::model::{Period, Plan, QUANTITY_MAX, Status, Subscription, Terms, name};
 use crate::{money, provider};
 
 /// What is to be worked out.
@@ -97,7 +96,7 @@ pub(crate) fn calculate_charges(
 
 fn check(request: &ChargesRequest) -> Result<(), ActivityError> {
     let mut findings = Findings::default();
-    findings.name("subscription_id", &request.subscription_id);
+    name(&mut findings, "subscription_id", &request.subscription_id);
     match &request.occasion {
         Occasion::Renewal { period } => period.check(&mut findings),
         Occasion::First { starts_on } => drop(findings.value(starts_on.day())),
@@ -106,13 +105,13 @@ fn check(request: &ChargesRequest) -> Result<(), ActivityError> {
             quantity,
             effective_on,
         } => {
-            findings.name("plan_id", plan_id);
+            name(&mut findings, "plan_id", plan_id);
             let bounded = (1..=QUANTITY_MAX).contains(quantity);
             findings.check(bounded, &format!("quantity is not of 1 to {QUANTITY_MAX}"));
             findings.value(effective_on.day());
         }
     }
-    findings.end("what is to be charged")
+    findings.verdict("what is to be charged is wrong")
 }
 
 fn renewal(id: &str, it: &Subscription, period: &Period) -> Result<Vec<Line>, ActivityError> {

@@ -6,9 +6,9 @@
 
 use serde::{Deserialize, Serialize};
 use tenterhook_sdk::http::{Method, encode_segment};
-use tenterhook_sdk::{ActivityContext, ActivityError, activity, info, payload};
+use tenterhook_sdk::{ActivityContext, ActivityError, Findings, activity, info, payload};
 
-use crate::finding::Findings;
+use crate::model::name;
 use crate::provider;
 use crate::record::{self, Record};
 
@@ -118,7 +118,7 @@ pub(crate) fn process_task(
 
 fn check(chunk: &Chunk) -> Result<(), ActivityError> {
     let mut findings = Findings::default();
-    findings.name("import_id", &chunk.import_id);
+    name(&mut findings, "import_id", &chunk.import_id);
     let bounded = (1..=CHUNK_ROWS_MAX).contains(&chunk.rows);
     findings.check(bounded, &format!("rows is not of 1 to {CHUNK_ROWS_MAX}"));
     let bounded = (1..=BATCH_ROWS_MAX).contains(&chunk.batch_rows);
@@ -133,7 +133,7 @@ fn check(chunk: &Chunk) -> Result<(), ActivityError> {
         few,
         &format!("the chunk is of more than {BATCHES_MAX} batches"),
     );
-    findings.end("the chunk")
+    findings.verdict("the chunk is wrong")
 }
 
 /// The next batch: read, told apart, recorded, counted.

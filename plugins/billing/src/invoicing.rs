@@ -2,10 +2,10 @@
 
 use serde::Serialize;
 use tenterhook_sdk::http::{Method, encode_segment};
-use tenterhook_sdk::{ActivityContext, ActivityError, activity, info, payload};
+use tenterhook_sdk::{ActivityContext, ActivityError, Findings, activity, info, payload};
 
 use crate::charge::{self, Line};
-use crate::finding::Findings;
+use crate::model::name;
 use crate::{money, provider};
 
 /// The failure type of an invoice that could not be collected for the customer's sake: no money, no valid card.
@@ -141,8 +141,8 @@ fn check(step: &InvoiceStep) -> Result<(), ActivityError> {
     match step {
         InvoiceStep::Draft(draft) => {
             findings.check(!draft.reference.is_empty(), "reference is empty");
-            findings.name("subscription_id", &draft.subscription_id);
-            findings.name("customer_id", &draft.customer_id);
+            name(&mut findings, "subscription_id", &draft.subscription_id);
+            name(&mut findings, "customer_id", &draft.customer_id);
             findings.check(money::is_currency(&draft.currency), "currency is none");
             findings.check(draft.lines.len() <= LINES_MAX, "there are too many lines");
             let total = findings.value(charge::total(&draft.lines));
@@ -150,8 +150,8 @@ fn check(step: &InvoiceStep) -> Result<(), ActivityError> {
             findings.check(sums, "total is not the sum of the lines");
         }
         InvoiceStep::Finalise { invoice_id, .. } | InvoiceStep::Void { invoice_id } => {
-            findings.name("invoice_id", invoice_id);
+            name(&mut findings, "invoice_id", invoice_id);
         }
     }
-    findings.end("what is to be done with the invoice")
+    findings.verdict("what is to be done with the invoice is wrong")
 }

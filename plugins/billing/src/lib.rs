@@ -12,7 +12,6 @@ mod calculate_charges;
 mod charge;
 mod charging;
 mod date;
-mod finding;
 mod importing;
 mod invoicing;
 mod model;

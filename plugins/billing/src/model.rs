@@ -1,18 +1,24 @@
 //! What subscriptions are, as the tenant's subscription service has them.
 
 use serde::Deserialize;
-use tenterhook_sdk::payload;
+use tenterhook_sdk::{Findings, payload};
 
 use crate::date::Date;
-use crate::finding::Findings;
 use crate::proration::Days;
 
-/// Bytes of an id, and of other names.
-pub(crate) const NAME_BYTES_MAX: usize = 200;
+/// Characters of an id, and of other names.
+pub(crate) const NAME_CHARS_MAX: usize = 200;
 /// The most of one thing in one subscription.
 pub(crate) const QUANTITY_MAX: u64 = 1_000_000;
 /// The longest period, in days: some years.
 const PERIOD_DAYS_MAX: i64 = 4_000;
+
+/// Looks at an id, or another short text that must be there.
+pub(crate) fn name(findings: &mut Findings, field: &str, value: &str) {
+    findings.text(field, value, NAME_CHARS_MAX);
+    let plain = !value.contains(char::is_control);
+    findings.check(plain, &format!("{field} has control characters"));
+}
 
 /// A billing period: whole days of one zone.
 #[payload]

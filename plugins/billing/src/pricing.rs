@@ -2,10 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 use tenterhook_sdk::http::{Method, encode_segment};
-use tenterhook_sdk::{ActivityContext, ActivityError, ErrorKind, activity, info, payload, warn};
+use tenterhook_sdk::{
+    ActivityContext, ActivityError, ErrorKind, Findings, activity, info, payload, warn,
+};
 
-use crate::finding::Findings;
-use crate::model::Plan;
+use crate::model::{Plan, name};
 use crate::provider;
 
 /// The most subscriptions of one batch: each is a request of one attempt, of which a plugin has a thousand.
@@ -73,10 +74,10 @@ pub(crate) fn sync_plan_prices(
         limit,
     } = &batch;
     let mut findings = Findings::default();
-    findings.name("plan_id", plan_id);
+    name(&mut findings, "plan_id", plan_id);
     let bounded = (1..=BATCH_MAX).contains(limit);
     findings.check(bounded, &format!("limit is not of 1 to {BATCH_MAX}"));
-    findings.end("the batch")?;
+    findings.verdict("the batch is wrong")?;
     let path = format!("plans/{}", encode_segment(plan_id));
     let plan: Plan = provider::read(provider::PLANS, &path)?;
     let members = format!("{path}/subscriptions?offset={offset}&limit={limit}");

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::date::Date;
-use crate::model::NAME_BYTES_MAX;
+use crate::model::NAME_CHARS_MAX;
 
 /// The most that one row may say was used.
 const QUANTITY_MAX: u64 = 1_000_000_000;
@@ -24,8 +24,8 @@ pub(crate) fn parse(row: u64, text: &str) -> Result<Record, String> {
     let mut fields = text.trim_end_matches('\r').split(',');
     let mut field = |name: &str| {
         let value = fields.next().unwrap_or_default().trim();
-        if value.is_empty() || value.len() > NAME_BYTES_MAX {
-            return Err(format!("{name} is not of 1 to {NAME_BYTES_MAX} bytes"));
+        if !(1..=NAME_CHARS_MAX).contains(&value.chars().count()) {
+            return Err(format!("{name} is not of 1 to {NAME_CHARS_MAX} characters"));
         }
         Ok(value.to_owned())
     };

@@ -1,11 +1,10 @@
 //! Subscriptions at their service: made, changed, changed back, and listed where they are due.
 
 use tenterhook_sdk::http::{Method, encode_segment};
-use tenterhook_sdk::{ActivityContext, ActivityError, activity, info, payload};
+use tenterhook_sdk::{ActivityContext, ActivityError, Findings, activity, info, payload};
 
 use crate::date::is_instant;
-use crate::finding::Findings;
-use crate::model::{Period, QUANTITY_MAX, Status, Terms};
+use crate::model::{Period, QUANTITY_MAX, Status, Terms, name};
 use crate::provider;
 
 /// The most subscriptions of one page.
@@ -90,12 +89,12 @@ pub(crate) fn create_subscription(
     new: NewSubscription,
 ) -> Result<Created, ActivityError> {
     let mut findings = Findings::default();
-    findings.name("subscription_id", &new.subscription_id);
-    findings.name("customer_id", &new.customer_id);
-    findings.name("plan_id", &new.plan_id);
+    name(&mut findings, "subscription_id", &new.subscription_id);
+    name(&mut findings, "customer_id", &new.customer_id);
+    name(&mut findings, "plan_id", &new.plan_id);
     quantity(&mut findings, new.quantity);
     new.period.check(&mut findings);
-    findings.end("the subscription")?;
+    findings.verdict("the subscription is wrong")?;
     let to = (Method::Post, "subscriptions");
     let created: Created = provider::change(ctx, provider::CONTRACTS, to, &new)?;
     info!("subscription {} is made", created.subscription_id);
@@ -130,10 +129,10 @@ fn set_terms(
         terms,
     } = change;
     let mut findings = Findings::default();
-    findings.name("subscription_id", &subscription_id);
-    findings.name("plan_id", &terms.plan_id);
+    name(&mut findings, "subscription_id", &subscription_id);
+    name(&mut findings, "plan_id", &terms.plan_id);
     quantity(&mut findings, terms.quantity);
-    findings.end("the change")?;
+    findings.verdict("the change is wrong")?;
     let path = format!("subscriptions/{}/{what}", encode_segment(&subscription_id));
     let to = (method, path.as_str());
     let applied: Applied = provider::change(ctx, provider::CONTRACTS, to, &terms)?;
@@ -155,7 +154,7 @@ pub(crate) fn list_due_subscriptions(
     findings.check(instant, "due_at is no instant as 2026-03-31T00:00:00Z");
     let bounded = (1..=PAGE_MAX).contains(&request.limit);
     findings.check(bounded, &format!("limit is not of 1 to {PAGE_MAX}"));
-    findings.end("which subscriptions are due")?;
+    findings.verdict("which subscriptions are due is wrong")?;
     let after = request.after.as_deref().unwrap_or_default();
     let path = format!(
         "subscriptions?due_at={}&after={}&limit={}",

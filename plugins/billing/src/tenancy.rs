@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 use tenterhook_sdk::http::{Method, encode_segment};
-use tenterhook_sdk::{ActivityContext, ActivityError, activity, info, payload};
+use tenterhook_sdk::{ActivityContext, ActivityError, Findings, activity, info, payload};
 
-use crate::finding::Findings;
+use crate::model::name;
 use crate::provider;
 
 /// A user, and a tenant.
@@ -104,10 +104,10 @@ pub(crate) fn create_tenant_session(
     asked: LoginRequest,
 ) -> Result<Login, ActivityError> {
     let mut findings = Findings::default();
-    findings.name("user_id", &asked.user_id);
-    findings.name("tenant_id", &asked.tenant_id);
-    findings.name("role", &asked.role);
-    findings.end("the login")?;
+    name(&mut findings, "user_id", &asked.user_id);
+    name(&mut findings, "tenant_id", &asked.tenant_id);
+    name(&mut findings, "role", &asked.role);
+    findings.verdict("the login is wrong")?;
     let to = (Method::Post, "sessions");
     let login: Login = provider::change(ctx, provider::LOGINS, to, &asked)?;
     info!(
@@ -119,7 +119,7 @@ pub(crate) fn create_tenant_session(
 
 fn check(asked: &UserInTenant) -> Result<(), ActivityError> {
     let mut findings = Findings::default();
-    findings.name("user_id", &asked.user_id);
-    findings.name("tenant_id", &asked.tenant_id);
-    findings.end("user and tenant")
+    name(&mut findings, "user_id", &asked.user_id);
+    name(&mut findings, "tenant_id", &asked.tenant_id);
+    findings.verdict("user and tenant is wrong")
 }

@@ -8,11 +8,10 @@ use temporalio_workflow::{
 };
 use tenterhook_sdk::log::{self, Level};
 use tenterhook_sdk::wait::{self, Waited};
-use tenterhook_sdk::{Undone, time};
+use tenterhook_sdk::{Findings, Undone, time};
 
-use crate::finding::Findings;
 use crate::model::{
-    APPROVE_FROM, ApprovalRequest, ApprovalResult, Decision, NAME_BYTES_MAX, REJECT_BELOW,
+    APPROVE_FROM, ApprovalRequest, ApprovalResult, Decision, NAME_CHARS_MAX, REJECT_BELOW,
     REVIEW_TIMEOUT_MS, REVIEW_TIMEOUT_MS_MAX, ReviewState, SCORE_MAX, Step, Verdict,
 };
 use crate::review::Checked;
@@ -239,7 +238,7 @@ async fn reviewer(ctx: &Context, limit: Duration) -> Result<Option<(Decision, Ve
 /// What the door has checked by the schema, and that the two scores leave room between them.
 fn validate(request: &ApprovalRequest) -> Result<(), Stop> {
     let mut findings = Findings::default();
-    findings.text("listing_id", &request.listing_id, NAME_BYTES_MAX);
+    findings.text("listing_id", &request.listing_id, NAME_CHARS_MAX);
     let (from, below) = (
         request.approve_from.unwrap_or(APPROVE_FROM),
         request.reject_below.unwrap_or(REJECT_BELOW),

@@ -12,15 +12,14 @@ use temporalio_workflow::{
 use tenterhook_sdk::log::{self, Level};
 use tenterhook_sdk::time::{DateTime, Utc};
 use tenterhook_sdk::wait::{self, Waited};
-use tenterhook_sdk::{Saga, Undone, time};
+use tenterhook_sdk::{Findings, Saga, Undone, time};
 
-use crate::finding::Findings;
 use crate::listings::{
     APPROVED, EXPIRING, ListingRef, ListingStatus, PUBLISHED, StatusRequest, expire_listing,
     get_listing_status, update_listing_status,
 };
 use crate::model::{
-    ExpirationRequest, ExpirationResult, Expiry, ExpiryStep, Extension, NAME_BYTES_MAX,
+    ExpirationRequest, ExpirationResult, Expiry, ExpiryStep, Extension, NAME_CHARS_MAX,
     WARN_BEFORE_MS, WARN_BEFORE_MS_MAX,
 };
 use crate::pace::{first_pause, paced};
@@ -299,15 +298,12 @@ fn ended(
 /// What the door has checked by the schema, for starts that did not come through it.
 fn validate(request: &ExpirationRequest) -> WorkflowResult<()> {
     let mut findings = Findings::default();
-    findings.text("listing_id", &request.listing_id, NAME_BYTES_MAX);
+    findings.text("listing_id", &request.listing_id, NAME_CHARS_MAX);
     findings.check(
         request.warn_before_ms.unwrap_or(WARN_BEFORE_MS) <= WARN_BEFORE_MS_MAX,
         "warn_before_ms is out of bounds",
     );
-    match findings.sentence("the listing cannot be expired") {
-        None => Ok(()),
-        Some(sentence) => Err(time::invalid(sentence)),
-    }
+    findings.workflow_verdict("the listing cannot be expired")
 }
 
 fn enter(ctx: &Context, next: ExpiryStep) {

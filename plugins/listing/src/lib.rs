@@ -1,12 +1,10 @@
 //! Listings: checked, reviewed, published to the search index, and taken out of it when they expire.
 //!
 //! [`approval`] and [`expiration`] hold the workflows, [`steps`] the approval's steps and what undoes them; [`listings`],
-//! [`review`] and [`search`] the activities, one file a kind of provider; [`model`] what goes in and comes out,
-//! [`finding`] what is wrong with it.
+//! [`review`] and [`search`] the activities, one file a kind of provider; [`model`] what goes in and comes out.
 
 mod approval;
 mod expiration;
-mod finding;
 mod listings;
 mod model;
 mod pace;

@@ -2,16 +2,15 @@
 
 use serde::Serialize;
 use tenterhook_sdk::http::{Method, encode_segment};
-use tenterhook_sdk::{ActivityContext, ActivityError, activity, info, payload};
+use tenterhook_sdk::{ActivityContext, ActivityError, Findings, activity, info, payload};
 
-use crate::finding::Findings;
-use crate::model::NAME_BYTES_MAX;
+use crate::model::NAME_CHARS_MAX;
 use crate::provider;
 
 const URL_KEY: &str = "listings_url";
 
-/// Letters of a headline.
-const TITLE_BYTES_MAX: usize = 200;
+/// Characters of a headline.
+const TITLE_CHARS_MAX: usize = 200;
 
 /// The statuses that the workflows set or look for.
 pub(crate) const SUBMITTED: &str = "submitted";
@@ -111,8 +110,8 @@ pub(crate) fn validate_listing(
         )));
     }
     let mut findings = Findings::default();
-    findings.text("title", listing.title.trim(), TITLE_BYTES_MAX);
-    findings.text("seller_id", &listing.seller_id, NAME_BYTES_MAX);
+    findings.text("title", listing.title.trim(), TITLE_CHARS_MAX);
+    findings.text("seller_id", &listing.seller_id, NAME_CHARS_MAX);
     findings.check(listing.price > 0, "price is not positive");
     let currency = listing.currency.as_bytes();
     findings.check(
@@ -188,7 +187,7 @@ fn load<T: serde::de::DeserializeOwned>(
     input: &ListingRef,
 ) -> Result<T, ActivityError> {
     let mut findings = Findings::default();
-    findings.text("listing_id", &input.listing_id, NAME_BYTES_MAX);
+    findings.text("listing_id", &input.listing_id, NAME_CHARS_MAX);
     findings.verdict("no listing can be loaded")?;
     let path = format!("listings/{}", encode_segment(&input.listing_id));
     provider::request(ctx, URL_KEY, Method::Get, &path)?
@@ -228,8 +227,8 @@ fn set(
     comment: Option<&str>,
 ) -> Result<ListingStatus, ActivityError> {
     let mut findings = Findings::default();
-    findings.text("listing_id", listing_id, NAME_BYTES_MAX);
-    findings.text("status", status, NAME_BYTES_MAX);
+    findings.text("listing_id", listing_id, NAME_CHARS_MAX);
+    findings.text("status", status, NAME_CHARS_MAX);
     findings.verdict("the status cannot be set")?;
     let path = format!("listings/{}/status", encode_segment(listing_id));
     let body = StatusBody {

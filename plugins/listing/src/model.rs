@@ -2,8 +2,8 @@
 
 use tenterhook_sdk::{payload, time};
 
-/// The longest id, in bytes.
-pub(crate) const NAME_BYTES_MAX: usize = 200;
+/// The longest id, in characters.
+pub(crate) const NAME_CHARS_MAX: usize = 200;
 /// The best quality score.
 pub(crate) const SCORE_MAX: u32 = 100;
 /// From this score on a listing is approved without a reviewer, unless the request says otherwise.

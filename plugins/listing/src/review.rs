@@ -2,11 +2,10 @@
 
 use serde::Serialize;
 use tenterhook_sdk::http::Method;
-use tenterhook_sdk::{ActivityContext, ActivityError, activity, info, payload, time};
+use tenterhook_sdk::{ActivityContext, ActivityError, Findings, activity, info, payload, time};
 
-use crate::finding::Findings;
 use crate::listings::Listing;
-use crate::model::{NAME_BYTES_MAX, SCORE_MAX};
+use crate::model::{NAME_CHARS_MAX, SCORE_MAX};
 use crate::provider;
 
 /// What the checks say of a listing.
@@ -78,7 +77,7 @@ pub(crate) fn notify_reviewers(
     input: NoticeRequest,
 ) -> Result<Notice, ActivityError> {
     let mut findings = Findings::default();
-    findings.text("listing_id", &input.listing_id, NAME_BYTES_MAX);
+    findings.text("listing_id", &input.listing_id, NAME_CHARS_MAX);
     findings.verdict("reviewers cannot be told")?;
     time::parse("decide_by", &input.decide_by)?;
     let notice: Notice = provider::request(ctx, "reviewers_url", Method::Post, "notices")?

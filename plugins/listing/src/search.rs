@@ -2,11 +2,10 @@
 
 use serde::Serialize;
 use tenterhook_sdk::http::{Method, encode_segment};
-use tenterhook_sdk::{ActivityContext, ActivityError, activity, info, payload};
+use tenterhook_sdk::{ActivityContext, ActivityError, Findings, activity, info, payload};
 
-use crate::finding::Findings;
 use crate::listings::{Listing, ListingRef};
-use crate::model::NAME_BYTES_MAX;
+use crate::model::NAME_CHARS_MAX;
 use crate::provider;
 
 const URL_KEY: &str = "search_url";
@@ -69,7 +68,7 @@ pub(crate) fn remove_from_search_index(
 
 fn path(listing_id: &str) -> Result<String, ActivityError> {
     let mut findings = Findings::default();
-    findings.text("listing_id", listing_id, NAME_BYTES_MAX);
+    findings.text("listing_id", listing_id, NAME_CHARS_MAX);
     findings.verdict("the index cannot be asked")?;
     Ok(format!("documents/{}", encode_segment(listing_id)))
 }

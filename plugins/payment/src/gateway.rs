@@ -2,9 +2,10 @@
 
 use serde::Deserialize;
 use tenterhook_sdk::http::Method;
-use tenterhook_sdk::{ActivityContext, ActivityError, activity, info, payload};
+use tenterhook_sdk::{ActivityContext, ActivityError, Findings, activity, info, payload};
 
-use crate::finding::Findings;
+use crate::finding::OfPayments as _;
+use crate::model::TEXT_CHARS_MAX;
 use crate::provider;
 
 /// The failure type of a charge that the gateway refused for the customer's sake: no money, no valid card.
@@ -49,7 +50,7 @@ impl ChargeRequest {
         let mut findings = Findings::default();
         findings.present("payment_id", &self.payment_id);
         findings.money(self.amount, &self.currency);
-        findings.text("method", &self.method);
+        findings.text("method", &self.method, TEXT_CHARS_MAX);
         findings.verdict("the charge cannot be made")
     }
 }

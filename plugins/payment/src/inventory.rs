@@ -1,10 +1,10 @@
 //! The inventory: reservations of an order's items.
 
 use tenterhook_sdk::http::{Method, encode_segment};
-use tenterhook_sdk::{ActivityContext, ActivityError, activity, info, payload};
+use tenterhook_sdk::{ActivityContext, ActivityError, Findings, activity, info, payload};
 
-use crate::finding::Findings;
-use crate::model::Item;
+use crate::finding::OfPayments as _;
+use crate::model::{Item, TEXT_CHARS_MAX};
 use crate::provider;
 
 const URL_KEY: &str = "inventory_url";
@@ -34,7 +34,7 @@ pub(crate) struct ReleaseRequest {
 impl ReservationRequest {
     fn check(&self) -> Result<(), ActivityError> {
         let mut findings = Findings::default();
-        findings.text("order_id", &self.order_id);
+        findings.text("order_id", &self.order_id, TEXT_CHARS_MAX);
         findings.items(&self.items);
         findings.verdict("the items cannot be reserved")
     }

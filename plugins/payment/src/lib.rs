@@ -2,7 +2,7 @@
 //!
 //! [`process`] holds the workflow, [`steps`] its steps and their compensations; [`gateway`], [`inventory`],
 //! [`orders`] and [`validation`] the activities, one file a provider; [`model`] what goes in and comes out, [`finding`]
-//! what is wrong with it.
+//! what may be wrong with it.
 //! [`subscription`] takes the payments of a subscription, period by period.
 
 mod finding;

@@ -2,9 +2,10 @@
 
 use serde::Serialize;
 use tenterhook_sdk::http::{Method, encode_segment};
-use tenterhook_sdk::{ActivityContext, ActivityError, activity, info, payload};
+use tenterhook_sdk::{ActivityContext, ActivityError, Findings, activity, info, payload};
 
-use crate::finding::Findings;
+use crate::finding::OfPayments as _;
+use crate::model::TEXT_CHARS_MAX;
 use crate::provider;
 
 const ORDERS_URL_KEY: &str = "orders_url";
@@ -45,8 +46,8 @@ pub(crate) struct Shipped {
 impl OrderStatusRequest {
     fn check(&self) -> Result<(), ActivityError> {
         let mut findings = Findings::default();
-        findings.text("order_id", &self.order_id);
-        findings.text("status", &self.status);
+        findings.text("order_id", &self.order_id, TEXT_CHARS_MAX);
+        findings.text("status", &self.status, TEXT_CHARS_MAX);
         findings.verdict("the order's status cannot be set")
     }
 }
@@ -54,7 +55,7 @@ impl OrderStatusRequest {
 impl ShipmentRequest {
     fn check(&self) -> Result<(), ActivityError> {
         let mut findings = Findings::default();
-        findings.text("order_id", &self.order_id);
+        findings.text("order_id", &self.order_id, TEXT_CHARS_MAX);
         findings.present("reservation_id", &self.reservation_id);
         findings.verdict("the order cannot be shipped")
     }

@@ -1,9 +1,9 @@
 //! What can be known to be wrong without asking anybody.
 
-use tenterhook_sdk::{ActivityContext, ActivityError, activity};
+use tenterhook_sdk::{ActivityContext, ActivityError, Findings, activity};
 
-use crate::finding::Findings;
-use crate::model::{PaymentRequest, RETRY_INITIAL_MS_MAX, RETRY_INITIAL_MS_MIN};
+use crate::finding::OfPayments as _;
+use crate::model::{PaymentRequest, RETRY_INITIAL_MS_MAX, RETRY_INITIAL_MS_MIN, TEXT_CHARS_MAX};
 
 /// Checks what can be checked without asking a provider.
 ///
@@ -14,10 +14,10 @@ pub(crate) fn validate_payment(
     payment: PaymentRequest,
 ) -> Result<(), ActivityError> {
     let mut findings = Findings::default();
-    findings.text("payment_id", &payment.payment_id);
-    findings.text("order_id", &payment.order_id);
-    findings.text("customer_id", &payment.customer_id);
-    findings.text("method", &payment.method);
+    findings.text("payment_id", &payment.payment_id, TEXT_CHARS_MAX);
+    findings.text("order_id", &payment.order_id, TEXT_CHARS_MAX);
+    findings.text("customer_id", &payment.customer_id, TEXT_CHARS_MAX);
+    findings.text("method", &payment.method, TEXT_CHARS_MAX);
     findings.money(payment.amount, &payment.currency);
     findings.items(&payment.items);
     findings.check(

@@ -1,9 +1,8 @@
 //! Users: messages on the channels they want, and the way from sign-up to a complete profile.
 //!
 //! [`notification`] and [`onboarding`] hold the workflows; [`messages`] and [`profile`] the activities, one file a kind
-//! of provider; [`model`] what goes in and comes out, [`finding`] what is wrong with it.
+//! of provider; [`model`] what goes in and comes out.
 
-mod finding;
 mod messages;
 mod model;
 mod notification;

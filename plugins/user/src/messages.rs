@@ -2,10 +2,9 @@
 
 use serde::Serialize;
 use tenterhook_sdk::http::Method;
-use tenterhook_sdk::{ActivityContext, ActivityError, activity, info, payload};
+use tenterhook_sdk::{ActivityContext, ActivityError, Findings, activity, info, payload};
 
-use crate::finding::Findings;
-use crate::model::{BODY_BYTES_MAX, Channel, NAME_BYTES_MAX};
+use crate::model::{BODY_CHARS_MAX, Channel, NAME_CHARS_MAX};
 use crate::provider;
 
 #[payload]
@@ -71,10 +70,10 @@ fn send(
     input: &MessageRequest,
 ) -> Result<Sent, ActivityError> {
     let mut findings = Findings::default();
-    findings.text("user_id", &input.user_id, NAME_BYTES_MAX);
-    findings.text("to", &input.to, NAME_BYTES_MAX);
-    findings.text("subject", &input.subject, NAME_BYTES_MAX);
-    findings.text("body", &input.body, BODY_BYTES_MAX);
+    findings.text("user_id", &input.user_id, NAME_CHARS_MAX);
+    findings.text("to", &input.to, NAME_CHARS_MAX);
+    findings.text("subject", &input.subject, NAME_CHARS_MAX);
+    findings.text("body", &input.body, BODY_CHARS_MAX);
     findings.verdict("the message cannot be sent")?;
     let message = Message {
         user_id: &input.user_id,

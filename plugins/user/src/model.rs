@@ -2,10 +2,10 @@
 
 use tenterhook_sdk::payload;
 
-/// The longest id, address or headline, in bytes.
-pub(crate) const NAME_BYTES_MAX: usize = 200;
-/// The longest text of a message, in bytes.
-pub(crate) const BODY_BYTES_MAX: usize = 10_000;
+/// The longest id, address or headline, in characters.
+pub(crate) const NAME_CHARS_MAX: usize = 200;
+/// The longest text of a message, in characters.
+pub(crate) const BODY_CHARS_MAX: usize = 10_000;
 /// How many channels there are.
 pub(crate) const CHANNELS: usize = 3;
 /// How long [`OnboardingRequest`] waits for the profile unless it says otherwise.

@@ -11,12 +11,11 @@ use temporalio_workflow::{
 };
 use tenterhook_sdk::log::{self, Level};
 use tenterhook_sdk::wait::{self, Waited};
-use tenterhook_sdk::{ActivityOutcome, time};
+use tenterhook_sdk::{ActivityOutcome, Findings, time};
 
-use crate::finding::Findings;
 use crate::messages::{MessageRequest, send_email};
 use crate::model::{
-    Channel, NAME_BYTES_MAX, OnboardingRequest, OnboardingResult, Progress, REMIND_AFTER_MS,
+    Channel, NAME_CHARS_MAX, OnboardingRequest, OnboardingResult, Progress, REMIND_AFTER_MS,
     REMIND_AFTER_MS_MAX, Step,
 };
 use crate::pace::paced;
@@ -174,18 +173,15 @@ async fn remind(ctx: &Context, request: &OnboardingRequest) -> WorkflowResult<Op
 /// What the door has checked by the schema, for starts that did not come through it.
 fn validate(request: &OnboardingRequest) -> WorkflowResult<()> {
     let mut findings = Findings::default();
-    findings.text("user_id", &request.user_id, NAME_BYTES_MAX);
-    findings.text("email", &request.email, NAME_BYTES_MAX);
+    findings.text("user_id", &request.user_id, NAME_CHARS_MAX);
+    findings.text("email", &request.email, NAME_CHARS_MAX);
     findings.check(request.email.contains('@'), "email has no @");
     let millis = request.remind_after_ms.unwrap_or(REMIND_AFTER_MS);
     findings.check(
         (1..=REMIND_AFTER_MS_MAX).contains(&millis),
         "remind_after_ms is out of bounds",
     );
-    match findings.sentence("the user cannot be taken in") {
-        None => Ok(()),
-        Some(sentence) => Err(time::invalid(sentence)),
-    }
+    findings.workflow_verdict("the user cannot be taken in")
 }
 
 fn enter_unless_cancelled(ctx: &Context, next: Step) -> WorkflowResult<()> {

@@ -2,11 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 use tenterhook_sdk::http::{Method, encode_segment};
-use tenterhook_sdk::{ActivityContext, ActivityError, activity, info, payload};
+use tenterhook_sdk::{ActivityContext, ActivityError, Findings, activity, info, payload};
 
-use crate::finding::Findings;
 use crate::model::{
-    BODY_BYTES_MAX, CHANNELS, Channel, ChannelReport, NAME_BYTES_MAX, NotificationRequest, Outcome,
+    BODY_CHARS_MAX, CHANNELS, Channel, ChannelReport, NAME_CHARS_MAX, NotificationRequest, Outcome,
 };
 use crate::provider;
 
@@ -124,10 +123,10 @@ pub(crate) fn process_notification(
 
 fn validate(input: &NotificationRequest) -> Result<(), ActivityError> {
     let mut findings = Findings::default();
-    findings.text("notification_id", &input.notification_id, NAME_BYTES_MAX);
-    findings.text("user_id", &input.user_id, NAME_BYTES_MAX);
-    findings.text("subject", &input.subject, NAME_BYTES_MAX);
-    findings.text("body", &input.body, BODY_BYTES_MAX);
+    findings.text("notification_id", &input.notification_id, NAME_CHARS_MAX);
+    findings.text("user_id", &input.user_id, NAME_CHARS_MAX);
+    findings.text("subject", &input.subject, NAME_CHARS_MAX);
+    findings.text("body", &input.body, BODY_CHARS_MAX);
     let mut distinct = input.channels.clone();
     distinct.sort_unstable();
     distinct.dedup();
@@ -145,8 +144,8 @@ pub(crate) fn update_user_status(
     input: UserStatus,
 ) -> Result<UserStatus, ActivityError> {
     let mut findings = Findings::default();
-    findings.text("user_id", &input.user_id, NAME_BYTES_MAX);
-    findings.text("status", &input.status, NAME_BYTES_MAX);
+    findings.text("user_id", &input.user_id, NAME_CHARS_MAX);
+    findings.text("status", &input.status, NAME_CHARS_MAX);
     findings.verdict("the status cannot be set")?;
     let path = format!("users/{}/status", encode_segment(&input.user_id));
     let body = StatusBody {
@@ -168,7 +167,7 @@ pub(crate) fn send_welcome_package(
     input: WelcomeRequest,
 ) -> Result<WelcomePackage, ActivityError> {
     let mut findings = Findings::default();
-    findings.text("user_id", &input.user_id, NAME_BYTES_MAX);
+    findings.text("user_id", &input.user_id, NAME_CHARS_MAX);
     findings.verdict("no package can be sent")?;
     let path = format!("users/{}/packages", encode_segment(&input.user_id));
     let package: WelcomePackage = provider::request(ctx, URL_KEY, Method::Post, &path)?

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use temporalio_workflow::WorkflowTermination;
-use tenterhook_sdk::{payload, time};
+use tenterhook_sdk::{Findings, payload};
 
-use crate::model::{RETRY_INITIAL_MS_MAX, RETRY_INITIAL_MS_MIN};
+use crate::model::{RETRY_INITIAL_MS_MAX, RETRY_INITIAL_MS_MIN, TEXT_CHARS_MAX};
 
 /// Milliseconds of a day.
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
@@ -18,8 +18,6 @@ const PAUSE_MS_MAX: u64 = 30 * DAY_MS;
 const PAUSES_MAX: usize = 10;
 /// The longest period that a request may set.
 const PERIOD_MS_MAX: u64 = 366 * DAY_MS;
-/// The longest id, in bytes.
-const NAME_BYTES_MAX: usize = 200;
 
 /// A subscription to take the payments for.
 #[payload]
@@ -162,31 +160,21 @@ impl SubscriptionRequest {
     pub(crate) fn validate(&self) -> Result<(), WorkflowTermination> {
         let pause = |millis: u64| (1..=PAUSE_MS_MAX).contains(&millis);
         let dunning = self.dunning_ms.as_deref().unwrap_or(&DUNNING_MS);
-        let checks = [
-            (
-                (1..=NAME_BYTES_MAX).contains(&self.subscription_id.len()),
-                "subscription_id is not of 1 to 200 bytes",
-            ),
-            (
-                dunning.len() <= PAUSES_MAX && dunning.iter().copied().all(pause),
-                "dunning_ms is out of bounds",
-            ),
-            (
-                pause(self.grace_ms.unwrap_or(GRACE_MS)),
-                "grace_ms is out of bounds",
-            ),
-            (
-                self.period_ms
-                    .is_none_or(|millis| (1..=PERIOD_MS_MAX).contains(&millis)),
-                "period_ms is out of bounds",
-            ),
-        ];
-        let wrong: Vec<_> = checks.iter().filter(|(fits, _)| !fits).collect();
-        if wrong.is_empty() {
-            return Ok(());
-        }
-        let wrong: Vec<_> = wrong.iter().map(|(_, what)| *what).collect();
-        let why = format!("the subscription cannot be charged: {}", wrong.join("; "));
-        Err(time::invalid(why))
+        let mut findings = Findings::default();
+        findings.text("subscription_id", &self.subscription_id, TEXT_CHARS_MAX);
+        findings.check(
+            dunning.len() <= PAUSES_MAX && dunning.iter().copied().all(pause),
+            "dunning_ms is out of bounds",
+        );
+        findings.check(
+            pause(self.grace_ms.unwrap_or(GRACE_MS)),
+            "grace_ms is out of bounds",
+        );
+        findings.check(
+            self.period_ms
+                .is_none_or(|millis| (1..=PERIOD_MS_MAX).contains(&millis)),
+            "period_ms is out of bounds",
+        );
+        findings.workflow_verdict("the subscription cannot be charged")
     }
 }

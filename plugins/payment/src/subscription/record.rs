@@ -1,10 +1,11 @@
 //! The subscription service: what a subscription is, and what is to change of it.
 
 use tenterhook_sdk::http::{Method, encode_segment};
-use tenterhook_sdk::{ActivityContext, ActivityError, activity, info, payload};
+use tenterhook_sdk::{ActivityContext, ActivityError, Findings, activity, info, payload};
 
 use super::model::SubscriptionRequest;
-use crate::finding::Findings;
+use crate::finding::OfPayments as _;
+use crate::model::TEXT_CHARS_MAX;
 use crate::provider;
 
 const URL_KEY: &str = "subscriptions_url";
@@ -83,7 +84,7 @@ pub(crate) struct SubscriptionUpdate {
 impl SubscriptionRef {
     fn check(&self) -> Result<(), ActivityError> {
         let mut findings = Findings::default();
-        findings.text("subscription_id", &self.subscription_id);
+        findings.text("subscription_id", &self.subscription_id, TEXT_CHARS_MAX);
         findings.verdict("the subscription cannot be loaded")
     }
 }
@@ -99,9 +100,9 @@ impl SubscriptionUpdate {
 
     fn check(&self) -> Result<(), ActivityError> {
         let mut findings = Findings::default();
-        findings.text("subscription_id", &self.subscription_id);
+        findings.text("subscription_id", &self.subscription_id, TEXT_CHARS_MAX);
         if let Some(plan) = &self.plan {
-            findings.text("plan", plan);
+            findings.text("plan", plan, TEXT_CHARS_MAX);
         }
         findings.check(self.price != Some(0), "price is not positive");
         if let Some(currency) = &self.currency {

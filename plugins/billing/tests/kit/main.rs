@@ -7,5 +7,7 @@
 mod cancellation;
 mod failures;
 mod happy;
+mod long;
 mod services;
+mod steps;
 mod sweeps;

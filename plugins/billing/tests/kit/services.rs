@@ -1,7 +1,8 @@
 //! The services that billing asks, and what is in their books before anything begins.
 
 use serde_json::{Value, json};
-use tenterhook_tests::services::Services;
+use tenterhook_testkit::Ended;
+use tenterhook_tests::services::{Bench, Services};
 use tenterhook_tests::standin::{Book, Contract, Days, Import, InvoiceStatus, Plan, Terms};
 
 /// The services' configuration keys, without `_url`, and the names of the same in the stand-in.
@@ -22,6 +23,11 @@ pub(crate) const APRIL: &str = "2026-04-01";
 /// The services of one test.
 pub(crate) async fn open() -> Services {
     Services::open("billing", SERVICES, furnish).await.unwrap()
+}
+
+/// Runs a workflow under an id of its own, where another ran before: keys of requests are made of the id.
+pub(crate) fn run_as(bench: &Bench<'_>, id: &str, name: &str, input: &Value) -> Ended {
+    bench.kit.start_as(id, name, input).finish()
 }
 
 /// Three subscriptions of `pro` whose March is over, a user in `first`, and an import of 95 rows, five of them bad.

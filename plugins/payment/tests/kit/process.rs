@@ -1,4 +1,5 @@
-//! `ProcessPayment`: every fault at every step, what is wrong with inputs, and what is told of compensations that failed.
+//! `ProcessPayment`: where all goes well, what fails at each step, every fault at every step, what is wrong with inputs, and
+//! what is told of compensations that failed.
 
 use serde_json::{Value, json};
 use tenterhook_testkit::{Ended, Message, Sweep};
@@ -7,6 +8,11 @@ use tenterhook_tests::standin::{Book, Operation, Switch};
 
 use crate::services::open;
 
+/// An execution as it was when it was recorded: changed code has to replay it.
+const HISTORY: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/tests/kit/histories/process_payment.json"
+);
 /// An item that the fulfilment never ships.
 const UNSHIPPABLE: &str = "unshippable";
 
@@ -38,6 +44,74 @@ fn whole_or_undone(book: &Book, ended: &Ended) {
     };
     assert_eq!(found, expected, "charged, held, shipped, paid: {ended:?}");
     assert!(book.charges.len() <= 1, "charged twice: {:?}", book.charges);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_ordered_is_charged_and_shipped() {
+    let services = open().await;
+    let bench = services.bench();
+    let mut ended = bench.kit.run("ProcessPayment", &payment("tea"));
+    assert_eq!(ended.result::<Value>()["status"], "completed");
+    let steps = [
+        "ValidatePayment",
+        "ReserveInventory",
+        "ProcessPaymentGateway",
+        "UpdateOrderStatus",
+        "TriggerFulfillment",
+    ];
+    assert_eq!(ended.called(), steps);
+    let status: Value = ended.query("status").unwrap();
+    assert_eq!(status["step"], "completed");
+    let book = bench.book();
+    assert_eq!(status["charge_id"], json!(book.charges[0].charge_id));
+    whole_or_undone(&book, &ended);
+    ended.fixture(HISTORY);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_step_that_is_refused_undoes_those_before_it_in_reverse() {
+    let services = open().await;
+    for (operation, status, kind, undone) in [
+        // Nothing is held yet; the order is told all the same.
+        (Operation::Reservations, 409, "Conflict", 1),
+        (Operation::Charges, 402, "PaymentDeclined", 2),
+        (Operation::Orders, 409, "Conflict", 3),
+        (Operation::Shipments, 422, "ValidationError", 3),
+    ] {
+        let bench = services.bench();
+        bench.switch(operation, Switch::failing(1, status));
+        let mut ended = bench.kit.run("ProcessPayment", &payment("tea"));
+        assert!(ended.failure().is(kind), "{operation:?}: {ended:?}");
+        let called = ended.called();
+        let undoing = ["RefundPayment", "ReleaseInventory", "UpdateOrderStatus"];
+        let undoing = &undoing[undoing.len() - undone..];
+        assert!(called.ends_with(undoing), "{operation:?}: {called:?}");
+        let status: Value = ended.query("status").unwrap();
+        assert_eq!(status["step"], "failed", "{operation:?}");
+        whole_or_undone(&bench.book(), &ended);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn cancel_is_taken_before_the_charge_and_refused_after() {
+    let services = open().await;
+    let bench = services.bench();
+    let mut paying = bench.kit.start("ProcessPayment", &payment("tea"));
+    paying.until_called("ReserveInventory");
+    let stage: Value = paying.update("cancel", &()).unwrap();
+    assert_eq!(stage, "reserving");
+    let ended = paying.finish();
+    assert!(ended.is_cancelled(), "{ended:?}");
+    ended.never_called("ProcessPaymentGateway");
+    whole_or_undone(&bench.book(), &ended);
+
+    let bench = services.bench();
+    let mut paying = bench.kit.start("ProcessPayment", &payment("tea"));
+    paying.until_called("ProcessPaymentGateway");
+    assert!(paying.update::<Value>("cancel", &()).is_err());
+    let ended = paying.finish();
+    assert!(ended.is_completed(), "{ended:?}");
+    whole_or_undone(&bench.book(), &ended);
 }
 
 /// Runs it once without a fault, and then with each fault at each of the `steps` that this run took.

@@ -11,7 +11,7 @@ use tenterhook_tests::{
 
 use super::task_processing::end_of;
 use super::{APRIL, DUE_AT, MARCH, contract, furnish, scene};
-use crate::scene::{Scene, calls};
+use crate::scene::{Scene, calls, failure_type};
 use crate::schedule::Schedule;
 
 /// Subscriptions that are due while the host is killed again and again.
@@ -101,6 +101,37 @@ async fn a_subscription_that_cannot_be_invoiced_does_not_stop_the_others() {
     });
     let again = scene.run("BillingCycle", "b-2", cycle()).await;
     assert_eq!(again["result"]["invoiced"], 1, "{again:#}");
+    check(&scene.book(), 12);
+}
+
+#[tokio::test]
+async fn a_cycle_whose_list_is_refused_fails_and_the_log_says_why() {
+    let data = tempfile::tempdir().unwrap();
+    let host = Host::start(data.path()).await.unwrap();
+    let scene = Scene::on(&host.api, "billing", "acme").await;
+    furnish(&scene);
+    fill(&scene, 12);
+    // The second page: the first one is invoiced by then.
+    let slow = Switch {
+        delay_ms: 500,
+        ..Switch::default()
+    };
+    scene.switch(Operation::InvoiceDrafts, slow);
+    scene.start("BillingCycle", "b-1", cycle()).await;
+    scene
+        .until_book(|book| calls(book, Operation::InvoiceDrafts) > 0)
+        .await;
+    scene.switch(Operation::DueLists, Switch::failing(1, 403));
+    let outcome = scene.world.outcome("b-1").await.unwrap();
+    assert_eq!(failure_type(&outcome), "AuthorizationError", "{outcome:#}");
+    check(&scene.book(), 10);
+    let log = host.log();
+    let said = format!("the billing cycle of {DUE_AT} stops: ");
+    let line = log.lines().find(|line| line.contains(&said));
+    assert!(line.is_some_and(|it| it.contains("403")), "{line:?}");
+    // What was not listed is due still.
+    let again = scene.run("BillingCycle", "b-2", cycle()).await;
+    assert_eq!(again["result"]["invoiced"], 2, "{again:#}");
     check(&scene.book(), 12);
 }
 

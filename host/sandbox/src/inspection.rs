@@ -24,7 +24,7 @@ use crate::{
     component::LoadedComponent,
     outline::{self, METADATA, Outline, WORKFLOW_GUEST},
     owner::Owner,
-    sandbox::{Sandbox, blocking},
+    sandbox::{Sandbox, aside},
 };
 
 /// Wall time in which a component must have described itself, in milliseconds.
@@ -146,12 +146,12 @@ async fn look(
         let detail = format!("the component has {size} bytes: {COMPONENT_BYTES_MAX} at most");
         return Err(Error::new(Code::ComponentTooLarge, detail));
     }
-    let read = blocking(move || Ok((Digest::of(&unread), Outline::read(&unread)?)));
+    let read = aside(move || Ok((Digest::of(&unread), Outline::read(&unread)?)));
     let (digest, outline) = read.await?;
     // What was compiled before was valid then, and its bytes are the same.
     if sandbox.find(digest).await.is_none() {
         let unread = bytes.clone();
-        blocking(move || outline::validate(&unread)).await?;
+        aside(move || outline::validate(&unread)).await?;
     }
     found.passed(format!("a valid component of {size} bytes, {digest}"));
     found.begin("imports");

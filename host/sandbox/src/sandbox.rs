@@ -1,6 +1,6 @@
 //! The sandbox itself: engines, linkers, compiled components.
 
-use std::{fmt, future::Future, path::PathBuf, sync::Arc, time::Instant};
+use std::{fmt, future::Future, path::PathBuf, sync::Arc, thread, time::Instant};
 
 use bytes::Bytes;
 use tenterhook_domain::{
@@ -9,7 +9,10 @@ use tenterhook_domain::{
     component::{CompiledCode, Inspection, InspectionContext, Inspector, Metadata},
     tally::Tally,
 };
-use tokio::sync::Semaphore;
+use tokio::{
+    runtime::Handle,
+    sync::{Semaphore, oneshot},
+};
 
 use crate::{
     aot::{AotFiles, Compiled},
@@ -25,6 +28,7 @@ use crate::{
     inspection,
     memory::MemoryBudget,
     outline::Outline,
+    processor,
     share::Share,
 };
 
@@ -291,10 +295,63 @@ pub(crate) async fn blocking<T: Send + 'static>(
         Err(error) if error.is_cancelled() => {
             Err(Error::new(Code::HostStopping, "the host is stopping"))
         }
-        Err(error) => Err(Error::new(
-            Code::Internal,
-            "the host failed while it worked on a component",
-        )
-        .caused_by(error)),
+        Err(error) => Err(failed_at_work().caused_by(error)),
+    }
+}
+
+/// Runs `work`, which no execution waits for, on a thread of its own that gives way to those of tenants: what is uploaded
+/// may be anything, and is tried for seconds. It finds the Tokio runtime that this is called in.
+pub(crate) async fn aside<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    let (answer, answered) = oneshot::channel();
+    let runtime = Handle::current();
+    let run = move || {
+        let _within = runtime.enter();
+        // A thread that keeps its priority shares the processor evenly, which is worse and not wrong.
+        if let Err(error) = processor::give_way() {
+            tracing::debug!(%error, "the priority of a thread cannot be lowered");
+        }
+        // Nobody waits any more where the check was given up.
+        let _ = answer.send(work());
+    };
+    let thread = thread::Builder::new().name("checks".to_owned());
+    thread.spawn(run).map_err(|error| {
+        let detail = "the system gives no thread to check a component on";
+        Error::new(Code::Internal, detail).caused_by(error)
+    })?;
+    // It ended without an answer: it panicked.
+    answered.await.unwrap_or_else(|_| Err(failed_at_work()))
+}
+
+fn failed_at_work() -> Error {
+    let detail = "the host failed while it worked on a component";
+    Error::new(Code::Internal, detail)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use rustix::process::getpriority_process;
+
+    use super::*;
+
+    fn priority() -> Result<i32> {
+        getpriority_process(None).map_err(|_| failed_at_work())
+    }
+
+    #[tokio::test]
+    async fn work_aside_gives_way_and_nobody_else_does() {
+        let before = priority().unwrap();
+        assert!(aside(priority).await.unwrap() > before);
+        assert_eq!(priority().unwrap(), before);
+        assert_eq!(blocking(priority).await.unwrap(), before);
+    }
+
+    #[tokio::test]
+    async fn work_aside_that_panics_is_answered_for() {
+        let fails = || -> Result<()> { panic!("a trial") };
+        let error = aside(fails).await.unwrap_err();
+        assert_eq!(error.code(), Code::Internal);
     }
 }

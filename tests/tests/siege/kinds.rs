@@ -93,14 +93,6 @@ pub(crate) fn all() -> Vec<Kind> {
     kinds
 }
 
-/// All but uploads that are compiled and tried before they are refused: the host's time for that is not shared between
-/// tenants yet (ARCHITECTURE.md, "Not yet"), and who waits beside it waits for up to half a second.
-pub(crate) fn timed() -> Vec<Kind> {
-    let mut kinds = all();
-    kinds.retain(|kind| !matches!(kind.deed, Deed::Uploads(_)));
-    kinds
-}
-
 impl Kind {
     fn meets(self, limit: &'static str) -> Self {
         Self {

@@ -11,11 +11,7 @@ use rustix::process::{Resource, Rlimit, setrlimit};
 use tenterhook_domain::component::COMPONENT_BYTES_MAX;
 
 use super::{Answer, Codes, Order, frame::Wire, side_by_side};
-use crate::engine;
-
-/// How much it gives way. At the lowest priority, 19, a busy machine leaves it a hundredth of a core, and pushes take
-/// minutes; this is a tenth.
-const NICE: i32 = 10;
+use crate::{engine, processor};
 
 /// Compiles the component that comes over the socket that standard input is, and answers there. For the program that
 /// [`CompilerCommand`](super::CompilerCommand) names.
@@ -59,7 +55,7 @@ fn words_of(panic: &(dyn Any + Send)) -> String {
 
 /// Bounds this process before it reads anything that is not the host's.
 fn bound(order: &Order) -> io::Result<()> {
-    rustix::process::nice(NICE)?;
+    processor::give_way()?;
     let limits = [
         // What the process can write to, stacks of threads included; not the program itself, nor address space that
         // is only reserved.

@@ -10,6 +10,7 @@ use tenterhook_domain::{
     Code, Error, Result, component::WantedGrants, grant::Grants, limit::Limits,
 };
 use tenterhook_workflow::guest::{Fault, Moment};
+use tokio::runtime::Handle;
 use wasmtime::{
     AsContextMut,
     component::{Instance, Lift, TypedFunc},
@@ -30,7 +31,7 @@ use crate::{
     guest_log::Subject,
     outline::METADATA,
     owner::Owner,
-    sandbox::blocking,
+    sandbox::aside,
     workflow::{self, WorkflowState},
 };
 
@@ -69,12 +70,13 @@ pub(super) async fn describe(
     if let Some(pre) = loaded.workflow_pre() {
         let (pre, shared) = (pre.clone(), loaded.shared().clone());
         let describe = move || describe_by_workflow(&pre, &owner, &limits, &shared, has_metadata);
-        return blocking(describe).await;
+        return aside(describe).await;
     }
-    match loaded.activities() {
-        Some(module) => describe_by_activity(&module, owner, limits).await,
-        None => Ok(Described::default()),
-    }
+    let Some(module) = loaded.activities() else {
+        return Ok(Described::default());
+    };
+    let runtime = Handle::current();
+    aside(move || runtime.block_on(describe_by_activity(&module, owner, limits))).await
 }
 
 fn describe_by_workflow(

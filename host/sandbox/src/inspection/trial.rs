@@ -15,7 +15,7 @@ use tenterhook_domain::{
 use tenterhook_workflow::{Beginning, Rehearsal, Repetition, guest::Module};
 
 use super::{describe::Described, sample};
-use crate::{owner::Owner, sandbox::blocking};
+use crate::{owner::Owner, sandbox::aside};
 
 /// Wall time in which all types together are tried; what is left then is not.
 const TRIAL: Duration = Duration::from_secs(20);
@@ -85,7 +85,7 @@ impl Stage {
                 (name, input.as_ref().map(sample::of))
             })
             .collect();
-        blocking(move || {
+        aside(move || {
             let rehearsal = self.rehearsal(&|_| Value::Null);
             each(&types, |name, input| {
                 match rehearsal.begin(name, input) {
@@ -126,7 +126,7 @@ impl Stage {
             })
             .collect();
         let results = results(&metadata.activities);
-        blocking(move || {
+        aside(move || {
             let result = |name: &str| results.get(name).cloned().unwrap_or_default();
             let rehearsal = self.rehearsal(&result);
             each(&types, |name, input| match rehearsal.repeat(name, input) {

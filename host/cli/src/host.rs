@@ -246,7 +246,12 @@ async fn start(parts: Parts) -> anyhow::Result<Running> {
     let address = format!("http://{}", server.local_addr());
     let leaving = CancellationToken::new();
     let readiness = temporal::Readiness::new(temporal.clone(), store.clone(), leaving.clone());
-    let gateway = Arc::new(Gateway::new(directory.clone(), keys.clone(), codec.clone()));
+    let gateway = Arc::new(Gateway::new(
+        directory.clone(),
+        keys.clone(),
+        codec.clone(),
+        gate.clone(),
+    ));
     let state = ApiState {
         store: store.clone(),
         executions: gateway.clone(),

@@ -41,6 +41,22 @@ pub enum Verdict {
     },
 }
 
+impl Verdict {
+    /// Where code and history part, and how; nothing where they do not.
+    pub fn difference(&self) -> Option<String> {
+        match self {
+            Self::Diverges {
+                event,
+                expected,
+                actual,
+            } => Some(format!(
+                "at event {event} its history has {expected}, and its code does {actual}"
+            )),
+            _ => None,
+        }
+    }
+}
+
 /// One history and its verdict.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Replayed {

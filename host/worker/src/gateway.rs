@@ -3,6 +3,7 @@
 //! Raw calls are used and not the typed client: it knows neither the fairness key nor a header we sign.
 
 mod describe;
+mod diagnosis;
 mod history;
 pub(crate) mod report;
 mod schedule;
@@ -41,8 +42,10 @@ use crate::{
     connection::{Temporal, refusal},
     directory::Directory,
     payload,
+    replay::Gate,
 };
 
+use self::diagnosis::Diagnoses;
 pub(crate) use self::{
     describe::{ask, millis, pin},
     history::spelled,
@@ -56,15 +59,22 @@ pub struct Gateway {
     directory: Arc<Directory>,
     keys: Arc<ContextKeys>,
     codec: Arc<Codec>,
+    diagnoses: Diagnoses,
 }
 
 impl Gateway {
-    /// A gateway to the executions of the lanes of `directory`.
-    pub fn new(directory: Arc<Directory>, keys: Arc<ContextKeys>, codec: Arc<Codec>) -> Self {
+    /// A gateway to the executions of the lanes of `directory`. With `gate` it replays those that took another way.
+    pub fn new(
+        directory: Arc<Directory>,
+        keys: Arc<ContextKeys>,
+        codec: Arc<Codec>,
+        gate: Arc<Gate>,
+    ) -> Self {
         Self {
             directory,
             keys,
             codec,
+            diagnoses: Diagnoses::new(gate),
         }
     }
 }
@@ -104,7 +114,12 @@ impl Executions for Gateway {
     async fn describe(&self, scope: &Scope, id: &str) -> Result<Execution> {
         let ring = self.codec.ring(&scope.tenant).await?;
         let at = self.directory.find(scope, id).await?;
-        describe::describe(&at.temporal, &ring, at.execution, id).await
+        let execution = at.execution.clone();
+        let mut described = describe::describe(&at.temporal, &ring, at.execution, id).await?;
+        self.diagnoses
+            .complete(scope, at.temporal, execution, &mut described)
+            .await;
+        Ok(described)
     }
 
     async fn outcome(&self, scope: &Scope, id: &str, wait: Duration) -> Result<Outcome> {

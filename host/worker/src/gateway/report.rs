@@ -105,8 +105,8 @@ pub(super) fn task_sentence(failed: &WorkflowTaskFailedEventAttributes) -> Optio
     Some(format!("{}: {}", reported.kind, reported.message))
 }
 
-/// Core's own words for a replay that took another way, `said`, made ours: it says at which event.
-fn parted(said: &str, release: Option<Digest>) -> String {
+/// That a replay took another way, made ours: `said` is how, or Core's own words, which say at which event.
+pub(super) fn parted(said: &str, release: Option<Digest>) -> String {
     let code = Code::NonDeterministic;
     let release = release.map_or("its release".to_owned(), |digest| {
         format!("release {digest}")
@@ -114,8 +114,7 @@ fn parted(said: &str, release: Option<Digest>) -> String {
     let said = said.trim_start_matches(CORES_WORD);
     format!(
         "[{code}] replayed on {release}, the workflow does not do what its history says: {said}. The code decides by \
-         something that a replay does not repeat, and the host's log has the event with what was expected and what was \
-         done: push a release that follows this history and let the execution move there (policy `migrate`), reset the \
+         something that a replay does not repeat: push a release that follows this history and let the execution move there (policy `migrate`), reset the \
          execution, or terminate it"
     )
 }

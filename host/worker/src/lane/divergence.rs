@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use tenterhook_domain::{Code, Scope, replay::Verdict};
+use tenterhook_domain::{Code, Scope};
 use tenterhook_workflow::RunIdentity;
 
 use super::Shared;
@@ -19,15 +19,8 @@ pub(super) fn tell(shared: &Arc<Shared>, run: &RunIdentity, said: String) {
     let (of_shared, run) = (shared.clone(), run.clone());
     let tell = async move {
         let how = match of_shared.moves.diagnose(&run).await {
-            Ok(Verdict::Diverges {
-                event,
-                expected,
-                actual,
-            }) => {
-                format!("at event {event} its history has {expected}, and its code does {actual}")
-            }
-            // It parts from it only where it is not replayed alone, or the history cannot be had.
-            Ok(_) => said,
+            // Where it parts only when it is not replayed alone, or the history cannot be had, Core's words are all.
+            Ok(verdict) => verdict.difference().unwrap_or(said),
             Err(error) => format!("{said} ({error})"),
         };
         let RunIdentity {

@@ -15,7 +15,7 @@ use tenterhook_domain::{
     component::Metadata,
     limit::{LimitOverrides, Limits},
     policy::ReleasePolicy,
-    replay::{ReplayGate, ReplayReport, Replayed},
+    replay::{ReplayGate, ReplayReport, Replayed, Verdict},
 };
 use tenterhook_sandbox::{LoadedComponent, Sandbox};
 use tenterhook_store::Store;
@@ -134,6 +134,31 @@ impl Gate {
             .try_collect::<Vec<Option<Replayed>>>()
             .await?;
         Ok(replayed.into_iter().flatten().collect())
+    }
+
+    /// What the history of one run, by Temporal's workflow id and its own, comes to on the release `digest`.
+    ///
+    /// # Errors
+    /// When history or release cannot be read, or the host fails.
+    pub(crate) async fn replay_one(
+        &self,
+        (scope, plugin, digest): (&Scope, &PluginName, Digest),
+        temporal: &Temporal,
+        (workflow_id, run_id): (&str, &str),
+    ) -> Result<Verdict> {
+        let stored = self.store.component(scope, plugin, &digest);
+        let component = self.sandbox.load(digest, stored).await?;
+        let release = self.store.releases.get(scope, plugin, &digest).await?;
+        let candidate = self
+            .candidate(scope, plugin, component, &release.metadata)
+            .await?;
+        let source = Source::of(temporal, &self.codec, &scope.tenant).await?;
+        match source.one(workflow_id, run_id).await? {
+            Some(recorded) => Ok(self.replayer.replay(&candidate, &recorded).await?.verdict),
+            None => Ok(Verdict::NotApplicable {
+                why: "its history is too long to be replayed".to_owned(),
+            }),
+        }
     }
 
     async fn candidate(

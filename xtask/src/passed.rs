@@ -22,8 +22,10 @@ const FOLDER: &str = "xtask-passed";
 pub(crate) struct Passed<'a> {
     workspace: &'a Workspace,
     folder: PathBuf,
-    /// Of the files as they were at the start; nothing when everything is to be checked again, or git does not say.
+    /// Of the files as they were at the start; nothing where git does not say.
     files: Option<String>,
+    /// Everything is to be checked, whatever is remembered.
+    again: bool,
 }
 
 impl<'a> Passed<'a> {
@@ -34,15 +36,11 @@ impl<'a> Passed<'a> {
     pub(crate) fn look(workspace: &'a Workspace, again: bool) -> anyhow::Result<Self> {
         let folder = workspace.target.join(FOLDER);
         fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
-        let files = if again {
-            None
-        } else {
-            fingerprint(&workspace.root, &folder)
-        };
         Ok(Self {
             workspace,
+            files: fingerprint(&workspace.root, &folder),
             folder,
-            files,
+            again,
         })
     }
 
@@ -57,7 +55,7 @@ impl<'a> Passed<'a> {
     ) -> anyhow::Result<Totals> {
         let kept = self.folder.join(format!("{name}.json"));
         let then = self.files.as_ref().and_then(|files| recall(&kept, files));
-        if let Some(passed) = then {
+        if let Some(passed) = then.filter(|_| !self.again) {
             step::say(&format!(
                 "{name}: passed before on the same files, is not run again (`--again` does)"
             ));
@@ -66,10 +64,10 @@ impl<'a> Passed<'a> {
         let totals = run()?;
         // Whoever edits while tests run does not know what they ran on.
         if totals.failed == 0
-            && let Some(files) = fingerprint(&self.workspace.root, &self.folder)
-            && self.files.as_ref().is_none_or(|before| *before == files)
+            && let Some(files) = &self.files
+            && fingerprint(&self.workspace.root, &self.folder).as_ref() == Some(files)
         {
-            remember(&kept, &files, totals.passed)?;
+            remember(&kept, files, totals.passed)?;
         }
         Ok(totals)
     }
@@ -152,6 +150,14 @@ mod tests {
         fs::write(root.join("new"), "").expect("written");
         assert_eq!(check(false, 0), (7, 0, 5), "a file is new");
         assert_eq!(check(false, 0), (7, 0, 5), "all is as it was");
+
+        let passed = Passed::look(&workspace, true).expect("a folder");
+        let edited = || {
+            fs::write(root.join("file"), "three").expect("written");
+            Ok(Totals::default())
+        };
+        passed.check("it", edited).expect("runs");
+        assert_eq!(check(false, 0), (7, 0, 6), "it was edited meanwhile");
         fs::remove_dir_all(&scratch).expect("removed");
     }
 }

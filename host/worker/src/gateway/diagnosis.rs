@@ -11,10 +11,13 @@ use temporalio_protos::temporal::api::common::v1::WorkflowExecution;
 use tenterhook_domain::{
     Code, Digest, PluginName, Result, Scope, TypeName, execution::Execution, replay::Verdict,
 };
-use tokio::time::timeout;
+use tokio::{sync::Semaphore, time::timeout};
 
 use super::report;
-use crate::{connection::Temporal, replay::Gate};
+use crate::{
+    connection::Temporal,
+    replay::{Gate, REPLAYS_AT_ONCE},
+};
 
 /// Who asks waits so long for it; who asks again has it.
 const WAIT_MAX: Duration = Duration::from_secs(2);
@@ -30,6 +33,8 @@ pub(super) struct Diagnoses {
     gate: Arc<Gate>,
     /// Nothing yet of one that is looked at now, or that could not be told.
     known: Arc<Mutex<HashMap<Run, Option<String>>>>,
+    /// So many histories are held at once, whoever asks for how many.
+    places: Arc<Semaphore>,
 }
 
 /// An execution as it is to be replayed.
@@ -46,6 +51,7 @@ impl Diagnoses {
         Self {
             gate,
             known: Arc::default(),
+            places: Arc::new(Semaphore::new(REPLAYS_AT_ONCE)),
         }
     }
 
@@ -89,6 +95,7 @@ impl Diagnoses {
         // It goes on where nobody waits any longer: who asks next has it.
         let looking = tokio::spawn(async move {
             let run = case.run.clone();
+            let _place = diagnoses.places.acquire().await;
             match diagnoses.gate.diagnose(&case).await {
                 Ok(verdict) => {
                     let how = verdict.difference();

@@ -27,7 +27,7 @@ use tokio::{
 use crate::{
     connection::Temporal,
     gateway,
-    replay::{Candidate, REPLAYS_AT_ONCE, Recorded, Replayer, Source},
+    replay::{Candidate, REPLAYS_AT_ONCE, Recorded, Replayer, Source, TOO_LONG},
     resolver::{Resolver, Terms},
 };
 
@@ -39,7 +39,6 @@ const MOVED_MAX: usize = 1_000;
 /// Bytes of patch ids up to which a history takes another pin. Core keeps no list of 2 KiB, and one that is not kept
 /// would hide the move.
 const LISTED_BYTES_MAX: usize = 1_536;
-const TOO_LONG: &str = "its history is too long to be replayed";
 /// Pause between two questions that Temporal did not answer.
 const ASK_AGAIN: Duration = Duration::from_millis(200);
 

@@ -48,6 +48,8 @@ use crate::executor::Executor;
 
 /// Histories that are replayed at once; each holds one workflow instance.
 pub const REPLAYS_AT_ONCE: usize = 2;
+/// Why a history that was not fetched whole says nothing.
+pub(crate) const TOO_LONG: &str = "its history is too long to be replayed";
 /// How long one history may take: its tasks are bounded each, and there may be thousands.
 const REPLAY_TIME: Duration = Duration::from_secs(60);
 

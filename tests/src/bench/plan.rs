@@ -36,7 +36,7 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// The whole bench: ten minutes on two cores. A round's figures differ by half on a shared machine, so there are many.
+    /// The whole bench: seven minutes on two cores. A round's figures differ by half on a shared machine, so there are many.
     pub fn full() -> Self {
         Self {
             name: "full",

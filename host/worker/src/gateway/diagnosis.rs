@@ -67,7 +67,7 @@ impl Diagnoses {
         let Some(failure) = failure.filter(|it| it.kind == Code::NonDeterministic.as_str()) else {
             return;
         };
-        // A bare name is of a lane whose default plugin is another's matter: Core's words stay.
+        // A bare name does not say whose it is, but only its lane's default plugin: Core's words stay.
         let Ok(TypeName { plugin, .. }) = described.workflow_type.parse() else {
             return;
         };
@@ -96,7 +96,7 @@ impl Diagnoses {
         let looking = tokio::spawn(async move {
             let run = case.run.clone();
             let _place = diagnoses.places.acquire().await;
-            match diagnoses.gate.diagnose(&case).await {
+            match diagnoses.replay(&case).await {
                 Ok(verdict) => {
                     let how = verdict.difference();
                     diagnoses.lock().insert(run, how.clone());
@@ -112,6 +112,13 @@ impl Diagnoses {
         timeout(WAIT_MAX, looking).await.ok()?.ok()?
     }
 
+    async fn replay(&self, case: &Case) -> Result<Verdict> {
+        let (run_id, digest) = &case.run;
+        let at = (&case.scope, &case.plugin, *digest);
+        let run = (&*case.workflow_id, &**run_id);
+        self.gate.replay_one(at, &case.temporal, run).await
+    }
+
     fn begin(&self, run: Run) {
         let mut known = self.lock();
         if known.len() >= KNOWN_MAX {
@@ -123,14 +130,5 @@ impl Diagnoses {
     fn lock(&self) -> MutexGuard<'_, HashMap<Run, Option<String>>> {
         // Nothing is half done under the lock.
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Gate {
-    async fn diagnose(&self, case: &Case) -> Result<Verdict> {
-        let (run_id, digest) = &case.run;
-        let at = (&case.scope, &case.plugin, *digest);
-        self.replay_one(at, &case.temporal, (&case.workflow_id, run_id))
-            .await
     }
 }

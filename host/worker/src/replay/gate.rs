@@ -21,7 +21,7 @@ use tenterhook_sandbox::{LoadedComponent, Sandbox};
 use tenterhook_store::Store;
 
 use super::{
-    Candidate, REPLAYS_AT_ONCE, Replayer,
+    Candidate, REPLAYS_AT_ONCE, Replayer, TOO_LONG,
     sample::{Seen, choose},
     source::{Listed, Source, quoted, time},
 };
@@ -156,7 +156,7 @@ impl Gate {
         match source.one(workflow_id, run_id).await? {
             Some(recorded) => Ok(self.replayer.replay(&candidate, &recorded).await?.verdict),
             None => Ok(Verdict::NotApplicable {
-                why: "its history is too long to be replayed".to_owned(),
+                why: TOO_LONG.to_owned(),
             }),
         }
     }

@@ -26,6 +26,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use machine::Cores;
 pub use plan::Plan;
 use report::Report;
 use stage::Stage;
@@ -42,7 +43,7 @@ pub async fn run(plan: &Plan) -> anyhow::Result<Report> {
     let began = Instant::now();
     let mut report = Report::begin(plan);
     say("start a Temporal server, the host and the native worker");
-    let stage = Stage::set_up().await?;
+    let mut stage = Stage::set_up().await?;
     say("record histories, warm both up");
     let recordings = recording::record(&stage, plan).await?;
     // Before the rest: what others left in the server's database costs time of its own.
@@ -59,26 +60,32 @@ pub async fn run(plan: &Plan) -> anyhow::Result<Report> {
             .sleepers
             .push(sleepers::measure(&stage, side, plan.sleepers).await?);
     }
-    for (workload, count) in [(Workload::One, plan.ones), (Workload::Ten, plan.tens)] {
-        for round in 0..plan.rounds {
-            if round > 0 && began.elapsed() > plan.rounds_until {
-                say("the time for rounds is over: further ones are left out");
-                break;
-            }
-            say(&format!(
-                "{} x {count}, round {}",
-                workload.name(),
-                round + 1
-            ));
-            // A/B, then B/A: neither always finds the machine, or the server's database, as the other left it.
-            let mut sides = stage.sides();
-            if round % 2 == 1 {
-                sides.reverse();
-            }
-            for side in sides {
-                report
-                    .rounds
-                    .push(load::round(&stage, side, workload, count, load::CONCURRENCY).await?);
+    for (cores, rounds) in [
+        (Cores::Apart, plan.rounds),
+        (Cores::Shared, plan.shared_rounds),
+    ] {
+        stage.place(cores)?;
+        for (workload, count) in [(Workload::One, plan.ones), (Workload::Ten, plan.tens)] {
+            for round in 0..rounds {
+                if round > 0 && began.elapsed() > plan.rounds_until {
+                    say("the time for rounds is over: further ones are left out");
+                    break;
+                }
+                let (name, cores) = (workload.name(), cores.name());
+                say(&format!(
+                    "{name} x {count}, cores {cores}, round {}",
+                    round + 1
+                ));
+                // A/B, then B/A: neither always finds the machine, or the server's database, as the other left it.
+                let mut sides = stage.sides();
+                if round % 2 == 1 {
+                    sides.reverse();
+                }
+                for side in sides {
+                    report
+                        .rounds
+                        .push(load::round(&stage, side, workload, count, load::CONCURRENCY).await?);
+                }
             }
         }
     }

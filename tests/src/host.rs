@@ -39,14 +39,16 @@ pub fn target_dir() -> PathBuf {
         .to_owned()
 }
 
-/// The bytes of a guest that `cargo xtask guests` built.
+/// The bytes of a guest that `cargo xtask guests` built, or, `NAME-measured`, `cargo xtask bench`.
 ///
 /// # Errors
 /// When it is not there, with the command that builds it.
 pub fn guest(name: &str) -> anyhow::Result<Vec<u8>> {
     let file = target_dir().join("guests").join(format!("{name}.wasm"));
-    std::fs::read(&file)
-        .with_context(|| format!("{} is not there: run `cargo xtask guests`", file.display()))
+    std::fs::read(&file).with_context(|| {
+        let file = file.display();
+        format!("{file} is not there: run `cargo xtask guests` (`bench` for one that is measured)")
+    })
 }
 
 /// How a host is started, and started again.

@@ -1,6 +1,5 @@
 //! Building the guests and putting them where tests, demo and bench find them.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
@@ -10,32 +9,54 @@ use crate::step;
 use crate::tools::{self, WASM_TARGET};
 use crate::workspace::{Guest, Workspace};
 
-/// Builds every guest by the profile that its manifest names, and those with a feature `v2` a second time as
-/// `NAME-v2.wasm`.
+/// The profile of what ships and of what is tested: small.
+const PROFILE: &str = "guest";
+
+/// Builds every guest, and those with a feature `v2` a second time as `NAME-v2.wasm`.
 pub(crate) fn build(workspace: &Workspace) -> anyhow::Result<()> {
-    tools::ensure_wasm_target(workspace)?;
-    let folder = workspace.guests_folder();
-    fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    if workspace.guests.is_empty() {
+    prepare(workspace)?;
+    let mut guests: Vec<&Guest> = workspace.guests.iter().collect();
+    if guests.is_empty() {
         step::say("no guests under plugins/, nothing to build");
         return Ok(());
     }
-    let mut by_profile: BTreeMap<&str, Vec<&Guest>> = BTreeMap::new();
-    for guest in &workspace.guests {
-        by_profile.entry(&guest.profile).or_default().push(guest);
+    compile(
+        workspace,
+        "build the guest components",
+        PROFILE,
+        &guests,
+        "",
+    )?;
+    collect(workspace, PROFILE, &guests, "")?;
+    guests.retain(|guest| guest.has_v2);
+    if guests.is_empty() {
+        return Ok(());
     }
-    for (profile, mut guests) in by_profile {
-        let what = format!("build the guest components of profile {profile}");
-        compile(workspace, &what, profile, &guests, "")?;
-        collect(workspace, profile, &guests, "")?;
-        guests.retain(|guest| guest.has_v2);
-        if !guests.is_empty() {
-            let what = "build the guests that have a second version";
-            compile(workspace, what, profile, &guests, "v2")?;
-            collect(workspace, profile, &guests, "-v2")?;
+    let what = "build the guests that have a second version";
+    compile(workspace, what, PROFILE, &guests, "v2")?;
+    collect(workspace, PROFILE, &guests, "-v2")
+}
+
+/// Builds the guests that are measured by the profiles that their manifests name, as `NAME-measured.wasm`.
+pub(crate) fn build_measured(workspace: &Workspace) -> anyhow::Result<()> {
+    prepare(workspace)?;
+    for guest in &workspace.guests {
+        if let Some(profile) = &guest.measured {
+            let what = format!(
+                "build {} to be measured, by the profile {profile}",
+                guest.name
+            );
+            compile(workspace, &what, profile, &[guest], "")?;
+            collect(workspace, profile, &[guest], "-measured")?;
         }
     }
     Ok(())
+}
+
+fn prepare(workspace: &Workspace) -> anyhow::Result<()> {
+    tools::ensure_wasm_target(workspace)?;
+    let folder = workspace.guests_folder();
+    fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))
 }
 
 /// One cargo invocation for all `guests`, so that what they share is built once.

@@ -33,6 +33,7 @@ pub(crate) fn demo(workspace: &Workspace, keep: bool) -> anyhow::Result<ExitCode
 /// Sets everything up and measures.
 pub(crate) fn bench(workspace: &Workspace, arguments: &[String]) -> anyhow::Result<ExitCode> {
     postgres::ensure()?;
+    guests::build_measured(workspace)?;
     let mut bench = prepare(workspace, "bench")?;
     bench.args(arguments);
     step::say("run the bench");

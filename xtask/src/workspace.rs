@@ -10,8 +10,6 @@ use serde_json::Value;
 
 /// The folder of the guests, under the root.
 const PLUGINS: &str = "plugins";
-/// The profile of guests whose manifest names none under `package.metadata.component`: small.
-const PROFILE: &str = "guest";
 
 /// The repository as cargo sees it.
 #[derive(Debug)]
@@ -37,8 +35,9 @@ pub(crate) struct Guest {
     pub(crate) artifact: String,
     /// Whether it has a feature `v2`: the same guest after a change, for tests of releases.
     pub(crate) has_v2: bool,
-    /// The profile of the root manifest that it is built by.
-    pub(crate) profile: String,
+    /// The profile of the root manifest that it is built by once more, to be measured:
+    /// `package.metadata.component.measured` in its manifest.
+    pub(crate) measured: Option<String>,
 }
 
 impl Workspace {
@@ -125,10 +124,9 @@ impl Guest {
             package: package["name"].as_str()?.to_owned(),
             artifact: target["name"].as_str()?.replace('-', "_"),
             has_v2: package["features"].get("v2").is_some(),
-            profile: package["metadata"]["component"]["profile"]
+            measured: package["metadata"]["component"]["measured"]
                 .as_str()
-                .unwrap_or(PROFILE)
-                .to_owned(),
+                .map(str::to_owned),
         })
     }
 }
@@ -169,7 +167,7 @@ mod tests {
             })
         };
         let mut zoo = package("/r/plugins/zoo/Cargo.toml", "cdylib", json!({}));
-        zoo["metadata"] = json!({ "component": { "profile": "fast" } });
+        zoo["metadata"] = json!({ "component": { "measured": "fast" } });
         let metadata = json!({
             "workspace_root": "/r", "target_directory": "/elsewhere",
             "packages": [
@@ -189,7 +187,7 @@ mod tests {
         assert_eq!(names, ["odd-one", "zoo"]);
         let odd = &workspace.guests[0];
         assert_eq!((odd.artifact.as_str(), odd.has_v2), ("odd_one", true));
-        assert_eq!(odd.profile, "guest");
-        assert_eq!(workspace.guests[1].profile, "fast");
+        assert_eq!(odd.measured, None);
+        assert_eq!(workspace.guests[1].measured.as_deref(), Some("fast"));
     }
 }

@@ -9,6 +9,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::{
     ROUND_WITHIN,
+    machine::Cores,
     process::cpu_millis,
     stage::{Side, Stage},
     starter::Workload,
@@ -34,6 +35,8 @@ pub struct Round {
     pub side: Side,
     /// What was run.
     pub workload: Workload,
+    /// On which cores.
+    pub cores: Cores,
     /// How many.
     pub workflows: usize,
     /// From the first start to the last result.
@@ -107,6 +110,7 @@ pub async fn round(
     Ok(Round {
         side,
         workload,
+        cores: stage.cores(),
         workflows: count,
         wall,
         worker_cpu,

@@ -9,7 +9,7 @@ use super::{
     Plan,
     component::Component,
     load::{CONCURRENCY, Round},
-    machine,
+    machine::{self, Cores},
     release::Releases,
     replay::{Answerer, Replays},
     sleepers::Sleepers,
@@ -83,8 +83,10 @@ impl Report {
 
     fn compared(&self) -> Table {
         let mut table = Table::default();
-        for workload in [Workload::One, Workload::Ten] {
-            self.add_workload(&mut table, workload);
+        for cores in [Cores::Apart, Cores::Shared] {
+            for workload in [Workload::One, Workload::Ten] {
+                self.add_workload(&mut table, workload, cores);
+            }
         }
         self.add_sleepers(&mut table);
         let latency = |rounds: &[Round], share: f64| {
@@ -104,11 +106,12 @@ impl Report {
         table
     }
 
-    fn add_workload(&self, table: &mut Table, workload: Workload) {
+    /// The bounds are for a server with a core of its own, which then is what limits both sides.
+    fn add_workload(&self, table: &mut Table, workload: Workload, cores: Cores) {
         let rounds: Vec<Round> = self
             .rounds
             .iter()
-            .filter(|round| round.workload == workload)
+            .filter(|round| round.workload == workload && round.cores == cores)
             .cloned()
             .collect();
         let sum = |of: fn(&Round) -> f64| {
@@ -128,18 +131,17 @@ impl Report {
                 |rounds| quantile(rounds.iter().flat_map(|round| &round.latencies), share),
             )
         };
-        let name = workload.name();
-        let rate = sum(|round| round.wall.as_secs_f64()).map(f64::recip);
+        let name = format!("{}, cores {}", workload.name(), cores.name());
+        let bound = |bound| (cores == Cores::Apart).then_some(bound);
         table.bounded(
             format!("{name}: workflows/s"),
-            rate,
-            Bound::RatioAtLeast(RATE_RATIO_MIN),
+            sum(|round| round.wall.as_secs_f64()).map(f64::recip),
+            bound(Bound::RatioAtLeast(RATE_RATIO_MIN)),
         );
-        let cpu = sum(|round| round.worker_cpu);
         table.bounded(
             format!("{name}: worker CPU ms a workflow"),
-            cpu,
-            Bound::RatioAtMost(CPU_RATIO_MAX),
+            sum(|round| round.worker_cpu),
+            bound(Bound::RatioAtMost(CPU_RATIO_MAX)),
         );
         table.add(
             format!("{name}: server CPU ms a workflow"),
@@ -194,7 +196,7 @@ impl Report {
     fn write_rounds(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "\n## Each round\n\n| round | workflows/s | worker CPU ms a workflow | server's |\n| --- | --- | --- | --- |"
+            "\n## Each round\n\n| round | cores | workflows/s | worker CPU ms a workflow | server's |\n| --- | --- | --- | --- | --- |"
         )?;
         for round in &self.rounds {
             let count = round.workflows as f64;
@@ -203,7 +205,8 @@ impl Report {
             let (worker, server) = (round.worker_cpu / count, round.server_cpu / count);
             writeln!(
                 f,
-                "| {name}, {side} | {rate:.1} | {worker:.2} | {server:.1} |"
+                "| {name}, {side} | {} | {rate:.1} | {worker:.2} | {server:.1} |",
+                round.cores.name()
             )?;
         }
         Ok(())
@@ -298,7 +301,7 @@ impl fmt::Display for Report {
         )?;
         writeln!(
             f,
-            "\n## Against the native worker\n\nConcurrency {CONCURRENCY}; `/` is host to native.\n"
+            "\n## Against the native worker\n\nConcurrency {CONCURRENCY}; `/` is host to native. Cores apart: the server has one of its own; shared: all have all.\n"
         )?;
         write!(f, "{}", self.compared())?;
         if let Some(gateway) = &self.gateway {

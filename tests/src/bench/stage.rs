@@ -20,6 +20,7 @@ use tenterhook_embedded::{Config, EmbeddedTemporal, Places, Status, TemporalProg
 use tenterhook_store::Store;
 
 use super::{
+    machine::Cores,
     native::{self, NAMESPACE},
     process::WorkerProcess,
     starter::Starter,
@@ -64,6 +65,7 @@ pub struct Stage {
     /// The component the host runs.
     pub component: Vec<u8>,
     server: EmbeddedTemporal,
+    cores: Cores,
     _folder: TempDir,
 }
 
@@ -88,7 +90,7 @@ impl Stage {
 
         let data = folder.path().join("host");
         let log = folder.path().join("host.log");
-        let component = host::guest("bench")?;
+        let component = host::guest("bench-measured")?;
         let mut pushed_to = start_host(&data, &log, &address)?;
         let world = World::make(&ready(&mut pushed_to, &data).await?, "host").await?;
         world.push(PLUGIN, component.clone()).await?;
@@ -111,6 +113,7 @@ impl Stage {
             world,
             component,
             server,
+            cores: Cores::Shared,
             _folder: folder,
         })
     }
@@ -118,6 +121,23 @@ impl Stage {
     /// Both sides, the native one first.
     pub fn sides(&self) -> Vec<Side> {
         vec![Side::Native, Side::Host]
+    }
+
+    /// Puts everybody on the cores that `cores` gives them.
+    ///
+    /// # Errors
+    /// When a process ended, or cannot be placed.
+    pub fn place(&mut self, cores: Cores) -> anyhow::Result<()> {
+        let starter = std::process::id();
+        let others = [self.pid(Side::Host)?, self.pid(Side::Native)?, starter];
+        cores.place(self.server_pid()?, &others)?;
+        self.cores = cores;
+        Ok(())
+    }
+
+    /// Where everybody is.
+    pub fn cores(&self) -> Cores {
+        self.cores
     }
 
     /// Who starts workflows on `side`.

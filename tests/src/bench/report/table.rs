@@ -70,18 +70,18 @@ impl Table {
         });
     }
 
-    /// The same, with a bound.
+    /// The same, with a bound where there is one.
     pub(super) fn bounded(
         &mut self,
         what: impl Into<String>,
         [native, host]: [f64; 2],
-        bound: Bound,
+        bound: impl Into<Option<Bound>>,
     ) {
         self.rows.push(Row {
             what: what.into(),
             native,
             host,
-            bound: Some(bound),
+            bound: bound.into(),
         });
     }
 }

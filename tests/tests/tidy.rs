@@ -27,6 +27,8 @@ const ENVIRONMENT: &[&str] = &[
 ];
 /// Where the time of day is read. The second sets a file's own time, which tells what was used longest ago.
 const TIME_OF_DAY: &[&str] = &["host/domain/src/clock.rs", "host/sandbox/src/aot.rs"];
+/// Where in `tests/src` there are tests: the others of its programs, and its library, have none.
+const TESTED: &[&str] = &["tests/src/bin/demo/audit.rs"];
 /// What a path of one person's machine starts with.
 const MACHINES: &[&str] = &["/root/", "/home/", "/Users/", "/work/"];
 /// Words that are nobody's here: callers are tenants and operators, and the API keeps no state of a caller.
@@ -205,6 +207,12 @@ fn the_environment_is_read_in_few_places() {
 #[test]
 fn the_time_of_day_comes_from_the_clock() {
     assert_none(&outside(&host_sources(), "SystemTime::now", TIME_OF_DAY));
+}
+
+#[test]
+fn no_test_stands_where_none_is_run() {
+    // The manifest says so: what has no tests is not built once more for them.
+    assert_none(&outside(&files("tests/src", &[".rs"]), "test]", TESTED));
 }
 
 #[test]

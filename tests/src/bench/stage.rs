@@ -148,6 +148,16 @@ impl Stage {
         }
     }
 
+    /// The same by a connection of its own.
+    ///
+    /// # Errors
+    /// When the server does not answer.
+    pub async fn connect(&self, side: Side) -> anyhow::Result<Starter> {
+        let address = self.server.address().to_string();
+        let connection = native::connect(&address, "bench").await?;
+        Ok(self.starter(side).by(connection))
+    }
+
     /// The process of `side`.
     ///
     /// # Errors

@@ -90,6 +90,14 @@ impl Starter {
         }
     }
 
+    /// The same by another connection.
+    pub fn by(&self, connection: Connection) -> Self {
+        Self {
+            connection,
+            ..self.clone()
+        }
+    }
+
     /// Starts a workflow.
     ///
     /// # Errors

@@ -38,15 +38,15 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// The whole bench: nine minutes on two cores. A round's figures differ by half on a shared machine, so there are many.
+    /// The whole bench: eight minutes on two cores. A round's figures differ by half on a shared machine, so there are many.
     pub fn full() -> Self {
         Self {
             name: "full",
             sleepers: 2_000,
             ones: 400,
             tens: 60,
-            rounds: 8,
-            shared_rounds: 4,
+            rounds: 4,
+            shared_rounds: 3,
             rounds_until: Duration::from_secs(540),
             sequential: 100,
             long_activities: 200,

@@ -38,7 +38,7 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// The whole bench: eight minutes on two cores. A round's figures differ by half on a shared machine, so there are many.
+    /// The whole bench: nine minutes on two cores. Rounds of one side differ on a shared machine, so there are several.
     pub fn full() -> Self {
         Self {
             name: "full",

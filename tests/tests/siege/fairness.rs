@@ -20,8 +20,15 @@ const ATTEMPTS_TIMES_MAX: u32 = 2;
 const FLOOD: usize = 400;
 /// What the other one queues.
 const MANY: usize = 2_000;
+/// Turns that take some seconds, and how many executions with so many queue for each thread: the last would begin too late.
+const LONG_TURNS: u64 = 3_000_000_000;
+const LONG_PER_THREAD: usize = 5;
 /// How often each side is measured. The median counts: one round may meet with whatever else the machine does.
-const ROUNDS: usize = 3;
+const ROUNDS: usize = 5;
+/// The same of attempts, of whom a round takes longer.
+const ATTEMPTS_ROUNDS: usize = 3;
+/// Of so many queued executions the histories are looked at.
+const LOOKED_AT: usize = 200;
 
 /// Starts so many that compute.
 async fn start(world: &World, name: &str, number: usize) {
@@ -54,9 +61,21 @@ async fn a_few(world: &World, name: &str) -> Duration {
     begun.elapsed()
 }
 
-fn median(mut times: [Duration; ROUNDS]) -> Duration {
+fn median<const N: usize>(mut times: [Duration; N]) -> Duration {
     times.sort();
-    times[ROUNDS / 2]
+    times[N / 2]
+}
+
+/// How many events of this type the executions have, all together.
+async fn events(world: &World, ids: impl Iterator<Item = String>, event_type: &str) -> usize {
+    let found = stream::iter(ids).then(async |id| {
+        let events = world.events(&id).await.unwrap();
+        events
+            .iter()
+            .filter(|event| event["type"] == event_type)
+            .count()
+    });
+    found.fold(0, async |sum, found| sum + found).await
 }
 
 async fn two_tenants(host: &Host) -> [World; 2] {
@@ -100,6 +119,9 @@ async fn a_few_activations_do_not_wait_for_two_thousand() {
         left["status"], "running",
         "the flood was over before: {left:#}"
     );
+    let looked_at = (0..LOOKED_AT).map(|index| format!("flood-{index}"));
+    let late = events(&greedy, looked_at, "WorkflowTaskTimedOut").await;
+    assert_eq!(late, 0, "tasks lay at the host until their time was over");
     eprintln!("{FEW} beside {FEW}: {beside_few:?}, beside {MANY}: {beside_many:?}");
     assert!(
         median(beside_many) <= median(beside_few) * 3 / 2,
@@ -123,7 +145,7 @@ async fn a_few_attempts_that_compute_do_not_wait_for_many() {
     let data = tempfile::tempdir().unwrap();
     let host = Host::start(data.path()).await.unwrap();
     let [greedy, modest] = two_tenants(&host).await;
-    let mut beside_few = [Duration::ZERO; ROUNDS];
+    let mut beside_few = [Duration::ZERO; ATTEMPTS_ROUNDS];
     for (round, took) in beside_few.iter_mut().enumerate() {
         let (equal, few) = (format!("equal-{round}"), format!("beside-few-{round}"));
         (_, *took) = tokio::join!(attempts(&greedy, &equal, FEW), attempts(&modest, &few, FEW));
@@ -138,7 +160,7 @@ async fn a_few_attempts_that_compute_do_not_wait_for_many() {
         (1..FLOOD).contains(&pending)
     };
     greedy.until("flood", under_way).await.unwrap();
-    let mut beside_many = [Duration::ZERO; ROUNDS];
+    let mut beside_many = [Duration::ZERO; ATTEMPTS_ROUNDS];
     for (round, took) in beside_many.iter_mut().enumerate() {
         *took = attempts(&modest, &format!("beside-many-{round}"), FEW).await;
     }
@@ -168,4 +190,28 @@ async fn attempts_that_hold_their_places_leave_some_to_others() {
     assert_eq!(done.unwrap()["status"], "completed");
     let sleepers = greedy.describe("sleepers").await.unwrap();
     assert_eq!(sleepers["status"], "running", "{sleepers:#}");
+}
+
+#[tokio::test]
+async fn a_task_that_waits_too_long_is_handed_back_and_done_later() {
+    let _turn = TURN.lock().await;
+    let data = tempfile::tempdir().unwrap();
+    let host = Host::start(data.path()).await.unwrap();
+    let [greedy, _] = two_tenants(&host).await;
+    let limits =
+        json!({"limits": {"activation_fuel": 100_000_000_000_u64, "activation_millis": 60_000}});
+    greedy.grant("test-hostile", &limits).await.unwrap();
+    let number = LONG_PER_THREAD * std::thread::available_parallelism().unwrap().get();
+    let ids = || (0..number).map(|index| format!("long-{index}"));
+    for id in ids() {
+        greedy
+            .start("test-hostile.Computes", &id, json!(LONG_TURNS))
+            .await
+            .unwrap();
+    }
+    ended(&greedy, "long", number).await;
+    let handed_back = events(&greedy, ids(), "WorkflowTaskFailed").await;
+    eprintln!("{handed_back} of {number} were handed back");
+    assert!(handed_back > 0, "none was handed back");
+    assert!(host.log().contains("host-busy"), "{}", host.log());
 }

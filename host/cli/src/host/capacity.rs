@@ -19,7 +19,9 @@ const MAPPINGS_PER_RUN: usize = 4;
 const MAPPINGS_OF_HOST: usize = 16_000;
 /// Where the kernel does not say how many there may be: its default.
 const MAPPINGS_UNKNOWN: usize = 65_530;
-const WORKFLOW_TASKS: usize = 200;
+/// Workflow tasks at once for each thread that runs them. Most wait for Temporal to take their answer; if all of them
+/// compute, and for long, the last must still be done before its task's time is over.
+const WORKFLOW_TASKS_PER_THREAD: usize = 32;
 const ACTIVITY_TASKS: usize = 200;
 /// Outbound connections at once, where files may be open without end.
 const OUTBOUND_CONNECTIONS_MAX: u64 = 4_096;
@@ -62,8 +64,8 @@ pub(super) fn lane(
     LaneConfig {
         task_queue: task_queue.to_owned(),
         cached_runs: cached_runs(),
-        threads: std::thread::available_parallelism().map_or(1, usize::from),
-        workflow_tasks: WORKFLOW_TASKS,
+        threads: threads(),
+        workflow_tasks: workflow_tasks(),
         activity_tasks: ACTIVITY_TASKS,
         sticky_timeout: STICKY_TIMEOUT,
         ceilings,
@@ -75,12 +77,20 @@ pub(super) fn lane(
 /// Workflow instances that such a lane has at once: above what it caches come those that are just being made,
 /// dropped, looked at or replayed.
 pub(super) fn workflow_instances() -> u32 {
-    instances(cached_runs() + WORKFLOW_TASKS + REPLAYS_AT_ONCE + DOUBLE_RUNS_AT_ONCE)
+    instances(cached_runs() + workflow_tasks() + REPLAYS_AT_ONCE + DOUBLE_RUNS_AT_ONCE)
 }
 
 /// Activity instances that such a lane has at once, and those that are just being looked at.
 pub(super) fn activity_instances() -> u32 {
-    instances(2 * ACTIVITY_TASKS + WORKFLOW_TASKS)
+    instances(2 * ACTIVITY_TASKS + workflow_tasks())
+}
+
+fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+fn workflow_tasks() -> usize {
+    WORKFLOW_TASKS_PER_THREAD * threads()
 }
 
 /// Files that a process with these limits may have open; none where that is not bounded.

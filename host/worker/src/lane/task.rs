@@ -3,16 +3,21 @@
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, atomic::Ordering},
+    time::{Duration, Instant},
 };
 
 use temporalio_protos::coresdk::{
     workflow_activation::WorkflowActivation, workflow_completion::WorkflowActivationCompletion,
 };
-use tenterhook_domain::{Code, payload_key::PayloadRing};
+use tenterhook_domain::{Code, Error, payload_key::PayloadRing};
 use tenterhook_workflow::{ReleasePin, Run, announced_pin, blames_plugin};
 
 use super::{Shared, Standing, blame, complete, failed, reach, refused};
 use crate::codec;
+
+/// A task that waited so long for a thread is handed back: half of the time that Temporal gives a task where its workflow says
+/// nothing. What is computed after that time is computed for nothing, and what waits behind it comes too late as well.
+const QUEUED_MAX: Duration = Duration::from_secs(5);
 
 /// What is known of a task before its run is taken through it.
 pub(super) struct Task {
@@ -41,10 +46,14 @@ pub(super) fn activate(
         announced: announced_pin(&activation),
         ring,
     };
+    let queued = Instant::now();
     shared
         .clone()
         .executor
         .submit(&run.identity().into(), move || {
+            if queued.elapsed() > QUEUED_MAX {
+                return hand_back(&shared, run, &task);
+            }
             if let Err(error) = codec::open_activation(&task.ring, &mut activation) {
                 return complete(&shared, refused(&task.run_id, &error), false);
             }
@@ -67,6 +76,15 @@ pub(super) fn activate(
                 }
             }
         });
+}
+
+/// Gives a task back that nothing was done for. Temporal gives it out again: at once the first time, and after its time-out
+/// when it fails again, so that who has too much queued does not keep the host busy with handing back.
+fn hand_back(shared: &Arc<Shared>, run: Run, task: &Task) {
+    let message = "the host has more of this tenant's tasks than it can run in time: this one is tried again later";
+    let error = Error::new(Code::HostBusy, message);
+    shared.runtime.spawn_blocking(move || drop(run));
+    complete(shared, refused(&task.run_id, &error), false);
 }
 
 /// Keeps a run that was taken through `task`, and sends its completion.

@@ -7,6 +7,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::Context as _;
 use serde_json::{Value, json};
@@ -26,6 +27,8 @@ pub(crate) struct Passed<'a> {
     files: Option<String>,
     /// Everything is to be checked, whatever is remembered.
     again: bool,
+    /// Of checks that run beside one another only one looks at the files at a time: git has one index.
+    looking: Mutex<()>,
 }
 
 impl<'a> Passed<'a> {
@@ -41,6 +44,7 @@ impl<'a> Passed<'a> {
             files: fingerprint(&workspace.root, &folder),
             folder,
             again,
+            looking: Mutex::new(()),
         })
     }
 
@@ -65,11 +69,16 @@ impl<'a> Passed<'a> {
         // Whoever edits while tests run does not know what they ran on.
         if totals.failed == 0
             && let Some(files) = &self.files
-            && fingerprint(&self.workspace.root, &self.folder).as_ref() == Some(files)
+            && self.look_again().as_ref() == Some(files)
         {
             remember(&kept, files, totals.passed)?;
         }
         Ok(totals)
+    }
+
+    fn look_again(&self) -> Option<String> {
+        let _alone = self.looking.lock().unwrap_or_else(PoisonError::into_inner);
+        fingerprint(&self.workspace.root, &self.folder)
     }
 }
 

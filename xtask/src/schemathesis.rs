@@ -65,7 +65,14 @@ pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
             .args(arguments)
             .env("SCHEMATHESIS_HOOKS", workspace.root.join(HOOKS))
             .current_dir(host.folder());
-        step::run("hold the API against its document", &mut schemathesis)?;
+        // Told when it is over: what runs beside it tells its own.
+        let report = host.folder().join("report");
+        let file = fs::File::create(&report).context("cannot make a file for the report")?;
+        let errors = file.try_clone().context("cannot share a file")?;
+        schemathesis.stdout(file).stderr(errors);
+        let held = step::run("hold the API against its document", &mut schemathesis);
+        println!("{}", fs::read_to_string(&report).unwrap_or_default());
+        held?;
     }
     Ok(())
 }

@@ -28,9 +28,10 @@ use temporalio_workflow::common::ActivityDefinition;
 /// The namespace of both sides.
 pub const NAMESPACE: &str = "default";
 
+/// More than the workflows of a round can fill.
+const TASK_SLOTS: usize = 200;
 /// As the host's lane has them.
 const CACHED_RUNS: usize = 8_000;
-const TASK_SLOTS: usize = 200;
 const WORKFLOW_POLLERS: usize = 10;
 const ACTIVITY_POLLERS: usize = 5;
 const STICKY_TIMEOUT: Duration = Duration::from_secs(2);

@@ -22,6 +22,8 @@ const MAPPINGS_UNKNOWN: usize = 65_530;
 /// Workflow tasks at once for each thread that runs them. Most wait for Temporal to take their answer; if all of them
 /// compute, and for long, the last must still be done before its task's time is over.
 const WORKFLOW_TASKS_PER_THREAD: usize = 32;
+/// However few threads there are: with fewer, slots are what waits for Temporal.
+const WORKFLOW_TASKS_MIN: usize = 64;
 const ACTIVITY_TASKS: usize = 200;
 /// Outbound connections at once, where files may be open without end.
 const OUTBOUND_CONNECTIONS_MAX: u64 = 4_096;
@@ -90,7 +92,7 @@ fn threads() -> usize {
 }
 
 fn workflow_tasks() -> usize {
-    WORKFLOW_TASKS_PER_THREAD * threads()
+    (WORKFLOW_TASKS_PER_THREAD * threads()).max(WORKFLOW_TASKS_MIN)
 }
 
 /// Files that a process with these limits may have open; none where that is not bounded.

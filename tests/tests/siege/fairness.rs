@@ -21,8 +21,8 @@ const FLOOD: usize = 400;
 /// What the other one queues.
 const MANY: usize = 2_000;
 /// Turns that take some seconds, and how many executions with so many queue for each thread: the last would begin too late.
-const LONG_TURNS: u64 = 3_000_000_000;
-const LONG_PER_THREAD: usize = 5;
+const LONG_TURNS: u64 = 2_000_000_000;
+const LONG_PER_THREAD: usize = 8;
 /// How often each side is measured. The median counts: one round may meet with whatever else the machine does.
 const ROUNDS: usize = 5;
 /// The same of attempts, of whom a round takes longer.

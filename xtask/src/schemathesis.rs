@@ -70,7 +70,7 @@ pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
         let file = fs::File::create(&report).context("cannot make a file for the report")?;
         let errors = file.try_clone().context("cannot share a file")?;
         schemathesis.stdout(file).stderr(errors);
-        let held = step::run("hold the API against its document", &mut schemathesis);
+        let held = step::run_silent("hold the API against its document", &mut schemathesis);
         println!("{}", fs::read_to_string(&report).unwrap_or_default());
         held?;
     }

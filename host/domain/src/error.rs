@@ -94,7 +94,7 @@ codes! {
     BodyTooLarge = "body-too-large", TooLarge;
     /// The request took longer than allowed.
     RequestTimeout = "request-timeout", Unavailable;
-    /// The host has as many requests under way as it takes, or more of a tenant's workflow tasks than it can run in time.
+    /// The host has as many requests under way as it takes, or more workflow tasks queued than it can run in time.
     HostBusy = "host-busy", Unavailable;
     /// No bearer token, or one that is not valid.
     TokenInvalid = "token-invalid", Unauthenticated;

@@ -66,16 +66,18 @@ fn median<const N: usize>(mut times: [Duration; N]) -> Duration {
     times[N / 2]
 }
 
-/// How many events of this type the executions have, all together.
-async fn events(world: &World, ids: impl Iterator<Item = String>, event_type: &str) -> usize {
-    let found = stream::iter(ids).then(async |id| {
+/// All events of this type that the executions have.
+async fn events(world: &World, ids: impl Iterator<Item = String>, event_type: &str) -> Vec<Value> {
+    let mut found = Vec::new();
+    for id in ids {
         let events = world.events(&id).await.unwrap();
-        events
-            .iter()
-            .filter(|event| event["type"] == event_type)
-            .count()
-    });
-    found.fold(0, async |sum, found| sum + found).await
+        found.extend(
+            events
+                .into_iter()
+                .filter(|event| event["type"] == event_type),
+        );
+    }
+    found
 }
 
 async fn two_tenants(host: &Host) -> [World; 2] {
@@ -121,7 +123,11 @@ async fn a_few_activations_do_not_wait_for_two_thousand() {
     );
     let looked_at = (0..LOOKED_AT).map(|index| format!("flood-{index}"));
     let late = events(&greedy, looked_at, "WorkflowTaskTimedOut").await;
-    assert_eq!(late, 0, "tasks lay at the host until their time was over");
+    assert_eq!(
+        late.len(),
+        0,
+        "tasks lay at the host until their time was over"
+    );
     eprintln!("{FEW} beside {FEW}: {beside_few:?}, beside {MANY}: {beside_many:?}");
     assert!(
         median(beside_many) <= median(beside_few) * 3 / 2,
@@ -211,7 +217,11 @@ async fn a_task_that_waits_too_long_is_handed_back_and_done_later() {
     }
     ended(&greedy, "long", number).await;
     let handed_back = events(&greedy, ids(), "WorkflowTaskFailed").await;
-    eprintln!("{handed_back} of {number} were handed back");
-    assert!(handed_back > 0, "none was handed back");
+    eprintln!("{} of {number} were handed back", handed_back.len());
+    assert!(!handed_back.is_empty(), "none was handed back");
+    for event in handed_back {
+        let told = event["failure"].as_str().unwrap_or_default();
+        assert!(told.contains("[host-busy] "), "{event}");
+    }
     assert!(host.log().contains("host-busy"), "{}", host.log());
 }

@@ -18,7 +18,7 @@ use super::{Shared, complete, failed, home::Claimed, task::activate};
 use crate::{gateway, moves::Rebuilt, resolver::Terms};
 
 /// Temporal's time-out of workflow tasks, where a workflow says nothing.
-const TASK_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const TASK_TIMEOUT: Duration = Duration::from_secs(10);
 /// Tenths of the time-out for which a task waits for code that is not there. A task that fails says why in the
 /// history; one that times out says nothing.
 const WAIT_TENTHS: u32 = 8;

@@ -12,12 +12,12 @@ use temporalio_protos::coresdk::{
 use tenterhook_domain::{Code, Error, payload_key::PayloadRing};
 use tenterhook_workflow::{ReleasePin, Run, announced_pin, blames_plugin};
 
-use super::{Shared, Standing, blame, complete, failed, reach, refused};
+use super::{Shared, Standing, begin::TASK_TIMEOUT, blame, complete, failed, reach, refused};
 use crate::codec;
 
 /// A task that waited so long for a thread is handed back: half of the time that Temporal gives a task where its workflow says
 /// nothing. What is computed after that time is computed for nothing, and what waits behind it comes too late as well.
-const QUEUED_MAX: Duration = Duration::from_secs(5);
+const QUEUED_MAX: Duration = Duration::from_secs(TASK_TIMEOUT.as_secs() / 2);
 
 /// What is known of a task before its run is taken through it.
 pub(super) struct Task {
@@ -81,7 +81,8 @@ pub(super) fn activate(
 /// Gives a task back that nothing was done for. Temporal gives it out again: at once the first time, and after its time-out
 /// when it fails again, so that who has too much queued does not keep the host busy with handing back.
 fn hand_back(shared: &Arc<Shared>, run: Run, task: &Task) {
-    let message = "the host has more of this tenant's tasks than it can run in time: this one is tried again later";
+    let message =
+        "the host has more tasks queued than it can run in time: this one is tried again later";
     let error = Error::new(Code::HostBusy, message);
     shared.runtime.spawn_blocking(move || drop(run));
     complete(shared, refused(&task.run_id, &error), false);

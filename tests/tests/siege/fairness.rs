@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use futures_util::{StreamExt as _, stream};
+use futures_util::{StreamExt as _, future, stream};
 use serde_json::{Value, json};
 use tenterhook_tests::host::{Host, World};
 
@@ -51,6 +51,16 @@ async fn ended(world: &World, name: &str, number: usize) {
             assert_eq!(outcome["status"], "completed", "{outcome:#}");
         })
         .await;
+}
+
+/// How many have not ended yet. Which ones is Temporal's choice: some that were started last are done among the first.
+async fn running(world: &World, name: &str, number: usize) -> usize {
+    stream::iter(0..number)
+        .map(async |index| world.describe(&format!("{name}-{index}")).await.unwrap())
+        .buffer_unordered(AT_ONCE)
+        .filter(|seen| future::ready(seen["status"] == "running"))
+        .count()
+        .await
 }
 
 /// Starts a few and waits until the last of them has ended. Answers what that took.
@@ -113,13 +123,10 @@ async fn a_few_activations_do_not_wait_for_two_thousand() {
     for (round, took) in beside_many.iter_mut().enumerate() {
         *took = a_few(&modest, &format!("beside-many-{round}")).await;
     }
-    let left = greedy
-        .describe(&format!("flood-{}", MANY - 1))
-        .await
-        .unwrap();
-    assert_eq!(
-        left["status"], "running",
-        "the flood was over before: {left:#}"
+    let left = running(&greedy, "flood", MANY).await;
+    assert!(
+        left >= MANY / 2,
+        "the flood was all but over: {left} of {MANY} are left"
     );
     let looked_at = (0..LOOKED_AT).map(|index| format!("flood-{index}"));
     let late = events(&greedy, looked_at, "WorkflowTaskTimedOut").await;
@@ -128,7 +135,9 @@ async fn a_few_activations_do_not_wait_for_two_thousand() {
         0,
         "tasks lay at the host until their time was over"
     );
-    eprintln!("{FEW} beside {FEW}: {beside_few:?}, beside {MANY}: {beside_many:?}");
+    eprintln!(
+        "{FEW} beside {FEW}: {beside_few:?}, beside {MANY}, of whom {left} are left: {beside_many:?}"
+    );
     assert!(
         median(beside_many) <= median(beside_few) * 3 / 2,
         "beside {FEW} it took {beside_few:?}, beside {MANY} {beside_many:?}"

@@ -38,14 +38,14 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// The whole bench: nine minutes on two cores. Rounds of one side differ on a shared machine, so there are several.
+    /// The whole bench: seven to ten minutes on two cores. Rounds of one side differ on a shared machine, so there are several.
     pub fn full() -> Self {
         Self {
             name: "full",
             sleepers: 2_000,
             ones: 400,
             tens: 60,
-            rounds: 4,
+            rounds: 8,
             shared_rounds: 3,
             rounds_until: Duration::from_secs(540),
             sequential: 100,

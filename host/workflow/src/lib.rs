@@ -35,5 +35,5 @@ pub use rehearsal::{
     ACTIVATIONS_MAX, Beginning, Rehearsal, Repetition, command_name, repetition_differs,
     with_patches,
 };
-pub use run::Run;
+pub use run::{Run, TASK_TIMEOUT};
 pub use tape::{Difference, Repeated, Shelf, Tape};

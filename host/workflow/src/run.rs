@@ -1,6 +1,6 @@
 //! One run: its instance, its live routines, and the way of one activation through them.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use prost::Message as _;
 use temporalio_protos::{
@@ -33,6 +33,9 @@ use crate::{
     tape::{Shelf, Tape},
 };
 
+/// What Temporal gives a workflow task where its workflow was started without a word about it.
+pub const TASK_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// A run of a workflow and, once it has begun, the guest instance that executes it.
 ///
 /// One activation at a time; different runs know nothing of each other.
@@ -42,6 +45,7 @@ pub struct Run {
     keys: Arc<ContextKeys>,
     module: Arc<dyn Module>,
     upgrade_on: UpgradeOn,
+    task_timeout: Duration,
     reach: Reach,
     state: State,
     time_nanos: u64,
@@ -80,6 +84,7 @@ impl Run {
             keys,
             module,
             upgrade_on: UpgradeOn::default(),
+            task_timeout: TASK_TIMEOUT,
             reach: Reach::default(),
             state: State::New,
             time_nanos: 0,
@@ -98,6 +103,16 @@ impl Run {
     /// Says when the chain of runs goes over to another release. Without a word it does with each new run.
     pub fn set_upgrade_on(&mut self, upgrade_on: UpgradeOn) {
         self.upgrade_on = upgrade_on;
+    }
+
+    /// Says how long each of its tasks may take. Without a word it is [`TASK_TIMEOUT`].
+    pub fn set_task_timeout(&mut self, task_timeout: Duration) {
+        self.task_timeout = task_timeout;
+    }
+
+    /// How long each of its tasks may take, from when Temporal gives it out.
+    pub fn task_timeout(&self) -> Duration {
+        self.task_timeout
     }
 
     /// Says which other plugins the run may deal with. Without a word it is none.

@@ -8,6 +8,9 @@ use serde_json::{Value, json};
 
 use super::{LOOK_AGAIN, guest};
 
+/// A host that says nothing for so long does not answer: longer than it waits for a result.
+const SILENT_MAX: Duration = Duration::from_secs(180);
+
 /// An answer of the API.
 #[derive(Debug, Clone)]
 pub struct Answer {
@@ -45,10 +48,14 @@ pub struct Api {
 
 impl Api {
     /// A client of the host at `address`.
+    ///
+    /// # Panics
+    /// When the system has no source of chance: nothing works then.
     pub fn new(address: &str, token: &str) -> Self {
         crate::install_tls();
+        let client = reqwest::Client::builder().read_timeout(SILENT_MAX).build();
         Self {
-            client: reqwest::Client::new(),
+            client: client.expect("a client without options of its own"),
             address: address.to_owned(),
             token: token.to_owned(),
         }

@@ -3,15 +3,19 @@
 use std::{
     future::Future,
     sync::{
-        Arc, PoisonError, RwLock,
+        Arc,
         atomic::{AtomicUsize, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use anyhow::bail;
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep, timeout_at},
+};
 
 use super::{Answer, Api, LOOK_AGAIN};
 
@@ -21,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// The hosts that have an API. Cheap to clone; all clones are one.
 #[derive(Debug, Clone, Default)]
 pub struct Fleet {
-    hosts: Arc<RwLock<Vec<Api>>>,
+    hosts: watch::Sender<Vec<Api>>,
     next: Arc<AtomicUsize>,
     retries: Arc<AtomicUsize>,
 }
@@ -29,26 +33,35 @@ pub struct Fleet {
 impl Fleet {
     /// Host number `index` answers as `api` from now on, as after a restart; the next new one has the next number.
     pub fn set(&self, index: usize, api: Api) {
-        let mut hosts = self.hosts.write().unwrap_or_else(PoisonError::into_inner);
-        if index < hosts.len() {
-            hosts[index] = api;
-        } else {
-            hosts.push(api);
-        }
+        self.hosts.send_modify(|hosts| {
+            if index < hosts.len() {
+                hosts[index] = api;
+            } else {
+                hosts.push(api);
+            }
+        });
     }
 
     /// Asks one host after the other until one answers. What is tried again: a request that got no answer, for its
     /// host was dead or died, and one that was answered 503, for its host stops. Nothing else.
     ///
     /// # Errors
-    /// When no host answers for a minute.
+    /// When no host answers for a minute, or one that lives does not.
     pub async fn ask<F>(&self, send: impl Fn(Api) -> F) -> anyhow::Result<Answer>
     where
         F: Future<Output = anyhow::Result<Answer>>,
     {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let why = match send(self.turn()).await {
+            let api = self.turn();
+            let gone = self.replaced(api.address().to_owned());
+            let sent = async {
+                tokio::select! {
+                    sent = timeout_at(deadline, send(api)) => sent?,
+                    () = gone => bail!("the host died"),
+                }
+            };
+            let why = match sent.await {
                 Ok(answer) if answer.status != StatusCode::SERVICE_UNAVAILABLE => {
                     return Ok(answer);
                 }
@@ -59,7 +72,7 @@ impl Fleet {
                 bail!("no host answers within {PATIENCE:?}: {why}");
             }
             self.retries.fetch_add(1, Ordering::Relaxed);
-            tokio::time::sleep(LOOK_AGAIN).await;
+            sleep(LOOK_AGAIN).await;
         }
     }
 
@@ -85,8 +98,17 @@ impl Fleet {
         self.retries.load(Ordering::Relaxed)
     }
 
+    /// Resolves once no host answers at `address` any more. A client that sends in the very moment in which its connection ends
+    /// may never hear of that: its request then lies in the connection's queue, and the client holds that queue until it is answered.
+    async fn replaced(&self, address: String) {
+        let mut hosts = self.hosts.subscribe();
+        let is_there = |hosts: &Vec<Api>| hosts.iter().any(|api| api.address() == address);
+        // The sender is ours, so it is there.
+        let _ = hosts.wait_for(|hosts| !is_there(hosts)).await;
+    }
+
     fn turn(&self) -> Api {
-        let hosts = self.hosts.read().unwrap_or_else(PoisonError::into_inner);
+        let hosts = self.hosts.borrow();
         let turn = self.next.fetch_add(1, Ordering::Relaxed);
         hosts[turn % hosts.len()].clone()
     }

@@ -22,7 +22,9 @@ const FLOOD: usize = 400;
 const MANY: usize = 2_000;
 /// Turns that take some seconds, and how many executions with so many queue for each thread: the last would begin too late.
 const LONG_TURNS: u64 = 2_000_000_000;
-const LONG_PER_THREAD: usize = 8;
+const LONG_PER_THREAD: usize = 6;
+/// How many more queue behind them, whose tasks have time enough for all.
+const PATIENT_PER_THREAD: usize = 2;
 /// How often each side is measured. The median counts: one round may meet with whatever else the machine does.
 const ROUNDS: usize = 5;
 /// The same of attempts, of whom a round takes longer.
@@ -216,16 +218,24 @@ async fn a_task_that_waits_too_long_is_handed_back_and_done_later() {
     let limits =
         json!({"limits": {"activation_fuel": 100_000_000_000_u64, "activation_millis": 60_000}});
     greedy.grant("test-hostile", &limits).await.unwrap();
-    let number = LONG_PER_THREAD * std::thread::available_parallelism().unwrap().get();
-    let ids = || (0..number).map(|index| format!("long-{index}"));
-    for id in ids() {
-        greedy
-            .start("test-hostile.Computes", &id, json!(LONG_TURNS))
-            .await
-            .unwrap();
+    let threads = std::thread::available_parallelism().unwrap().get();
+    let (number, patient) = (LONG_PER_THREAD * threads, PATIENT_PER_THREAD * threads);
+    let path = greedy.path("workflows");
+    for (name, number, task_timeout) in [("long", number, "10s"), ("patient", patient, "2m")] {
+        for index in 0..number {
+            let body = json!({
+                "type": "test-hostile.Computes", "id": format!("{name}-{index}"), "input": LONG_TURNS,
+                "task_timeout": task_timeout
+            });
+            greedy.api.post(&path, &body).await.unwrap().ok().unwrap();
+        }
     }
     ended(&greedy, "long", number).await;
-    let handed_back = events(&greedy, ids(), "WorkflowTaskFailed").await;
+    ended(&greedy, "patient", patient).await;
+    let ids = |name: &'static str, number| (0..number).map(move |index| format!("{name}-{index}"));
+    let too_early = events(&greedy, ids("patient", patient), "WorkflowTaskFailed").await;
+    assert_eq!(too_early.len(), 0, "{too_early:#?}");
+    let handed_back = events(&greedy, ids("long", number), "WorkflowTaskFailed").await;
     eprintln!("{} of {number} were handed back", handed_back.len());
     assert!(!handed_back.is_empty(), "none was handed back");
     for event in handed_back {

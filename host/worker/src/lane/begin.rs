@@ -11,14 +11,12 @@ use temporalio_protos::{
 };
 use tenterhook_domain::{Code, Error, Result, context::Context, payload_key::PayloadRing};
 use tenterhook_sandbox::Owner;
-use tenterhook_workflow::{Pin, ReleasePin, Run, RunIdentity, announced_pin};
+use tenterhook_workflow::{Pin, ReleasePin, Run, RunIdentity, TASK_TIMEOUT, announced_pin};
 use tokio::time::{Instant, timeout_at};
 
 use super::{Shared, complete, failed, home::Claimed, task::activate};
 use crate::{gateway, moves::Rebuilt, resolver::Terms};
 
-/// Temporal's time-out of workflow tasks, where a workflow says nothing.
-pub(super) const TASK_TIMEOUT: Duration = Duration::from_secs(10);
 /// Tenths of the time-out for which a task waits for code that is not there. A task that fails says why in the
 /// history; one that times out says nothing.
 const WAIT_TENTHS: u32 = 8;
@@ -144,6 +142,7 @@ async fn make_run(
     let (limits, keys) = (terms.limits.clone(), shared.resolver.keys().clone());
     let mut run = Run::new(identity, limits, keys, module);
     terms.apply_to(&mut run);
+    run.set_task_timeout(task_time);
     // A replay is a repetition itself.
     if !activation.is_replaying {
         shared.rooms.double_runs.begin(&mut run);

@@ -3,7 +3,7 @@
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, atomic::Ordering},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use temporalio_protos::coresdk::{
@@ -12,12 +12,12 @@ use temporalio_protos::coresdk::{
 use tenterhook_domain::{Code, Error, payload_key::PayloadRing};
 use tenterhook_workflow::{ReleasePin, Run, announced_pin, blames_plugin};
 
-use super::{Shared, Standing, begin::TASK_TIMEOUT, blame, complete, failed, reach, refused};
+use super::{Shared, Standing, blame, complete, failed, reach, refused};
 use crate::codec;
 
-/// A task that waited so long for a thread is handed back: half of the time that Temporal gives a task where its workflow says
-/// nothing. What is computed after that time is computed for nothing, and what waits behind it comes too late as well.
-const QUEUED_MAX: Duration = Duration::from_secs(TASK_TIMEOUT.as_secs() / 2);
+/// A task that waited this part of its time for a thread is handed back: half. What is computed after that time is computed for
+/// nothing, and what waits behind it comes too late as well.
+const QUEUED_PART: u32 = 2;
 
 /// What is known of a task before its run is taken through it.
 pub(super) struct Task {
@@ -46,12 +46,12 @@ pub(super) fn activate(
         announced: announced_pin(&activation),
         ring,
     };
-    let queued = Instant::now();
+    let (queued, queued_max) = (Instant::now(), run.task_timeout() / QUEUED_PART);
     shared
         .clone()
         .executor
         .submit(&run.identity().into(), move || {
-            if queued.elapsed() > QUEUED_MAX {
+            if queued.elapsed() > queued_max {
                 return hand_back(&shared, run, &task);
             }
             if let Err(error) = codec::open_activation(&task.ring, &mut activation) {

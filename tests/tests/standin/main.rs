@@ -1,7 +1,8 @@
-//! The provider stand-in, through HTTP: what the plugins and the demo rely on.
+//! The provider stand-in, through HTTP: what the plugins and the demo rely on. And the client that outlives hosts.
 
 mod analytics;
 mod billing;
+mod fleet;
 mod listings;
 mod payments;
 mod providers;

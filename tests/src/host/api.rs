@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{LOOK_AGAIN, guest};
 
-/// A host that says nothing for so long does not answer: longer than it waits for a result.
+/// A host that says nothing for so long does not answer: longer than it waits for a result, or for an upload's checks.
 const SILENT_MAX: Duration = Duration::from_secs(180);
 
 /// An answer of the API.
@@ -50,12 +50,12 @@ impl Api {
     /// A client of the host at `address`.
     ///
     /// # Panics
-    /// When the system has no source of chance: nothing works then.
+    /// When this machine's TLS cannot be used.
     pub fn new(address: &str, token: &str) -> Self {
         crate::install_tls();
         let client = reqwest::Client::builder().read_timeout(SILENT_MAX).build();
         Self {
-            client: client.expect("a client without options of its own"),
+            client: client.expect("TLS that can be used"),
             address: address.to_owned(),
             token: token.to_owned(),
         }

@@ -9,12 +9,12 @@ use std::{
     time::Duration,
 };
 
-use anyhow::bail;
+use anyhow::{anyhow, bail};
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
 use tokio::{
     sync::watch,
-    time::{Instant, sleep, timeout_at},
+    time::{Instant, sleep},
 };
 
 use super::{Answer, Api, LOOK_AGAIN};
@@ -46,7 +46,7 @@ impl Fleet {
     /// host was dead or died, and one that was answered 503, for its host stops. Nothing else.
     ///
     /// # Errors
-    /// When no host answers for a minute, or one that lives does not.
+    /// When no host answers for a minute, or one that lives says nothing for longer than its client waits.
     pub async fn ask<F>(&self, send: impl Fn(Api) -> F) -> anyhow::Result<Answer>
     where
         F: Future<Output = anyhow::Result<Answer>>,
@@ -55,13 +55,11 @@ impl Fleet {
         loop {
             let api = self.turn();
             let gone = self.replaced(api.address().to_owned());
-            let sent = async {
-                tokio::select! {
-                    sent = timeout_at(deadline, send(api)) => sent?,
-                    () = gone => bail!("the host died"),
-                }
+            let sent = tokio::select! {
+                sent = send(api) => sent,
+                () = gone => Err(anyhow!("the host died")),
             };
-            let why = match sent.await {
+            let why = match sent {
                 Ok(answer) if answer.status != StatusCode::SERVICE_UNAVAILABLE => {
                     return Ok(answer);
                 }
@@ -98,8 +96,9 @@ impl Fleet {
         self.retries.load(Ordering::Relaxed)
     }
 
-    /// Resolves once no host answers at `address` any more. A client that sends in the very moment in which its connection ends
-    /// may never hear of that: its request then lies in the connection's queue, and the client holds that queue until it is answered.
+    /// Resolves once no host answers at `address` any more. A client that sends in the very moment in which its
+    /// connection ends may never hear of that: its request then lies in the connection's queue, and the client holds that
+    /// queue until it is answered.
     async fn replaced(&self, address: String) {
         let mut hosts = self.hosts.subscribe();
         let is_there = |hosts: &Vec<Api>| hosts.iter().any(|api| api.address() == address);
